@@ -1,0 +1,56 @@
+"""The one error type: which file, what is wrong, what to do, and the exit code that follows from it."""
+
+from __future__ import annotations
+
+import re
+
+# Control and format characters (terminal escapes, bidirectional overrides) never reach a terminal or a log.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """Return untrusted ``text`` as one harmless line of at most ``limit`` characters."""
+    line = _UNPRINTABLE.sub(" ", text)
+    line = re.sub(r" {2,}", " ", line).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class FaultsetError(Exception):
+    """Something that one clear line explains; the base of all errors that users see.
+
+    Attributes:
+        where: the file, URI, experiment or setting concerned, with ``:line`` where a line is known.
+        problem: what is wrong.
+        remedy: what to do about it.
+        exit_code: the command line's exit code.
+    """
+
+    exit_code = 2
+
+    def __init__(self, where: object, problem: str, remedy: str) -> None:
+        self.where = printable(str(where), 500)
+        self.problem = printable(problem)
+        self.remedy = printable(remedy)
+        super().__init__(f"{self.where}: {self.problem}; {self.remedy}")
+
+    def __reduce__(self) -> tuple[type[FaultsetError], tuple[str, str, str]]:
+        """Survive pickling between processes."""
+        return type(self), (self.where, self.problem, self.remedy)
+
+
+class InputError(FaultsetError):
+    """The input or the call is wrong (exit code 2)."""
+
+    exit_code = 2
+
+
+class AnswerIsNo(FaultsetError):  # noqa: N818 (it is an answer, not a malfunction)
+    """It ran, and the answer is no: validation failed, verify found damage (exit code 1)."""
+
+    exit_code = 1
+
+
+class SetupError(FaultsetError):
+    """The environment is wrong: storage, database, permissions (exit code 3)."""
+
+    exit_code = 3

@@ -1,0 +1,420 @@
+"""What readers hand over: records of what a file says, with no opinion on what it means.
+
+Everything here is plain and frozen, free of secrets (readers redact), with times in aware UTC. Parsing ends at the
+border: whoever holds one of these may rely on its types and ranges.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Literal
+
+from faultset.moments import Instant
+
+Unit = Literal["iteration", "time"]
+TriggerKind = Literal["event", "periodic"]
+ReportForm = Literal["report", "results", "results-old"]
+
+
+# --- Rally ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerPlan:
+    """When a hook was asked to fire.
+
+    Attributes:
+        kind: ``event`` fires at each of ``at``; ``periodic`` at start, start + step, ... up to and including ``end``.
+        unit: ``iteration`` (counted from 1) or ``time`` (seconds since the first iteration, from 0).
+        at: the values of an ``event`` trigger, in the order written, without repeats.
+        start: first value of a ``periodic`` trigger (Rally's default: 1 for iterations, 0 for time).
+        step: distance of a ``periodic`` trigger, at least 1.
+        end: last possible value of a ``periodic`` trigger; None where it is open.
+    """
+
+    kind: TriggerKind
+    unit: Unit
+    at: tuple[float, ...] = ()
+    start: float = 0
+    step: float = 1
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookPlan:
+    """A hook as configured.
+
+    Attributes:
+        index: its place in the workload's configuration, from 0.
+        name: Rally's action plugin, such as ``sys_call`` or ``fault_injection``.
+        args: the action's argument as text (JSON where it was no text), secrets replaced.
+        description: as configured; None where there is none.
+        trigger: when to fire; None for a trigger plugin that is not Rally's own.
+    """
+
+    index: int
+    name: str
+    args: str
+    description: str | None
+    trigger: TriggerPlan | None
+
+
+@dataclass(frozen=True, slots=True)
+class HookResult:
+    """One firing of a hook, as Rally recorded it.
+
+    Attributes:
+        hook_index: index of the hook plan it belongs to; None where no plan fits.
+        name: the action plugin's name.
+        description: the hook's description; None where there is none.
+        unit: what triggered it.
+        value: at which iteration (from 1) or second (from 0).
+        started_at: start; from HTML known to the second only.
+        ended_at: end; from HTML known to the second only.
+        status: Rally's own word (``success``, ``failed``, ``validation_failed``, ...).
+        return_code: exit code of a ``sys_call``; None where none was recorded.
+        stdout: what the command printed, secrets replaced, cut at ``OUTPUT_LIMIT`` characters; "" where empty.
+        stderr: likewise.
+        error: Rally's message where the hook itself failed; None otherwise or where the file does not say.
+        has_output: whether any output (text or charts) was recorded, so that the absence of words means something.
+        matched_by: how ``hook_index`` was found, in words.
+    """
+
+    hook_index: int | None
+    name: str
+    description: str | None
+    unit: Unit
+    value: float
+    started_at: Instant
+    ended_at: Instant
+    status: str
+    return_code: int | None = None
+    stdout: str = ""
+    stderr: str = ""
+    error: str | None = None
+    has_output: bool = True
+    matched_by: str = ""
+
+
+OUTPUT_LIMIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SlaResult:
+    """One criterion of the workload's service-level agreement."""
+
+    criterion: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class IterationError:
+    """Why an iteration failed. ``message`` has secrets replaced; the traceback is not kept."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Iterations:
+    """A workload's iterations, column by column and of one length (a row object each would cost too much memory).
+
+    Attributes:
+        number: iteration numbers, ascending, counted from 1. From HTML only those that the report shows.
+        started_at: start in epoch seconds, NaN where unknown. From HTML always NaN: see ``error_local_times``.
+        duration_s: seconds without idle time, NaN where unknown (a down-sampled HTML series is not used).
+        idle_s: seconds of idle time, NaN where unknown. An iteration ends at started_at + duration_s + idle_s.
+        errors: iteration number -> error, for the failed ones.
+        trace_ids: iteration number -> OSProfiler trace id, where one was recorded.
+        error_local_times: iteration number -> start in the local time of the machine that rendered the report, naive.
+            HTML only: the zone is unknown to the file.
+        complete: whether every iteration of the workload is in ``number``.
+    """
+
+    number: list[int] = field(default_factory=list)
+    started_at: list[float] = field(default_factory=list)
+    duration_s: list[float] = field(default_factory=list)
+    idle_s: list[float] = field(default_factory=list)
+    errors: dict[int, IterationError] = field(default_factory=dict)
+    trace_ids: dict[int, str] = field(default_factory=dict)
+    error_local_times: dict[int, dt.datetime] = field(default_factory=dict)
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One workload of a Rally task: what was asked for and what happened.
+
+    Attributes:
+        name: scenario, such as ``NovaServers.boot_and_delete_server``.
+        position: counted per scenario name over all subtasks, from 0.
+        uuid: Rally's id, lower case; None in files that have none.
+        created_at: when Rally created it (UTC, whole seconds; can lie before the load's start); None where absent.
+        runner: runner plugin, such as ``constant``, ``serial``, ``constant_for_duration``, ``rps``.
+        times: iterations asked for; None for runners that have none.
+        concurrency: parallel iterations asked for; None for runners that have none.
+        iterations_count: iterations that ran; 0 where the context failed.
+        failed_count: iterations that failed.
+        started_at: start of the load; None in HTML, which has none.
+        load_duration_s: seconds from the first iteration's start to the last one's end; None where unknown.
+        full_duration_s: seconds with contexts; None where unknown.
+        sla_passed: verdict over all criteria; None where none was recorded.
+        sla: each criterion.
+        hooks: hooks as configured.
+        results: firings seen, in the file's order.
+        charted_hooks: hook index -> number of firings that left only charts without times (HTML; domain.md, 2).
+        iterations: the iterations.
+    """
+
+    name: str
+    position: int
+    uuid: str | None
+    created_at: dt.datetime | None
+    runner: str
+    times: int | None
+    concurrency: int | None
+    iterations_count: int
+    failed_count: int
+    started_at: dt.datetime | None
+    load_duration_s: float | None
+    full_duration_s: float | None
+    sla_passed: bool | None
+    sla: tuple[SlaResult, ...]
+    hooks: tuple[HookPlan, ...]
+    results: tuple[HookResult, ...]
+    charted_hooks: dict[int, int]
+    iterations: Iterations
+
+
+@dataclass(frozen=True, slots=True)
+class RallyRun:
+    """What one file of a Rally task says.
+
+    Attributes:
+        uri: where it was read.
+        form: ``report`` (HTML), ``results`` (``rally task report --json``), ``results-old`` (``rally task results``).
+        rally_version: of the generator; None where the file does not say.
+        workloads: in the file's order.
+    """
+
+    uri: str
+    form: ReportForm
+    rally_version: str | None
+    workloads: tuple[Workload, ...]
+
+
+# --- os-faults ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A host of the cluster.
+
+    Attributes:
+        name: short name: the fqdn's first label, or the IP where there is no fqdn.
+        fqdn: as written; None where absent.
+        ip: as written; None where absent.
+        role: from a ``role`` key or a ``# role:`` comment, lower case; None where neither is there.
+        line: line of the file it starts at, from 1.
+    """
+
+    name: str
+    fqdn: str | None
+    ip: str | None
+    role: str | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A container or service that os-faults can act on.
+
+    Attributes:
+        key: its name in the file.
+        kind: ``container`` or ``service`` (the section it stands in).
+        driver: os-faults' driver, such as ``docker_container`` or ``system_service``.
+        container: the name that the machine knows it by (``container_name``, ``service_name``, ...); the key where
+            nothing else is said.
+        hosts: as written (IPs or names), in order; None where none are given, which means every node.
+        line: line of the file it starts at, from 1.
+    """
+
+    key: str
+    kind: Literal["container", "service"]
+    driver: str
+    container: str
+    hosts: tuple[str, ...] | None
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """An os-faults configuration without its credentials."""
+
+    uri: str
+    nodes: tuple[Node, ...]
+    components: tuple[Component, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HumanCommand:
+    """A parsed os-faults human command.
+
+    Attributes:
+        action: ``restart``, ``kill``, ``freeze``, ``reboot``, ``disconnect``, ...
+        component: service or container it acts on; None for a node action.
+        selector: ``all``, ``one``, ``random`` (any one of several), ``some`` (several, unknown which), ``named``.
+        nodes: fqdns of a ``named`` selection.
+        duration_s: seconds, for actions that last; None otherwise.
+        network: of ``disconnect`` and ``connect``; None otherwise.
+    """
+
+    action: str
+    component: str | None
+    selector: Literal["all", "one", "random", "some", "named"]
+    nodes: tuple[str, ...] = ()
+    duration_s: float | None = None
+    network: str | None = None
+
+
+# --- Hook scripts ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CommandedAction:
+    """What a hook's scripts order on one node.
+
+    Attributes:
+        host: host as written behind ``ssh user@``; None for the machine that runs the hook.
+        verb: ``stop``, ``start``, ``restart``, ``kill``, ``pause``, ``unpause``, ...
+        name: container, service or process it acts on; None for a node action such as ``reboot``.
+        kind: ``container`` (docker, podman, nerdctl), ``service`` (systemctl, service), ``process`` (kill, pkill) or
+            ``node``.
+        count: how often, loops unrolled.
+        script: file name of the script it stands in.
+        line: line in that script, from 1.
+    """
+
+    host: str | None
+    verb: str
+    name: str | None
+    kind: Literal["container", "service", "process", "node"]
+    count: int
+    script: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class HookScripts:
+    """What the scripts of a hook say, taken together.
+
+    Attributes:
+        actions: in the order they would run.
+        sessions: hosts in the order of their sessions, one entry a session.
+        notes: what could not be read (an unknown loop, a missing piped file), in words.
+    """
+
+    actions: tuple[CommandedAction, ...] = ()
+    sessions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+# --- an experiment's evidence ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that a dataset was made from.
+
+    Attributes:
+        role: ``experiment``, ``cluster``, ``report``, ``results``, ``hook_script``, ``telemetry``, ...
+        uri: as the catalog names it (relative to the experiment's folder where it is), never a machine's own path.
+        bytes: size.
+        sha256: hex digest.
+    """
+
+    role: str
+    uri: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvidence:
+    """All that is known of one Rally run.
+
+    Attributes:
+        report: the HTML report, or the result JSON where there is no HTML.
+        results: the result JSON beside an HTML report; None where there is none.
+        scripts: hook command (``HookPlan.args``) -> what scripts or the command line itself order.
+    """
+
+    report: RallyRun
+    results: RallyRun | None = None
+    scripts: dict[str, HookScripts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of one experiment, without secrets.
+
+    Attributes:
+        runs: the Rally runs in the catalog's order.
+        cluster: where components live; None where no os-faults file was given.
+        services: component or container -> service, beside the built-in table.
+        inputs: the files that were read.
+    """
+
+    runs: tuple[RunEvidence, ...]
+    cluster: Cluster | None = None
+    services: dict[str, str] = field(default_factory=dict)
+    inputs: tuple[InputFile, ...] = ()
+
+
+# --- validation -----------------------------------------------------------------------------------------------------
+
+Severity = Literal["critical", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an expectation found.
+
+    Attributes:
+        severity: ``critical`` stops the dataset; ``warning`` and ``info`` are recorded with it.
+        expectation: stable id of the expectation, such as ``targets.commanded_is_declared``.
+        table: table (or view) that it looked at.
+        column: column concerned; None where a whole row or table is meant.
+        message: what was found, for an experimenter; names the nodes, containers and triggers concerned.
+        where: the rows concerned, in words (at most 20 are named).
+        count: number of rows concerned.
+        remedy: what to do about it.
+    """
+
+    severity: Severity
+    expectation: str
+    table: str
+    column: str | None
+    message: str
+    where: tuple[str, ...]
+    count: int
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The outcome of a validation.
+
+    Attributes:
+        passed: no critical finding.
+        findings: critical first, then warning, then info.
+        expectations: how many were evaluated.
+        data_docs: path of the Data Docs' first page, relative to the folder given; None where none was written.
+    """
+
+    passed: bool
+    findings: tuple[Finding, ...]
+    expectations: int
+    data_docs: str | None

@@ -1,0 +1,40 @@
+"""The one settings object; everything that the environment decides is read here and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def project_root() -> Path:
+    """The checkout: the folder that holds ``experiments/`` and ``include/``; the current folder outside of one."""
+    here = Path(__file__).resolve()
+    for folder in here.parents:
+        if (folder / "pyproject.toml").is_file() and (folder / "include").is_dir():
+            return folder
+    return Path.cwd()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are.
+
+    Attributes:
+        catalog: root of the experiments (``FAULTSET_CATALOG``).
+        datasets: root of the dataset versions (``FAULTSET_DATASETS``).
+    """
+
+    catalog: str
+    datasets: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings; the defaults lie in the checkout."""
+        environment = os.environ if environment is None else environment
+        root = project_root()
+        return cls(
+            catalog=environment.get("FAULTSET_CATALOG") or str(root / "experiments"),
+            datasets=environment.get("FAULTSET_DATASETS") or str(root / "datasets"),
+        )

@@ -1,0 +1,305 @@
+"""Each column declared once, with type, unit and description; a table is a dataclass that names its columns.
+
+Parquet schemas, expectations, Croissant, data packages and the data dictionary follow from this file. A row is an
+instance of its table's class; ``to_arrow`` turns rows into a table in the declared order and types.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+
+SCHEMA_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a column means.
+
+    Attributes:
+        description: a sentence for the data dictionary.
+        unit: ``s``, ``1`` for counts and positions, "" where a unit makes no sense (names, flags, ids).
+        values: the closed vocabulary, where there is one.
+    """
+
+    description: str
+    unit: str = ""
+    values: tuple[str, ...] = ()
+
+
+# --- columns --------------------------------------------------------------------------------------------------------
+
+WorkloadId = Annotated[str, Column("Id of the workload: scenario, position and the head of Rally's own id.")]
+TriggerId = Annotated[str, Column("Id of the planned trigger: workload, hook index, unit and value.")]
+InjectionId = Annotated[str, Column("Id of the injection; equals the id of the trigger that fired it.")]
+InjectionIds = Annotated[list[str], Column("Ids of all injections whose window this row overlaps, in order of start.")]
+StartedAt = Annotated[dt.datetime, Column("Start, UTC.")]
+EndedAt = Annotated[dt.datetime, Column("End, UTC; the span is half-open, [started_at, ended_at).")]
+MaybeStartedAt = Annotated[dt.datetime | None, Column("Start, UTC; null where no input tells.")]
+MaybeEndedAt = Annotated[dt.datetime | None, Column("End, UTC, half-open; null where no input tells.")]
+UnitColumn = Annotated[
+    str, Column("What the trigger counts: iterations from 1, or seconds from 0.", values=("iteration", "time"))
+]
+Value = Annotated[float, Column("At which iteration, or how many seconds after the first iteration's start.", unit="1")]
+Iteration = Annotated[int, Column("Iteration number, counted from 1.", unit="1")]
+Why = Annotated[str, Column("Why the decision fell as it did, in words.")]
+ServiceName = Annotated[
+    str | None, Column("Service that the component belongs to, such as nova; null where the table knows none.")
+]
+Layer = Annotated[
+    str | None,
+    Column(
+        "Layer of the service.",
+        values=("openstack", "infrastructure", "kubernetes", "network", "storage", "host"),
+    ),
+]
+Verb = Annotated[
+    str | None, Column("What was done, such as restart or stop+start; null where no input tells.")
+]
+
+TriggerOutcome = Literal["fired", "not_reached", "not_observable"]
+Effect = Literal["full", "partial", "none", "unknown"]
+Resolution = Literal["exact", "inferred", "ambiguous"]
+TimeSource = Literal["results", "report"]
+
+
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadRow:
+    """One row a Rally workload: what was asked for and what happened."""
+
+    workload_id: WorkloadId
+    name: Annotated[str, Column("Rally scenario.")]
+    position: Annotated[int, Column("Rally's pos: counted per scenario name, from 0.", unit="1")]
+    runner: Annotated[str, Column("Rally runner plugin.")]
+    times: Annotated[int | None, Column("Iterations asked for; null for runners without.", unit="1")]
+    concurrency: Annotated[int | None, Column("Parallel iterations asked for; null for runners without.", unit="1")]
+    iterations: Annotated[int, Column("Iterations that ran.", unit="1")]
+    failed_iterations: Annotated[int, Column("Iterations that failed.", unit="1")]
+    started_at: MaybeStartedAt
+    ended_at: MaybeEndedAt
+    created_at: Annotated[dt.datetime | None, Column("When Rally created the workload, UTC, whole seconds.")]
+    load_duration_s: Annotated[float | None, Column("From the first iteration's start to the last one's end.", "s")]
+    sla_passed: Annotated[bool | None, Column("Rally's verdict over all SLA criteria; null where none was recorded.")]
+    rally_version: Annotated[str | None, Column("Version of the Rally that wrote the input; null where unknown.")]
+    report: Annotated[str, Column("Input that this row was read from.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerRow:
+    """One row a planned trigger, fired or not."""
+
+    trigger_id: TriggerId
+    workload_id: WorkloadId
+    hook_index: Annotated[int, Column("Place of the hook in the workload's configuration, from 0.", unit="1")]
+    hook: Annotated[str, Column("Rally hook action plugin, such as sys_call or fault_injection.")]
+    action: Annotated[str, Column("Argument of the hook: the command, with secrets replaced.")]
+    description: Annotated[str | None, Column("Description of the hook as configured.")]
+    kind: Annotated[str, Column("Kind of trigger.", values=("event", "periodic"))]
+    unit: UnitColumn
+    value: Value
+    outcome: Annotated[
+        str,
+        Column(
+            "Whether it fired; not_reached: the run ended before; not_observable: the inputs cannot tell.",
+            values=("fired", "not_reached", "not_observable"),
+        ),
+    ]
+    evidence: Why
+
+
+@dataclass(frozen=True, slots=True)
+class InjectionRow:
+    """One row a firing of a hook: what the experimenter did, with the uncertainty of each end."""
+
+    injection_id: InjectionId
+    trigger_id: TriggerId
+    workload_id: WorkloadId
+    unit: UnitColumn
+    value: Value
+    started_at: StartedAt
+    ended_at: EndedAt
+    start_uncertainty_s: Annotated[
+        float, Column("The true start lies in [started_at, started_at + this).", unit="s")
+    ]
+    end_uncertainty_s: Annotated[float, Column("The true end lies in [ended_at, ended_at + this).", unit="s")]
+    time_source: Annotated[str, Column("Which input gave the times.", values=("results", "report"))]
+    hook_status: Annotated[str, Column("Rally's own word for how the hook ended; says nothing about the fault.")]
+    return_code: Annotated[int | None, Column("Exit code of a sys_call; null where none was recorded.", unit="1")]
+    action: Verb
+    effect: Annotated[
+        str,
+        Column(
+            "Whether the fault took hold on all commanded targets, some, none, or nothing can be said.",
+            values=("full", "partial", "none", "unknown"),
+        ),
+    ]
+    effect_reason: Why
+    outcome: Annotated[
+        str | None,
+        Column(
+            "What the fault did to the system; null until impacts are known.",
+            values=("no_effect", "local", "visible", "contaminated"),
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """One row a node and container that an injection acted on, or may have acted on."""
+
+    injection_id: InjectionId
+    node: Annotated[str, Column("Short name of the node.")]
+    node_ip: Annotated[str | None, Column("IP of the node; null where the cluster file has none.")]
+    role: Annotated[str | None, Column("Role of the node, from the cluster file; null where it has none.")]
+    component: Annotated[str | None, Column("Key of the component in the cluster file; null where undeclared.")]
+    container: Annotated[str | None, Column("Name of the container or service; null for an action on the node.")]
+    service: ServiceName
+    layer: Layer
+    action: Verb
+    action_count: Annotated[
+        int | None, Column("How many single actions were commanded here; null where no input tells.", unit="1")
+    ]
+    declared: Annotated[
+        bool | None, Column("Whether the cluster file says that it runs there; null without a cluster file.")
+    ]
+    commanded: Annotated[bool | None, Column("Whether the hook went there; null: unknown.")]
+    effective: Annotated[bool | None, Column("Whether it demonstrably acted there; null: unknown.")]
+    resolution: Annotated[
+        str,
+        Column(
+            "exact: named by the command; inferred: follows from output and declared hosts; ambiguous: one of several.",
+            values=("exact", "inferred", "ambiguous"),
+        ),
+    ]
+    evidence: Why
+
+
+@dataclass(frozen=True, slots=True)
+class IterationRow:
+    """One row an iteration that the inputs show."""
+
+    workload_id: WorkloadId
+    iteration: Iteration
+    started_at: MaybeStartedAt
+    ended_at: MaybeEndedAt
+    duration_s: Annotated[float | None, Column("Duration without idle time; null where unknown.", unit="s")]
+    idle_s: Annotated[float | None, Column("Idle time inside the iteration; null where unknown.", unit="s")]
+    failed: Annotated[bool, Column("Whether the iteration failed.")]
+    error: Annotated[str | None, Column("Type and message of the error, secrets replaced; null where it passed.")]
+    trace_id: Annotated[str | None, Column("OSProfiler trace id; null where none was recorded.")]
+    injection_ids: Annotated[
+        list[str] | None,
+        Column("Ids of all injections whose window the iteration overlaps; null where its times are unknown."),
+    ]
+    is_boundary: Annotated[
+        bool, Column("Whether the overlap cannot be decided within the uncertainty of the injection's ends.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the dataset: its name, its row class and the columns that identify a row, in sort order."""
+
+    name: str
+    row: type
+    key: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """What a row is."""
+        return (self.row.__doc__ or "").strip()
+
+
+WORKLOADS = Table("workloads", WorkloadRow, ("workload_id",))
+TRIGGERS = Table("triggers", TriggerRow, ("trigger_id",))
+INJECTIONS = Table("injections", InjectionRow, ("injection_id",))
+TARGETS = Table("targets", TargetRow, ("injection_id", "node", "container", "component"))
+ITERATIONS = Table("iterations", IterationRow, ("workload_id", "iteration"))
+TABLES = (WORKLOADS, TRIGGERS, INJECTIONS, TARGETS, ITERATIONS)
+
+
+# --- what follows from the declarations -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """A column as a table uses it."""
+
+    name: str
+    arrow_type: pa.DataType
+    nullable: bool
+    column: Column
+
+
+_ARROW: dict[object, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    dt.datetime: pa.timestamp("us", tz="UTC"),
+    list[str]: pa.list_(pa.string()),
+}
+
+
+def columns(table: Table) -> tuple[ColumnSpec, ...]:
+    """Return the table's columns in order."""
+    hints = typing.get_type_hints(table.row, include_extras=True)
+    return tuple(_spec(field.name, hints[field.name]) for field in dataclasses.fields(table.row))
+
+
+def _spec(name: str, hint: Any) -> ColumnSpec:
+    base, column = typing.get_args(hint)
+    nullable = isinstance(base, types.UnionType)
+    if nullable:
+        base = next(part for part in typing.get_args(base) if part is not type(None))
+    return ColumnSpec(name, _ARROW[base], nullable, column)
+
+
+def schema(table: Table) -> pa.Schema:
+    """Return the Arrow schema; each field carries its description and unit as metadata."""
+    return pa.schema(
+        [
+            pa.field(
+                spec.name,
+                spec.arrow_type,
+                nullable=spec.nullable,
+                metadata={"description": spec.column.description, "unit": spec.column.unit},
+            )
+            for spec in columns(table)
+        ]
+    )
+
+
+def to_arrow(table: Table, rows: Iterable[Any]) -> pa.Table:
+    """Return ``rows`` (instances of ``table.row``) as an Arrow table with the declared schema, in the given order."""
+    rows = list(rows)
+    return pa.Table.from_pydict(
+        {spec.name: [getattr(row, spec.name) for row in rows] for spec in columns(table)}, schema=schema(table)
+    )
+
+
+def from_arrow(table: Table, data: pa.Table) -> list[Any]:
+    """Return the rows of ``data`` as instances of ``table.row``."""
+    return [table.row(**record) for record in data.to_pylist()]
+
+
+def table_named(name: str, among: Sequence[Table] = TABLES) -> Table:
+    """Return the table called ``name``.
+
+    Raises:
+        KeyError: there is none.
+    """
+    for table in among:
+        if table.name == name:
+            return table
+    raise KeyError(name)
