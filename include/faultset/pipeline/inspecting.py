@@ -1,0 +1,76 @@
+"""Looking at a report without building anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from faultset.moments import iso
+from faultset.pipeline.gathering import gather
+from faultset.records import Validation
+from faultset.settings import Settings
+from faultset.truth.decide import decide
+
+Document = dict[str, Any]
+
+
+def inspect(
+    report: str, *, results: str | None = None, cluster: str | None = None, hook_scripts: Sequence[str] = ()
+) -> Document:
+    """Return what a report holds, in the form of the command line's JSON document.
+
+    Args:
+        report: path or URI of a Rally HTML report or result JSON.
+        results: result JSON beside an HTML report.
+        cluster: os-faults YAML.
+        hook_scripts: scripts of the hooks.
+    """
+    evidence = gather([(report, results, hook_scripts)], cluster)
+    truth = decide(evidence)
+    return {
+        "rally_version": next((w.rally_version for w in truth.workloads), None),
+        "workloads": [_plain(row) for row in truth.workloads],
+        "triggers": [_plain(row) for row in truth.triggers],
+        "injections": [_plain(row) for row in truth.injections],
+        "targets": [_plain(row) for row in truth.targets],
+        "disagreements": list(truth.disagreements),
+        "notes": list(truth.notes),
+    }
+
+
+def _plain(row: Any) -> Document:
+    return {field.name: _value(getattr(row, field.name)) for field in dataclasses.fields(row)}
+
+
+def _value(value: object) -> object:
+    if isinstance(value, dt.datetime):
+        return iso(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def validate_report(
+    report: str,
+    *,
+    cluster: str | None,
+    results: str | None = None,
+    hook_scripts: Sequence[str] = (),
+    folder: Path | None = None,
+) -> Validation:
+    """Run the expectations over one report; Data Docs are written under ``folder`` where one is given."""
+    from faultset import expectations  # noqa: PLC0415 (seconds of import, for those who validate)
+
+    evidence = gather([(report, results, hook_scripts)], cluster)
+    return expectations.check(decide(evidence), evidence, folder)
+
+
+def validate_experiment(slug: str, settings: Settings) -> Validation:
+    """Run the expectations over an experiment of the catalog; nothing is written but Data Docs beside the builds."""
+    from faultset.pipeline import building  # noqa: PLC0415 (building imports this module's siblings)
+
+    extracted = building.extract(slug, settings, force=True)
+    return building.check(building.decide(extracted, settings), settings)

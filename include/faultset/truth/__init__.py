@@ -1,0 +1,27 @@
+"""From records to decided rows: triggers, injections, targets, iterations. Pure functions; all the field's judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What was decided about one experiment, each table in the order of its key.
+
+    Attributes:
+        disagreements: where an HTML report and its result JSON say different things, a sentence each.
+        different_runs: whether a report and the results declared beside it are of different runs.
+        notes: what the decisions could not use (a script that was not found, an unknown loop), a sentence each.
+    """
+
+    workloads: tuple[WorkloadRow, ...]
+    triggers: tuple[TriggerRow, ...]
+    injections: tuple[InjectionRow, ...]
+    targets: tuple[TargetRow, ...]
+    iterations: tuple[IterationRow, ...]
+    disagreements: tuple[str, ...] = ()
+    different_runs: bool = False
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,327 @@
+"""All decisions about one experiment, run by run, workload by workload, hook by hook."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from faultset.errors import InputError
+from faultset.records import Evidence, HookPlan, HookResult, HumanCommand, RallyRun, RunEvidence, TriggerPlan, Workload
+from faultset.sources import human_commands, rally_compare
+from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.truth import Truth, clock, names
+from faultset.truth.effect import effect_of, verb_of
+from faultset.truth.iterations import InjectionIndex, iteration_rows
+from faultset.truth.output import Acknowledgements, read_output
+from faultset.truth.placement import Placement
+from faultset.truth.targets import (
+    Target,
+    orders_of,
+    row,
+    targets_by_command,
+    targets_by_output,
+    targets_by_script,
+)
+from faultset.truth.triggers import MOST_TRIGGERS_A_HOOK, PlannedTrigger, outcome, planned_values
+
+_OS_FAULTS_CLI = re.compile(r"\bos[-_](?:inject[-_]fault|faults)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Firing:
+    """A trigger with the firings that were seen for it, none or (in files that are odd) several."""
+
+    trigger: PlannedTrigger
+    trigger_id: str
+    results: tuple[HookResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _DecidedRun:
+    """The best evidence of a run."""
+
+    run: RallyRun
+    evidence: RunEvidence
+    disagreements: tuple[str, ...]
+
+
+def decide(evidence: Evidence) -> Truth:
+    """Decide triggers, injections, targets and iterations of an experiment.
+
+    Raises:
+        InputError: the same workload occurs twice among the runs.
+    """
+    placement = Placement(evidence.cluster)
+    runs = [_best(run) for run in evidence.runs]
+    notes: list[str] = []
+    workloads: list[WorkloadRow] = []
+    triggers: list[TriggerRow] = []
+    injections: list[InjectionRow] = []
+    targets: list[TargetRow] = []
+    for decided in runs:
+        for workload in decided.run.workloads:
+            identity = names.workload_id(workload)
+            workloads.append(_workload_row(workload, identity, decided.run))
+            for firing in _firings(workload, identity):
+                triggers.append(_trigger_row(firing, identity, workload, decided.run))
+                for occurrence, result in enumerate(firing.results, start=1):
+                    found = _decide_targets(firing.trigger.hook, result, decided.evidence, placement, notes)
+                    injection = _injection_row(firing, occurrence, result, identity, found)
+                    injections.append(injection)
+                    targets.extend(
+                        row(target, injection.injection_id, placement, evidence.services) for target in found.targets
+                    )
+            notes.extend(_notes_on(workload, identity, decided.evidence))
+    _refuse_repeats(workloads)
+    return Truth(
+        workloads=tuple(sorted(workloads, key=lambda w: w.workload_id)),
+        triggers=tuple(sorted(triggers, key=lambda t: (t.workload_id, t.hook_index, t.unit, t.value))),
+        injections=tuple(sorted(injections, key=lambda i: (i.started_at, i.injection_id))),
+        targets=tuple(sorted(targets, key=lambda t: (t.injection_id, t.node, t.container or "", t.component or ""))),
+        iterations=tuple(_iterations(runs, injections, notes)),
+        disagreements=tuple(text for decided in runs for text in decided.disagreements),
+        different_runs=any(_different(run) for run in evidence.runs),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+# --- runs and workloads ----------------------------------------------------------------------------------------------
+
+
+def _best(evidence: RunEvidence) -> _DecidedRun:
+    """Best evidence wins: times from the result JSON where there is one, else from HTML with their uncertainty."""
+    if evidence.results is None or _different(evidence):
+        return _DecidedRun(evidence.report, evidence, _disagreements(evidence))
+    return _DecidedRun(rally_compare.merge(evidence.report, evidence.results), evidence, _disagreements(evidence))
+
+
+def _disagreements(evidence: RunEvidence) -> tuple[str, ...]:
+    return rally_compare.disagreements(evidence.report, evidence.results) if evidence.results else ()
+
+
+def _different(evidence: RunEvidence) -> bool:
+    return evidence.results is not None and not rally_compare.same_run(evidence.report, evidence.results)
+
+
+def _workload_row(workload: Workload, identity: str, run: RallyRun) -> WorkloadRow:
+    ended = None
+    if workload.started_at is not None and workload.load_duration_s is not None:
+        ended = workload.started_at + dt.timedelta(seconds=workload.load_duration_s)
+    return WorkloadRow(
+        workload_id=identity,
+        name=workload.name,
+        position=workload.position,
+        runner=workload.runner,
+        times=workload.times,
+        concurrency=workload.concurrency,
+        iterations=workload.iterations_count,
+        failed_iterations=workload.failed_count,
+        started_at=workload.started_at,
+        ended_at=ended,
+        created_at=workload.created_at,
+        load_duration_s=workload.load_duration_s,
+        sla_passed=workload.sla_passed,
+        rally_version=run.rally_version,
+        report=run.uri,
+    )
+
+
+def _refuse_repeats(workloads: Sequence[WorkloadRow]) -> None:
+    seen: dict[str, str] = {}
+    for workload in workloads:
+        if workload.workload_id in seen:
+            raise InputError(
+                workload.report,
+                f"workload {workload.workload_id} is also in {seen[workload.workload_id]}",
+                "declare each Rally run once",
+            )
+        seen[workload.workload_id] = workload.report
+
+
+def _notes_on(workload: Workload, identity: str, evidence: RunEvidence) -> Iterator[str]:
+    for hook in workload.hooks:
+        if hook.trigger is None:
+            yield f"{identity}: hook {hook.index} has a trigger that is not Rally's own; only what fired is known"
+        if len(_values_of(hook.trigger, workload)) >= MOST_TRIGGERS_A_HOOK:
+            yield f"{identity}: hook {hook.index} plans more than {MOST_TRIGGERS_A_HOOK:,} triggers; the rest is left out"
+        scripts = evidence.scripts.get(hook.args)
+        if scripts:
+            yield from (f"{identity}: hook {hook.index}: {note}" for note in scripts.notes)
+
+
+# --- triggers and injections -----------------------------------------------------------------------------------------
+
+
+def _values_of(plan: TriggerPlan | None, workload: Workload) -> tuple[float, ...]:
+    return () if plan is None else planned_values(plan, workload.iterations_count, workload.load_duration_s)
+
+
+def _firings(workload: Workload, identity: str) -> list[_Firing]:
+    """Every planned trigger with what was seen of it, then the firings that no configuration planned."""
+    seen: dict[tuple[int, str, float], list[HookResult]] = defaultdict(list)
+    strangers: list[HookResult] = []
+    for result in workload.results:
+        if result.hook_index is None:
+            strangers.append(result)
+        else:
+            seen[result.hook_index, result.unit, result.value].append(result)
+    firings: list[_Firing] = []
+    for hook in workload.hooks:
+        if hook.trigger is None:
+            continue
+        for value in _values_of(hook.trigger, workload):
+            results = seen.pop((hook.index, hook.trigger.unit, value), [])
+            planned = PlannedTrigger(hook, hook.trigger.unit, value)
+            firings.append(
+                _Firing(planned, names.trigger_id(identity, hook.index, planned.unit, value), tuple(results))
+            )
+    hooks = {hook.index: hook for hook in workload.hooks}
+    unplanned = [(hooks.get(index), results) for (index, _, _), results in seen.items()]
+    unplanned.extend((None, [result]) for result in strangers)
+    return firings + [_unplanned(hook, results, identity, len(hooks)) for hook, results in unplanned]
+
+
+def _unplanned(hook: HookPlan | None, results: Sequence[HookResult], identity: str, next_index: int) -> _Firing:
+    first = results[0]
+    own_trigger = hook is not None and hook.trigger is None
+    hook = hook or HookPlan(next_index, first.name, "", first.description, None)
+    trigger = PlannedTrigger(hook, first.unit, first.value, planned=own_trigger)
+    return _Firing(trigger, names.trigger_id(identity, hook.index, first.unit, first.value), tuple(results))
+
+
+def _trigger_row(firing: _Firing, identity: str, workload: Workload, run: RallyRun) -> TriggerRow:
+    trigger = firing.trigger
+    hook = trigger.hook
+    what, why = outcome(trigger, firing.results[0] if firing.results else None, run.form, workload)
+    return TriggerRow(
+        trigger_id=firing.trigger_id,
+        workload_id=identity,
+        hook_index=hook.index,
+        hook=hook.name,
+        action=hook.args,
+        description=hook.description,
+        kind=hook.trigger.kind if hook.trigger else "event",
+        unit=trigger.unit,
+        value=trigger.value,
+        outcome=what,
+        evidence=why,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    targets: tuple[Target, ...]
+    output: Acknowledgements
+
+
+def _injection_row(
+    firing: _Firing, occurrence: int, result: HookResult, identity: str, found: _Found
+) -> InjectionRow:
+    effect, reason = effect_of(result, found.targets, found.output)
+    exact = result.started_at.uncertainty_s == 0
+    return InjectionRow(
+        injection_id=firing.trigger_id if occurrence == 1 else f"{firing.trigger_id}.{occurrence}",
+        trigger_id=firing.trigger_id,
+        workload_id=identity,
+        unit=result.unit,
+        value=result.value,
+        started_at=result.started_at.at,
+        ended_at=result.ended_at.at,
+        start_uncertainty_s=result.started_at.uncertainty_s,
+        end_uncertainty_s=result.ended_at.uncertainty_s,
+        time_source="results" if exact else "report",
+        hook_status=result.status,
+        return_code=result.return_code,
+        action=verb_of(found.targets),
+        effect=effect,
+        effect_reason=reason,
+        outcome=None,
+    )
+
+
+# --- targets ---------------------------------------------------------------------------------------------------------
+
+
+def _decide_targets(
+    hook: HookPlan, result: HookResult, evidence: RunEvidence, placement: Placement, notes: list[str]
+) -> _Found:
+    """A human command says it best, then scripts, then what the output and the declared hosts show."""
+    command = _human_command(hook, notes)
+    if command is not None:
+        return _Found(
+            targets_by_command(command, result.status == "success", placement), Acknowledgements(seen=result.has_output)
+        )
+    scripts = evidence.scripts.get(hook.args)
+    orders = orders_of(scripts, placement) if scripts else ()
+    commanded = {order.name for order in orders if order.name}
+    output = read_output(result, placement.containers() | commanded)
+    by_script = targets_by_script(orders, output, placement, result.return_code)
+    unscripted = placement.containers() - commanded
+    by_output = targets_by_output(unscripted, output, placement)
+    if orders and by_output:
+        surprising = ", ".join(sorted({target.container or "" for target in by_output}))
+        notes.append(f"hook {hook.index}: docker acknowledged {surprising}, which the scripts do not command")
+    return _Found((*by_script, *by_output), output)
+
+
+def _human_command(hook: HookPlan, notes: list[str]) -> HumanCommand | None:
+    text = _action_of(hook.args) if hook.name == "fault_injection" else _os_faults_words(hook.args)
+    if text is None:
+        return None
+    try:
+        return human_commands.parse(text)
+    except ValueError as error:
+        notes.append(f"hook {hook.index}: {error}")
+        return None
+
+
+def _action_of(args: str) -> str:
+    """The command of a ``fault_injection`` hook, whose argument is ``{"action": COMMAND, "verify": ...}`` or text."""
+    try:
+        config = json.loads(args)
+    except ValueError:
+        return args
+    action = config.get("action") if isinstance(config, dict) else config
+    return action if isinstance(action, str) else args
+
+
+def _os_faults_words(command: str) -> str | None:
+    """The human command given to the os-faults command line, such as ``os-inject-fault -c FILE 'kill x service'``."""
+    found = _OS_FAULTS_CLI.search(command)
+    if not found:
+        return None
+    try:
+        words = shlex.split(command[found.end() :])
+    except ValueError:
+        return None
+    with_values = {"-c", "--config"}
+    plain = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if not word.startswith("-") and before not in with_values
+    ]
+    return " ".join(plain) or None
+
+
+# --- iterations ------------------------------------------------------------------------------------------------------
+
+
+def _iterations(
+    runs: Sequence[_DecidedRun], injections: Sequence[InjectionRow], notes: list[str]
+) -> Iterator[IterationRow]:
+    """Yield all iterations in the order of the table's key, against the injections of every run."""
+    index = InjectionIndex(injections)
+    identified: Mapping[str, Workload] = {
+        names.workload_id(workload): workload for decided in runs for workload in decided.run.workloads
+    }
+    for identity, workload in sorted(identified.items()):
+        failed_at: dict[int, dt.datetime] = {}
+        if workload.iterations.error_local_times:
+            failed_at, why = clock.utc_times(workload)
+            notes.append(f"{identity}: local times of the report's errors: {why}")
+        yield from iteration_rows(workload, identity, index, failed_at)

@@ -1,0 +1,64 @@
+"""Whether a fault took hold: hook status is not fault effect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from faultset.records import HookResult
+from faultset.tables import Effect
+from faultset.truth.output import Acknowledgements
+from faultset.truth.targets import Target
+
+
+def effect_of(result: HookResult, targets: Sequence[Target], output: Acknowledgements) -> tuple[Effect, str]:
+    """Decide the effect of one firing, and why.
+
+    Args:
+        result: the firing; its status only tells a full effect from a partial one.
+        targets: its decided targets.
+        output: what its output proves.
+    """
+    hit = [target for target in targets if target.effective]
+    missed = [target for target in targets if target.commanded and target.effective is False]
+    unclear = [target for target in targets if target.effective is None]
+    if hit or output.acted:
+        return _some_effect(result, hit, missed, unclear, output)
+    if missed and not unclear:
+        return "none", f"it acted on none of the {len(missed)} commanded targets"
+    if not targets and output.refused:
+        return "none", f"docker refused all {output.refused.total()} actions: no such container"
+    if unclear and all(target.resolution == "ambiguous" for target in unclear) and result.status == "success":
+        return "full", "it succeeded on one of the candidates, which one is recorded nowhere"
+    if unclear:
+        return "unknown", f"nothing shows whether it acted on {_names(unclear)}"
+    return "unknown", "neither scripts nor output name what it acted on"
+
+
+def _some_effect(
+    result: HookResult,
+    hit: Sequence[Target],
+    missed: Sequence[Target],
+    unclear: Sequence[Target],
+    output: Acknowledgements,
+) -> tuple[Effect, str]:
+    acted = f"it acted on {_names(hit)}" if hit else f"docker acknowledged {output.acted.total()} actions"
+    if missed:
+        return "partial", f"{acted} and not on {_names(missed)}"
+    if output.refused:
+        return "partial", f"{acted}; {output.refused.total()} actions met no such container elsewhere"
+    if result.status != "success":
+        return "partial", f"{acted}, although Rally calls the hook {result.status}"
+    if hit and unclear:
+        return "partial", f"{acted}; nothing shows whether it acted on {_names(unclear)}"
+    return "full", f"{acted} and missed none"
+
+
+def _names(targets: Sequence[Target]) -> str:
+    names = [f"{target.container or 'the node'} on {target.place.name}" for target in targets]
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def verb_of(targets: Sequence[Target]) -> str | None:
+    """Return what was done to the targets, such as ``stop+start``; None where no input tells."""
+    verbs = dict.fromkeys(verb for target in targets if target.action for verb in target.action.split("+"))
+    return "+".join(verbs) or None
