@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
 
 from faultset.moments import Instant
 
@@ -141,6 +143,9 @@ class Iterations:
     trace_ids: dict[int, str] = field(default_factory=dict)
     error_local_times: dict[int, dt.datetime] = field(default_factory=dict)
     complete: bool = True
+
+    # NaN stands for "unknown" in these columns, and has to survive a way through JSON.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What the DAG files share; holds no DAG of its own."""

@@ -1,0 +1,542 @@
+"""The catalog: ``<catalog>/<slug>/experiment.yaml`` -> ``Experiment``, checked, or one error that names the line.
+
+The catalog is written by the operator and trusted as far as paths go: a reference may lead anywhere that the operator
+can read, above the catalog too. Everything that the referenced files say is untrusted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import glob
+import json
+import re
+import textwrap
+import zoneinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from faultset.errors import InputError, SetupError
+from faultset.sources import files, yaml_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+FILE_NAME = "experiment.yaml"
+_SIZE_LIMIT = 1_000_000  # bytes; ten thousand runs fit
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
+_LICENSE = r"^\(?[A-Za-z0-9][A-Za-z0-9.+-]*\)?(?: (?:AND|OR|WITH) \(?[A-Za-z0-9][A-Za-z0-9.+-]*\)?)*$"
+
+Loc = tuple[int | str, ...]
+
+
+# --- what experiment.yaml may hold ----------------------------------------------------------------------------------
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    # Both stand beside the zones on some machines and mean something else on each.
+    return frozenset(zoneinfo.available_timezones() - {"localtime", "Factory"})
+
+
+def _known_zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError(f'"{name}" is no IANA time zone{_nearest(name, _zones())}')
+    return name
+
+
+def _valid_orcid(text: str) -> str:
+    """Return the bare ORCID iD; its last character is a check digit (ISO 7064 MOD 11-2)."""
+    match = _ORCID.fullmatch(text)
+    if match is None:
+        raise ValueError(f'"{text}" is no ORCID iD')
+    digits = match[1].replace("-", "")
+    total = 0
+    for digit in digits[:-1]:
+        total = (total + int(digit)) * 2
+    expected = (12 - total % 11) % 11
+    if digits[-1] != ("X" if expected == 10 else str(expected)):
+        raise ValueError(f'"{text}" is no ORCID iD: its check digit does not fit, so a digit is mistyped')
+    return match[1]
+
+
+def _valid_uri(reference: str) -> str:
+    try:
+        urlsplit(reference)
+    except ValueError as error:
+        raise ValueError(f'"{reference}" is no valid URI') from error
+    return reference
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Reference = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_valid_uri),
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunDeclaration(_Model):
+    """One Rally run; a field's description says what is expected there, in errors too."""
+
+    report: Reference = Field(description="the path or URI of a Rally task report")
+    results: Reference | None = Field(default=None, description="the path or URI of the result JSON of the same run")
+    hook_scripts: tuple[Reference, ...] = Field(default=(), description="a list of paths or URIs of the hook's scripts")
+
+
+class Telemetry(_Model):
+    """Files of one kind of telemetry, and the zone of the times in them."""
+
+    kind: Literal["metrics", "logs", "traces"] = Field(description="metrics, logs or traces")
+    files: Reference = Field(description='a path or a pattern such as "metrics/*.csv" that fits at least one file')
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        description="an IANA time zone such as Europe/Berlin or UTC"
+    )
+
+
+class Creator(_Model):
+    """Who made the experiment, for the citation."""
+
+    name: Text = Field(description="a person's or a group's name")
+    orcid: Annotated[str, AfterValidator(_valid_orcid)] | None = Field(
+        default=None, description="an ORCID iD such as 0000-0002-1825-0097"
+    )
+
+
+class ExperimentFile(_Model):
+    """The keys of ``experiment.yaml``."""
+
+    title: Text = Field(description="a title in one line")
+    description: str = Field(default="", description="text on what was done and why")
+    cluster: Reference = Field(description="the path or URI of the os-faults YAML of the cluster")
+    runs: tuple[RunDeclaration, ...] = Field(
+        min_length=1, description="a list with at least one Rally run, each a mapping with report"
+    )
+    telemetry: tuple[Telemetry, ...] = Field(
+        default=(), description="a list of mappings with kind, files and time_zone"
+    )
+    reviewed_impacts: Reference | None = Field(
+        default=None, description="the path or URI of a CSV with node, KPI, start and end"
+    )
+    components: dict[Text, Text] = Field(default={}, description="a mapping of component names to services")
+    license: Annotated[str, StringConstraints(pattern=_LICENSE)] | None = Field(
+        default=None, description="an SPDX licence identifier such as CC-BY-4.0"
+    )
+    creators: tuple[Creator, ...] = Field(default=(), description="a list of mappings with name and, if known, orcid")
+
+
+class Experiment(ExperimentFile):
+    """An experiment of the catalog, checked; all files it names were there when it was read.
+
+    Attributes:
+        slug: the folder's name; the dataset's name, too.
+        folder: the folder that relative references start from.
+    """
+
+    slug: str
+    folder: str
+
+    def canonical_json(self) -> str:
+        """Return what was declared as one line of JSON, for the fingerprint.
+
+        The same wherever the checkout lies and however the file is formatted: keys are sorted, what equals a default
+        is left out, and references are written as in ``public_name``.
+        """
+        declared = self.model_dump(mode="json", exclude={"slug", "folder"}, exclude_defaults=True)
+        for run in declared["runs"]:
+            run.update({key: public_name(run[key]) for key in ("report", "results") if key in run})
+            if "hook_scripts" in run:
+                run["hook_scripts"] = [public_name(script) for script in run["hook_scripts"]]
+        for key in ("cluster", "reviewed_impacts"):
+            if key in declared:
+                declared[key] = public_name(declared[key])
+        for source in declared.get("telemetry", ()):
+            source["files"] = public_name(source["files"])
+        return json.dumps(declared, sort_keys=True, separators=(",", ":"))
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def list_slugs(catalog: str) -> list[str]:
+    """Return the names of the folders that hold an ``experiment.yaml``, sorted; hidden folders are left out.
+
+    A folder whose name is no slug is listed all the same: ``read_experiment`` refuses it by name, so that it neither
+    vanishes silently nor stops the others.
+
+    Raises:
+        InputError: the catalog is no folder that can be read.
+        SetupError: the catalog lies in a bucket.
+    """
+    root = _root(catalog)
+    try:
+        return sorted(
+            entry.name for entry in root.iterdir() if not entry.name.startswith(".") and _is_file(entry / FILE_NAME)
+        )
+    except OSError as error:
+        raise InputError(
+            catalog,
+            f"the catalog cannot be listed ({error.strerror})",
+            "name a folder with --catalog or FAULTSET_CATALOG",
+        ) from error
+
+
+def read_experiment(catalog: str, slug: str) -> Experiment:
+    """Return the experiment ``slug`` of ``catalog``; every file it names exists.
+
+    Raises:
+        InputError: there is no such experiment, or its file is not valid; names the line.
+        SetupError: the catalog lies in a bucket.
+    """
+    check_slug(slug)
+    path = _root(catalog) / slug / FILE_NAME
+    if not _is_file(path):
+        raise InputError(
+            path,
+            f'there is no experiment "{slug}" in the catalog{_nearest(slug, list_slugs(catalog))}',
+            f"write it by hand or with: faultset new {slug} --report REPORT --cluster FILE",
+        )
+    text = yaml_tree.decode(files.read_bytes(str(path), limit=_SIZE_LIMIT), str(path))
+    return _experiment(text, str(path), slug, path.parent)
+
+
+def check_slug(slug: str) -> str:
+    """Return ``slug`` where it is one.
+
+    Raises:
+        InputError: it is not: small letters, digits and hyphens, at most 100.
+    """
+    if SLUG.fullmatch(slug) is None:
+        raise InputError(
+            slug or '""',
+            "this is no name for an experiment",
+            "use small letters, digits and hyphens, at most 100, the first no hyphen",
+        )
+    return slug
+
+
+def resolve(experiment: Experiment, reference: str) -> str:
+    """Return where ``reference`` lies: a URI or an absolute path as it is, else seen from the experiment's folder."""
+    return _resolve(experiment.folder, reference)
+
+
+def telemetry_files(experiment: Experiment, source: Telemetry) -> list[str]:
+    """Return the files that ``source.files`` fits, resolved and sorted; a URI stands for itself."""
+    return _globbed(experiment.folder, source.files)
+
+
+def public_name(reference: str) -> str:
+    """Return ``reference`` as it may be written into a dataset: no machine's folders, no credentials.
+
+    A relative reference is kept, an absolute path is cut to the file's name, and a URI loses user, password, query
+    and fragment.
+    """
+    if _URI.match(reference):
+        parts = urlsplit(reference)
+        if parts.scheme == "file":
+            return Path(unquote(parts.path)).name
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return Path(reference).name if Path(reference).is_absolute() else reference
+
+
+def _root(catalog: str) -> Path:
+    if _is_remote(catalog):
+        raise SetupError(
+            public_name(catalog), "this version reads no catalog in a bucket", "keep the catalog in a folder"
+        )
+    return files.local_path(catalog)
+
+
+def _experiment(text: str, where: str, slug: str, folder: Path) -> Experiment:
+    tree = yaml_tree.parse(text, where)
+    try:
+        declared = ExperimentFile.model_validate(tree.plain())
+    except ValidationError as error:
+        raise _first_error(error, tree, where) from None
+    experiment = Experiment(slug=slug, folder=str(folder), **dict(declared))
+    for loc, reference in _references(declared):
+        _check_file(str(folder), reference, loc, f"{where}:{_line(tree, loc)}")
+    _check_reports_differ(experiment, tree, where)
+    return experiment
+
+
+def _references(declared: ExperimentFile) -> Iterator[tuple[Loc, str]]:
+    yield ("cluster",), declared.cluster
+    for i, run in enumerate(declared.runs):
+        yield ("runs", i, "report"), run.report
+        if run.results is not None:
+            yield ("runs", i, "results"), run.results
+        for j, script in enumerate(run.hook_scripts):
+            yield ("runs", i, "hook_scripts", j), script
+    for i, source in enumerate(declared.telemetry):
+        yield ("telemetry", i, "files"), source.files
+    if declared.reviewed_impacts is not None:
+        yield ("reviewed_impacts",), declared.reviewed_impacts
+
+
+def _check_file(folder: str, reference: str, loc: Loc, where: str) -> None:
+    if loc[0] == "telemetry":
+        if not _globbed(folder, reference):
+            raise InputError(
+                where, f'no file fits {_dotted(loc)} "{reference}"', "correct the pattern or add the files"
+            )
+        return
+    target = _resolve(folder, reference)
+    if _is_remote(target) or _is_file(files.local_path(target)):
+        return
+    raise InputError(
+        where,
+        f'{_dotted(loc)} names "{reference}", and there is no such file{_nearest_file(files.local_path(target))}',
+        f"expected {_expected(loc)}, relative to this file, absolute, or a URI",
+    )
+
+
+def _check_reports_differ(experiment: Experiment, tree: yaml_tree.YamlNode, where: str) -> None:
+    seen: dict[str, int] = {}
+    for i, run in enumerate(experiment.runs):
+        first = seen.setdefault(resolve(experiment, run.report), i)
+        if first != i:
+            loc = ("runs", i, "report")
+            raise InputError(
+                f"{where}:{_line(tree, loc)}",
+                f'{_dotted(loc)} "{run.report}" is declared already, in runs[{first}]',
+                "declare each run once",
+            )
+
+
+def _is_remote(reference: str) -> bool:
+    scheme = _URI.match(reference)
+    return scheme is not None and scheme[0].lower() != "file://"
+
+
+def _resolve(folder: str, reference: str) -> str:
+    return reference if _URI.match(reference) else str(Path(folder) / reference)
+
+
+def _globbed(folder: str, pattern: str) -> list[str]:
+    if _is_remote(pattern):
+        return [pattern]
+    local = str(files.local_path(pattern))
+    names = glob.glob(local, root_dir=folder, recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
+    found = (Path(folder) / name for name in names)
+    return sorted({str(path) for path in found if _is_file(path)})
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long for the file system is no file either
+        return False
+
+
+# --- writing a first one --------------------------------------------------------------------------------------------
+
+_TEMPLATE = """\
+# What was done, and where its files lie. Paths are relative to this file, absolute, or URIs.
+title: {title}
+# description: what was done, why, and what a reader of the dataset should know
+cluster: {cluster}
+runs: # the Rally runs; several may overlap in time on one cluster
+{runs}
+# telemetry: # the zone of the times in the files; CEST or UTC+1 are no zones, Europe/Berlin is one
+#   - {{kind: metrics, files: "metrics/*.csv", time_zone: Europe/Berlin}}
+# reviewed_impacts: impacts.csv # node, KPI, start and end, by a person
+# components: {{my_agent: nova}} # services of components that the built-in table does not know
+# license: CC-BY-4.0
+# creators:
+#   - {{name: A name, orcid: an ORCID iD}}
+"""
+
+
+def new_experiment(
+    catalog: str,
+    slug: str,
+    report: str,
+    cluster: str,
+    results: str | None = None,
+    *,
+    hook_scripts: Sequence[str] = (),
+    title: str | None = None,
+) -> Path:
+    """Write a first ``experiment.yaml`` and return its path; the files are named, not copied.
+
+    Paths are taken from the current folder. Those inside the experiment's folder are written relative to it, so that
+    the folder can move; others are written absolute.
+
+    Raises:
+        InputError: the slug is no slug, the experiment is there already, or a file is missing.
+        SetupError: the catalog lies in a bucket, or the folder cannot be written.
+    """
+    check_slug(slug)
+    folder = _root(catalog) / slug
+    path = folder / FILE_NAME
+    if path.exists():
+        raise InputError(path, "the experiment is there already", "edit it, or choose another name")
+    for reference in (report, cluster, *([results] if results else []), *hook_scripts):
+        _check_named(reference)
+    run: dict[str, object] = {"report": _written(report, folder)}
+    if results:
+        run["results"] = _written(results, folder)
+    if hook_scripts:
+        run["hook_scripts"] = [_written(script, folder) for script in hook_scripts]
+    text = _TEMPLATE.format(
+        title=_scalar(title or slug.replace("-", " ").capitalize()),
+        cluster=_scalar(_written(cluster, folder)),
+        runs=textwrap.indent(_dump([run]), "  ").rstrip(),
+    )
+    _experiment(text, str(path), slug, folder)
+    _write_once(path, text)
+    return path
+
+
+def _check_named(reference: str) -> None:
+    if not _is_remote(reference) and not _is_file(files.local_path(reference)):
+        raise InputError(
+            reference, f"there is no such file{_nearest_file(files.local_path(reference))}", "correct the path"
+        )
+
+
+def _written(reference: str, folder: Path) -> str:
+    if _URI.match(reference):
+        return reference
+    path, inside = Path(reference).absolute(), folder.absolute()
+    return str(path.relative_to(inside) if path.is_relative_to(inside) else path)
+
+
+def _dump(value: object) -> str:
+    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=10_000, indent=2)
+
+
+def _scalar(text: str) -> str:
+    return _dump(text).removesuffix("...\n").strip()
+
+
+def _write_once(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise InputError(path, "the experiment is there already", "edit it, or choose another name") from error
+    except OSError as error:
+        raise SetupError(
+            path, f"it cannot be written ({error.strerror})", "check the folder and its permissions"
+        ) from error
+
+
+# --- what is wrong, in one line -------------------------------------------------------------------------------------
+
+_MODELS: dict[int | str, type[BaseModel]] = {"runs": RunDeclaration, "telemetry": Telemetry, "creators": Creator}
+# An unknown key is most often a mistyped one, which explains the missing key beside it; an item that is not valid
+# makes pydantic call its list too short.
+_RANK = {"extra_forbidden": 0, "invalid_key": 0, "missing": 1, "too_short": 3}
+
+
+def _first_error(error: ValidationError, tree: yaml_tree.YamlNode, where: str) -> InputError:
+    """Return the first thing that is wrong; a mistyped key comes before what follows from it."""
+    found = error.errors(include_url=False)
+    first = min(found, key=lambda item: (_RANK.get(item["type"], 2), _line(tree, item["loc"])))
+    problem, remedy = _explain(first)
+    return InputError(f"{where}:{_line(tree, first['loc'])}", problem, remedy)
+
+
+def _line(tree: yaml_tree.YamlNode, loc: Loc) -> int:
+    """Return the line of the key or item at ``loc``; of what should hold it where it is not there."""
+    node, line = tree, tree.line
+    for part in loc:
+        if isinstance(part, int) and part < len(node.items):
+            node = node.items[part]
+            line = node.line
+            continue
+        found = next(((key, value) for key, value in node.entries if key.text == part), None)
+        if found is None:
+            break
+        line, node = found[0].line, found[1]
+    return line
+
+
+def _explain(error: Any) -> tuple[str, str]:
+    loc: Loc = error["loc"]
+    model = _model(loc)
+    if error["type"] in ("extra_forbidden", "invalid_key"):
+        return (
+            f'unknown key "{loc[-1]}"{_inside(loc)}{_nearest(str(loc[-1]), model.model_fields)}',
+            f"the keys expected here are {', '.join(model.model_fields)}",
+        )
+    if error["type"] == "missing":
+        return f'key "{loc[-1]}" is missing{_inside(loc)}', f"add {loc[-1]}: {_expected(loc)}"
+    if not loc:
+        return f"the file holds {_described(error['input'])}, no mapping", f"expected {_keys(model)}"
+    value = error["input"]
+    if error["type"] == "value_error":
+        problem = f"{_dotted(loc)}: {error['ctx']['error']}"
+    elif error["type"] == "literal_error" and isinstance(value, str):
+        problem = f'{_dotted(loc)} is "{value}"{_nearest(value, ("metrics", "logs", "traces"))}'
+    else:
+        problem = f"{_dotted(loc)} is {_described(value)}"
+    return problem, f"expected {_expected(loc)}"
+
+
+def _model(loc: Loc) -> type[BaseModel]:
+    return _MODELS.get(loc[0], ExperimentFile) if len(loc) > 2 else ExperimentFile
+
+
+def _expected(loc: Loc) -> str:
+    """Return what belongs at ``loc``: a key of the file, an item of a list, or a key of such an item."""
+    model = _model(loc)
+    if len(loc) == 2 and loc[0] in _MODELS:
+        return _keys(_MODELS[loc[0]])
+    field = model.model_fields.get(str(loc[0] if model is ExperimentFile else loc[2]))
+    return field.description or "" if field else _keys(model)
+
+
+def _keys(model: type[BaseModel]) -> str:
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    return f"a mapping with at least {', '.join(required)}"
+
+
+def _inside(loc: Loc) -> str:
+    return f" in {_dotted(loc[:-1])}" if len(loc) > 1 else ""
+
+
+def _dotted(loc: Loc) -> str:
+    """Return ``("runs", 0, "report")`` as ``runs[0].report``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return text.removeprefix(".")
+
+
+def _described(value: object) -> str:
+    if value is None or value in ("", [], (), {}):
+        return "empty"
+    if isinstance(value, bool):
+        return f"the truth value {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"the number {value!r}" if abs(value) < 1e15 else "a number"
+    if isinstance(value, str):
+        return f'the text "{value[:80]}"'
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else f"a {type(value).__name__}"
+
+
+def _nearest(name: str, valid: Iterable[str]) -> str:
+    names = {candidate.casefold(): candidate for candidate in sorted(valid)}
+    close = difflib.get_close_matches(name.casefold(), names, n=1)
+    return f" (did you mean {names[close[0]]}?)" if close else ""
+
+
+def _nearest_file(path: Path) -> str:
+    try:
+        return _nearest(path.name, (entry.name for entry in path.parent.iterdir() if entry.is_file()))
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,68 @@
+"""The command line: ``main`` runs a command and turns whatever happens into output, one error line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+import click
+
+from faultset.cli.call import Call
+from faultset.cli.commands import faultset
+from faultset.errors import FaultsetError, InputError, SetupError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What a shell reports for a program that ended by SIGINT and by SIGPIPE.
+INTERRUPTED = 130
+NOBODY_READS = 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that ``arguments`` (default: those of the process) name and return the exit code."""
+    call = Call()
+    try:
+        code = faultset.main(arguments, prog_name="faultset", standalone_mode=False, obj=call)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, click.Abort):
+        return _failed(call, "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        _discard_stdout()
+        return NOBODY_READS
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return InputError.exit_code
+    except Exception as error:  # noqa: BLE001 (the border: nothing but one line and an exit code may leave)
+        known = _explained(error)
+        return _failed(call, str(known), known.exit_code)
+    return int(code or 0)
+
+
+def _explained(error: Exception) -> FaultsetError:
+    if isinstance(error, FaultsetError):
+        return error
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx else "faultset"
+        return InputError(command, error.format_message().rstrip("."), f"see {command} --help")
+    if isinstance(error, OSError) and error.strerror:
+        where = error.filename if isinstance(error.filename, str) else "the system"
+        return SetupError(where, error.strerror, "check the path, its permissions and the free space")
+    said = printable(str(error), 120)
+    return SetupError(
+        "internal", f"{type(error).__name__}{': ' if said else ''}{said}", "run again with --debug and report it"
+    )
+
+
+def _failed(call: Call, line: str, code: int) -> int:
+    if call.debug:
+        traceback.print_exc()
+    click.echo(f"error: {line}", err=True)
+    return code
+
+
+def _discard_stdout() -> None:
+    # Python flushes standard output once more when it ends, which would complain on a closed pipe.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

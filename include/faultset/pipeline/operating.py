@@ -1,0 +1,171 @@
+"""What the operator asks for beside building: a first catalog entry, samples, an overview, the health of the set-up."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from faultset import catalog, release
+from faultset.errors import FaultsetError
+from faultset.pipeline.building import BUILDS, slugs
+from faultset.settings import Settings
+
+_LEAST_FREE_BYTES = 1 << 30
+
+
+def new(
+    settings: Settings,
+    slug: str,
+    *,
+    report: str,
+    cluster: str,
+    results: str | None = None,
+    hook_scripts: Sequence[str] = (),
+    title: str | None = None,
+) -> Path:
+    """Write a first ``experiment.yaml`` for a report and return its path; never overwrites one."""
+    return catalog.new_experiment(
+        settings.catalog, slug, report, cluster, results, hook_scripts=hook_scripts, title=title
+    )
+
+
+def scenarios() -> list[str]:
+    """Return the names of the simulator's scenarios, sorted."""
+    from faultset import simulator  # noqa: PLC0415 (not needed by anything else)
+
+    return sorted(simulator.SCENARIOS)
+
+
+def simulate(scenario: str, folder: str | Path, *, seed: int = 0, iterations: int | None = None) -> dict[str, Any]:
+    """Write a simulated experiment into ``folder`` and say what is true in it, in numbers."""
+    from faultset import simulator  # noqa: PLC0415
+
+    truth = simulator.simulate(scenario, Path(folder), seed=seed, iterations=iterations)
+    return {
+        "scenario": scenario,
+        "folder": str(folder),
+        "seed": seed,
+        "workloads": len(truth.workloads),
+        "injections": len(truth.injections),
+        "targets": len(truth.targets),
+    }
+
+
+def summary(settings: Settings) -> str:
+    """Return a short table of the latest versions: what was found and where it lies."""
+    header = ("experiment", "version", "injections", "targets", "critical", "warning", "info", "folder")
+    rows = [header]
+    for record in release.versions(settings.datasets):
+        if record.latest:
+            found = record.findings
+            path = str(Path(settings.datasets) / record.slug / record.version)
+            rows.append(
+                (
+                    record.slug,
+                    record.version,
+                    str(record.rows.get("injections", 0)),
+                    str(record.rows.get("targets", 0)),
+                    *(str(found.get(severity, 0)) for severity in ("critical", "warning", "info")),
+                    os.path.relpath(path),
+                )
+            )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+# --- doctor ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    name: str
+    run: Callable[[Settings], str]
+    remedy: str
+
+
+class _Unwell(Exception):  # noqa: N818 (a finding of the doctor, not an error of the program)
+    pass
+
+
+def doctor(settings: Settings) -> list[dict[str, Any]]:
+    """Check the set-up and return a finding a check: check, ok, detail, remedy (None where all is well)."""
+    findings = []
+    for check in _CHECKS:
+        try:
+            detail, ok = check.run(settings), True
+        except (_Unwell, FaultsetError) as error:
+            detail, ok = str(error), False
+        findings.append({"check": check.name, "ok": ok, "detail": detail, "remedy": None if ok else check.remedy})
+    return findings
+
+
+def _python(_: Settings) -> str:
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        raise _Unwell(f"Python {sys.version_info[0]}.{sys.version_info[1]}")
+    return ".".join(map(str, sys.version_info[:3]))
+
+
+def _packages(_: Settings) -> str:
+    found = []
+    for name in ("faultset", "pandas", "pyarrow", "great-expectations", "apache-airflow"):
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            if name != "apache-airflow":
+                raise _Unwell(f"{name} is not installed") from None
+            found.append("no apache-airflow (not needed by the command line)")
+    return ", ".join(found)
+
+
+def _catalog(settings: Settings) -> str:
+    broken = []
+    names = slugs(settings)
+    for slug in names:
+        try:
+            catalog.read_experiment(settings.catalog, slug)
+        except FaultsetError as error:
+            broken.append(str(error))
+    if broken:
+        raise _Unwell(f"{len(broken)} of {len(names)} experiments cannot be read: {broken[0]}")
+    return f"{len(names)} experiments in {settings.catalog}"
+
+
+def _root(settings: Settings) -> str:
+    root = Path(settings.datasets)
+    existing = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise _Unwell(f"{existing} is not writable")
+    free = shutil.disk_usage(existing).free
+    if free < _LEAST_FREE_BYTES:
+        raise _Unwell(f"{free / (1 << 20):.0f} MiB free at {existing}")
+    return f"{settings.datasets}, {free / (1 << 30):.1f} GiB free"
+
+
+def _versions(settings: Settings) -> str:
+    damages = release.pointer_damage(settings.datasets)
+    if damages:
+        raise _Unwell(str(damages[0]))
+    return f"{len(release.versions(settings.datasets))} versions"
+
+
+def _leftovers(settings: Settings) -> str:
+    left = [*release.leftovers(settings.datasets), *sorted(Path(settings.datasets).glob(f"{BUILDS}/*/*"))]
+    if left:
+        raise _Unwell(f"{len(left)} folders of builds that run now or died, the first {left[0]}")
+    return "none"
+
+
+_CHECKS = (
+    _Check("python", _python, "use Python 3.11 to 3.13"),
+    _Check("packages", _packages, "run make setup, or pip install faultset"),
+    _Check("catalog", _catalog, "correct the files named, or point FAULTSET_CATALOG elsewhere"),
+    _Check("datasets root", _root, "free space, correct the permissions, or point FAULTSET_DATASETS elsewhere"),
+    _Check("versions", _versions, "run faultset verify, which names every damage"),
+    _Check("leftovers", _leftovers, "if no build is running, remove them"),
+)

@@ -1,0 +1,269 @@
+"""What differs between two versions, row by row, by the key of each table."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from faultset import storage, tables
+from faultset.release import parquet
+
+Key = tuple[Any, ...]
+Values = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedRow:
+    """A row that is in both versions, and the columns in which it differs."""
+
+    key: Key
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RetypedColumn:
+    """A column that is in both versions, with another type."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableDifference:
+    """What differs in one table.
+
+    Attributes:
+        table: the table's file without its ending, such as ``injections``.
+        state: whether both versions have the table, or it was ``added`` or ``removed`` as a whole.
+        key: the columns that identify a row; all compared columns for a table that declares no key.
+        rows_before: number of rows in the old version.
+        rows_after: number of rows in the new version.
+        added: keys of the rows that only the new version has.
+        removed: keys of the rows that only the old version has.
+        changed: rows that both have, and that differ in a column that both have.
+        columns_added: columns that only the new version has.
+        columns_removed: columns that only the old version has.
+        columns_retyped: columns whose type differs; their values are not compared.
+    """
+
+    table: str
+    state: Literal["kept", "added", "removed"]
+    key: tuple[str, ...]
+    rows_before: int
+    rows_after: int
+    added: tuple[Key, ...] = ()
+    removed: tuple[Key, ...] = ()
+    changed: tuple[ChangedRow, ...] = ()
+    columns_added: tuple[str, ...] = ()
+    columns_removed: tuple[str, ...] = ()
+    columns_retyped: tuple[RetypedColumn, ...] = ()
+
+    @property
+    def breaks(self) -> bool:
+        """Whether a record, column or type that was there changed or went."""
+        return self.state == "removed" or any(
+            (self.removed, self.changed, self.columns_removed, self.columns_retyped)
+        )
+
+    @property
+    def extends(self) -> bool:
+        """Whether something was added."""
+        return self.state == "added" or any((self.added, self.columns_added))
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        return {
+            "table": self.table,
+            "state": self.state,
+            "key": list(self.key),
+            "rows_before": self.rows_before,
+            "rows_after": self.rows_after,
+            "added": [_plain_key(key) for key in self.added],
+            "removed": [_plain_key(key) for key in self.removed],
+            "changed": [{"key": _plain_key(row.key), "columns": list(row.columns)} for row in self.changed],
+            "columns_added": list(self.columns_added),
+            "columns_removed": list(self.columns_removed),
+            "columns_retyped": [
+                {"name": column.name, "before": column.before, "after": column.after}
+                for column in self.columns_retyped
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs between two versions; ``tables`` has an entry for every table of either."""
+
+    tables: tuple[TableDifference, ...]
+
+    @property
+    def breaks(self) -> bool:
+        """Whether anything that was there changed or went."""
+        return any(table.breaks for table in self.tables)
+
+    @property
+    def extends(self) -> bool:
+        """Whether anything was added."""
+        return any(table.extends for table in self.tables)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        return {"tables": [table.as_dict() for table in self.tables]}
+
+    def summary(self) -> str:
+        """Return one line, such as ``injections +1, targets +2 -1 ~3``; "" where no record differs."""
+        return ", ".join(part for table in self.tables if (part := _summary(table)))
+
+
+def diff(old: Path, new: Path) -> Difference:
+    """Compare the tables of two folders by key.
+
+    Raises:
+        InputError: a table is damaged.
+        SetupError: a table cannot be read.
+    """
+    before, after = _tables_in(old), _tables_in(new)
+    names = sorted(before.keys() | after.keys(), key=_declared_order)
+    return Difference(tuple(_table(name, before.get(name), after.get(name)) for name in names))
+
+
+def _tables_in(folder: Path) -> dict[str, Path]:
+    found = (name for name in storage.files(folder) if name.endswith(".parquet") and not name.startswith("validation/"))
+    return {name.removesuffix(".parquet"): folder / name for name in found}
+
+
+def _declared_order(name: str) -> tuple[int, str]:
+    declared = [table.name for table in tables.TABLES]
+    return (declared.index(name) if name in declared else len(declared), name)
+
+
+def _table(name: str, old: Path | None, new: Path | None) -> TableDifference:
+    before = parquet.read_arrow(old) if old else None
+    after = parquet.read_arrow(new) if new else None
+    if before is None or after is None:
+        return _only_one(name, before, after)
+    types_before = {field.name: field.type for field in before.schema}
+    types_after = {field.name: field.type for field in after.schema}
+    shared = tuple(column for column in types_before if types_before[column] == types_after.get(column))
+    key = _key(name, shared)
+    added, removed, changed = _rows(before, after, key, shared)
+    return TableDifference(
+        name,
+        "kept",
+        key,
+        before.num_rows,
+        after.num_rows,
+        added,
+        removed,
+        changed,
+        columns_added=tuple(column for column in types_after if column not in types_before),
+        columns_removed=tuple(column for column in types_before if column not in types_after),
+        columns_retyped=tuple(
+            RetypedColumn(column, str(types_before[column]), str(types_after[column]))
+            for column in types_before
+            if column in types_after and column not in shared
+        ),
+    )
+
+
+def _only_one(name: str, before: pa.Table | None, after: pa.Table | None) -> TableDifference:
+    data = after if before is None else before
+    assert data is not None  # noqa: S101 (the name came from one of the two)
+    columns = tuple(data.column_names)
+    key = _key(name, columns)
+    keys = _sorted(key for key, _ in _records(data, key, ()))
+    if before is None:
+        return TableDifference(name, "added", key, 0, data.num_rows, added=keys)
+    return TableDifference(name, "removed", key, data.num_rows, 0, removed=keys)
+
+
+def _key(name: str, shared: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the declared key; all shared columns where none is declared or a part of it is not comparable."""
+    declared = next((table.key for table in tables.TABLES if table.name == name), ())
+    return declared if declared and set(declared) <= set(shared) else shared
+
+
+def _rows(
+    before: pa.Table, after: pa.Table, key: tuple[str, ...], shared: tuple[str, ...]
+) -> tuple[tuple[Key, ...], tuple[Key, ...], tuple[ChangedRow, ...]]:
+    if before.select(list(shared)).equals(after.select(list(shared))):
+        return (), (), ()
+    rest = tuple(column for column in shared if column not in key)
+    old, new = _grouped(before, key, rest), _grouped(after, key, rest)
+    added: list[Key] = []
+    removed: list[Key] = []
+    changed: list[ChangedRow] = []
+    for one in old.keys() | new.keys():
+        gone, come = _unmatched(old.get(one, []), new.get(one, []))
+        pairs = min(len(gone), len(come))
+        changed += [
+            ChangedRow(one, tuple(c for c, a, b in zip(rest, was, now, strict=True) if a != b))
+            for was, now in zip(gone, come, strict=False)
+        ]
+        removed += [one] * (len(gone) - pairs)
+        added += [one] * (len(come) - pairs)
+    return _sorted(added), _sorted(removed), tuple(sorted(changed, key=lambda row: _order(row.key)))
+
+
+def _unmatched(old: list[Values], new: list[Values]) -> tuple[list[Values], list[Values]]:
+    """Return the rows of one key without an equal on the other side; a damaged table can have several of one key."""
+    if old == new:
+        return [], []
+    gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
+    return sorted(gone.elements(), key=repr), sorted(come.elements(), key=repr)
+
+
+def _grouped(data: pa.Table, key: tuple[str, ...], rest: tuple[str, ...]) -> dict[Key, list[Values]]:
+    groups: dict[Key, list[Values]] = defaultdict(list)
+    for one, values in _records(data, key, rest):
+        groups[one].append(values)
+    return groups
+
+
+def _records(data: pa.Table, key: tuple[str, ...], rest: tuple[str, ...]) -> Iterator[tuple[Key, Values]]:
+    plain = {name: [_comparable(value) for value in data[name].to_pylist()] for name in (*key, *rest)}
+    for row in range(data.num_rows):
+        yield tuple(plain[name][row] for name in key), tuple(plain[name][row] for name in rest)
+
+
+def _comparable(value: Any) -> Any:
+    """Return ``value`` so that it can be looked up and equals itself (NaN does not)."""
+    if isinstance(value, list):
+        return tuple(_comparable(part) for part in value)
+    if isinstance(value, float) and value != value:  # noqa: PLR0124 (only NaN differs from itself)
+        return "NaN"
+    return value
+
+
+def _sorted(keys: Iterator[Key] | list[Key]) -> tuple[Key, ...]:
+    return tuple(sorted(keys, key=_order))
+
+
+def _order(key: Key) -> tuple[tuple[bool, str, Any], ...]:
+    return tuple((part is not None, type(part).__name__, repr(part) if isinstance(part, tuple) else part) for part in key)
+
+
+def _plain_key(key: Key) -> list[object]:
+    return [part if part is None or isinstance(part, str | int | float | bool) else str(part) for part in key]
+
+
+def _summary(table: TableDifference) -> str:
+    if table.state != "kept":
+        return f"{table.table} {'new' if table.state == 'added' else 'gone'}"
+    parts = [f"{sign}{len(rows)}" for sign, rows in _signed(table) if rows]
+    columns = [f"+{name}" for name in table.columns_added]
+    columns += [f"-{name}" for name in table.columns_removed]
+    columns += [f"~{column.name}" for column in table.columns_retyped]
+    if columns:
+        parts.append(f"columns {' '.join(columns)}")
+    return f"{table.table} {' '.join(parts)}" if parts else ""
+
+
+def _signed(table: TableDifference) -> tuple[tuple[str, tuple[object, ...]], ...]:
+    return (("+", table.added), ("-", table.removed), ("~", table.changed))

@@ -1,0 +1,249 @@
+"""The manifest: everything there is to know about a version, with the hash of each of its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import faultset
+from faultset import storage
+from faultset.errors import InputError
+from faultset.records import Finding, InputFile, Validation
+from faultset.release import parquet
+from faultset.release.fingerprint import sha256_of
+
+MANIFEST = "manifest.json"
+CARD = "README.md"
+CHANGES = "CHANGES.md"
+_TOOLS = ("pyarrow", "pandas", "great-expectations")
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A file of a version.
+
+    Attributes:
+        path: relative to the version's folder, with ``/``.
+        bytes: size.
+        sha256: hex digest.
+        rows: number of rows; None for a file that is no table.
+        schema: name, type and nullability of each column; None for a file that is no table.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    rows: int | None = None
+    schema: tuple[dict[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The version that a version was compared with; the manifests of a dataset form a chain."""
+
+    version: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What ``manifest.json`` says.
+
+    Attributes:
+        slug: name of the dataset.
+        version: X.Y.Z.
+        title: of the experiment.
+        description: of the experiment.
+        license: as declared; None where none is.
+        creators: as declared, each with ``name`` and perhaps ``orcid``.
+        schema_version: of the declaration of tables.
+        created_at: when it was published, ISO 8601 UTC with ``Z``.
+        fingerprint: hex digest of what it was made from.
+        previous: the version before; None for the first.
+        inputs: the files that it was made from.
+        files: all files of the version but the manifest itself.
+        tools: name -> version.
+        validation: passed, number of expectations, number of findings by severity, the findings.
+        experiment: the catalog's entry.
+    """
+
+    slug: str
+    version: str
+    title: str
+    description: str
+    license: str | None
+    creators: tuple[dict[str, Any], ...]
+    schema_version: str
+    created_at: str
+    fingerprint: str
+    previous: Previous | None
+    inputs: tuple[InputFile, ...]
+    files: tuple[FileEntry, ...]
+    tools: dict[str, str]
+    validation: dict[str, Any]
+    experiment: dict[str, Any]
+
+    def encode(self) -> bytes:
+        """Return the bytes of ``manifest.json``."""
+        return to_json(dataclasses.asdict(self))
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of each table, by its file's path without ``.parquet``."""
+        return {file.path.removesuffix(".parquet"): file.rows for file in self.files if file.rows is not None}
+
+
+def decode(data: bytes, where: object) -> Manifest:
+    """Return what the bytes of a ``manifest.json`` say; keys of newer versions of the tool are passed over.
+
+    Raises:
+        InputError: they are no manifest.
+    """
+    try:
+        document = json.loads(data)
+        return Manifest(
+            slug=_text(document["slug"]),
+            version=_text(document["version"]),
+            title=_text(document["title"]),
+            description=_text(document["description"]),
+            license=None if document["license"] is None else _text(document["license"]),
+            creators=tuple(dict(creator) for creator in document["creators"]),
+            schema_version=_text(document["schema_version"]),
+            created_at=_text(document["created_at"]),
+            fingerprint=_text(document["fingerprint"]),
+            previous=_previous(document["previous"]),
+            inputs=tuple(_input(entry) for entry in document["inputs"]),
+            files=tuple(_file(entry) for entry in document["files"]),
+            tools={name: _text(version) for name, version in document["tools"].items()},
+            validation=_validation(document["validation"]),
+            experiment=dict(document["experiment"]),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InputError(where, "the manifest is damaged", "restore this version from a copy") from error
+
+
+def sha256(data: bytes) -> str:
+    """Return the hex digest of a manifest's bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def to_json(document: Mapping[str, Any]) -> bytes:
+    """Return the same bytes for the same document, readable by people and by any terminal (ASCII)."""
+    return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode("ascii")
+
+
+def describe_files(folder: Path) -> tuple[FileEntry, ...]:
+    """Hash every file under ``folder``.
+
+    Raises:
+        InputError: there is something else than files and folders, or a table is damaged.
+        SetupError: a file cannot be read.
+    """
+    return tuple(describe_file(folder, name) for name in storage.files(folder) if name != MANIFEST)
+
+
+def describe_file(folder: Path, name: str) -> FileEntry:
+    """Hash one file; ``name`` is relative to ``folder``."""
+    path = folder / name
+    if path.is_symlink() or not path.is_file():
+        raise InputError(path, "this is no ordinary file", "keep only files and folders in a candidate")
+    rows, schema = parquet.describe(path) if path.suffix == ".parquet" else (None, None)
+    return FileEntry(name, path.stat().st_size, sha256_of(path), rows, schema)
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the version of each tool that a dataset's content depends on."""
+    versions = {"faultset": faultset.__version__, "python": platform.python_version()}
+    return versions | {name: metadata.version(name) for name in _TOOLS}
+
+
+def validation_summary(validation: Validation) -> dict[str, Any]:
+    """Return the outcome of a validation as plain values."""
+    counts = {severity: 0 for severity in ("critical", "warning", "info")}
+    for finding in validation.findings:
+        counts[finding.severity] += 1
+    return {
+        "passed": validation.passed,
+        "expectations": validation.expectations,
+        **counts,
+        "findings": [dataclasses.asdict(finding) for finding in validation.findings],
+        "data_docs": validation.data_docs,
+    }
+
+
+def validation_from(summary: Mapping[str, Any]) -> Validation:
+    """Return the validation that ``validation_summary`` wrote down.
+
+    Raises:
+        KeyError, TypeError: it is not of that form.
+    """
+    return Validation(
+        passed=summary["passed"],
+        findings=tuple(
+            Finding(**{**finding, "where": tuple(finding["where"])}) for finding in summary["findings"]
+        ),
+        expectations=summary["expectations"],
+        data_docs=summary["data_docs"],
+    )
+
+
+def created(moment: dt.datetime) -> str:
+    """Return a moment as manifests write it: UTC, whole seconds, ``Z``."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment!r} has no time zone")
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- plain values to records ----------------------------------------------------------------------------------------
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{value!r} is no count")
+    return value
+
+
+def _relative(value: object) -> str:
+    """Return a path that stays inside of the version's folder."""
+    path = PurePosixPath(_text(value))
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\x00" in str(path):
+        raise ValueError(f"{value!r} leaves the folder")
+    return str(path)
+
+
+def _previous(entry: Any) -> Previous | None:
+    return None if entry is None else Previous(_text(entry["version"]), _text(entry["manifest_sha256"]))
+
+
+def _input(entry: Any) -> InputFile:
+    return InputFile(_text(entry["role"]), _text(entry["uri"]), _count(entry["bytes"]), _text(entry["sha256"]))
+
+
+def _file(entry: Any) -> FileEntry:
+    rows, schema = entry["rows"], entry["schema"]
+    return FileEntry(
+        _relative(entry["path"]),
+        _count(entry["bytes"]),
+        _text(entry["sha256"]),
+        None if rows is None else _count(rows),
+        None if schema is None else tuple(dict(column) for column in schema),
+    )
+
+
+def _validation(entry: Any) -> dict[str, Any]:
+    validation_from(entry)
+    return dict(entry)

@@ -1,0 +1,47 @@
+"""Untrusted text in Markdown: shown as it is, never as markup, links or HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from faultset.errors import printable
+
+# Markup anywhere; an underscore only where it can start or end emphasis, so that nova_compute stays readable.
+_LIVE = re.compile(
+    r"[&<>`|\[\]{}\\*~$@!^]"
+    r"|(?<![^\W_])_|_(?![^\W_])"
+    r"|:(?=//)|(?<=www)\.",
+    re.IGNORECASE,
+)
+# What makes a heading, list, quote, rule or code block, but only at the start of a line.
+_START = re.compile(r"^(?:[#+=-]|(?<=\A)\d{1,9}[.)])")
+
+
+def text(untrusted: object, limit: int = 500) -> str:
+    """Return ``untrusted`` as one line of at most ``limit`` characters of plain text, before they are escaped."""
+    line = _LIVE.sub(_entity, printable(str(untrusted), limit))
+    return _START.sub(lambda match: match[0][:-1] + _code(match[0][-1]), line)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return the lines of a table; cells are escaped here, the header is trusted."""
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    return lines + [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return text(value, 300)
+
+
+def _entity(match: re.Match[str]) -> str:
+    named = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+    return named.get(match[0]) or _code(match[0])
+
+
+def _code(character: str) -> str:
+    return f"&#{ord(character)};"

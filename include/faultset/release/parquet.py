@@ -1,0 +1,107 @@
+"""Tables to parquet and back: the same rows give the same bytes, whatever order they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faultset import tables
+from faultset.errors import InputError
+from faultset.storage import reported
+from faultset.tables import Table
+
+ROW_GROUP_SIZE = 131_072
+COMPRESSION_LEVEL = 3
+
+
+def write_table(table: Table, rows: Iterable[Any], path: Path) -> int:
+    """Write ``rows`` (instances of ``table.row``) to ``path``, ordered by the table's key, nulls first.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        SetupError: the disk is full, read-only, ...
+    """
+    data = tables.to_arrow(table, in_order(table, rows))
+    with reported(path):
+        pq.write_table(
+            data,
+            path,
+            row_group_size=ROW_GROUP_SIZE,
+            compression="zstd",
+            compression_level=COMPRESSION_LEVEL,
+            version="2.6",
+        )
+    return int(data.num_rows)
+
+
+def in_order(table: Table, rows: Iterable[Any]) -> list[Any]:
+    """Return ``rows`` ordered by the table's key, nulls first; rows of one key by everything else they say."""
+
+    def key(row: Any) -> tuple[tuple[bool, Any], ...]:
+        values = (getattr(row, name) for name in table.key)
+        return tuple((value is not None, value) for value in values)
+
+    ordered = sorted(rows, key=key)
+    # Only where a key is not unique is the (slower) look at whole rows needed to be independent of the input's order.
+    if any(key(one) == key(other) for one, other in zip(ordered, ordered[1:], strict=False)):
+        ordered.sort(key=lambda row: (key(row), repr(row)))
+    return ordered
+
+
+def read_table(table: Table, path: Path) -> list[Any]:
+    """Return the rows of a file that ``write_table`` wrote, as instances of ``table.row``.
+
+    Raises:
+        InputError: the file is missing, damaged, or has other columns than the table declares.
+    """
+    data = read_arrow(path)
+    declared = tables.schema(table)
+    if not data.schema.equals(declared):
+        raise InputError(path, f"the columns are not those of the table {table.name}", "build the dataset again")
+    return tables.from_arrow(table, data)
+
+
+def read_arrow(path: Path) -> pa.Table:
+    """Return the file's content.
+
+    Raises:
+        InputError: the file is missing or is no whole parquet file.
+        SetupError: it cannot be read.
+    """
+    if not path.is_file():
+        raise InputError(path, "the table is missing", "build the dataset again, or restore the file from a copy")
+    with reported(path):
+        try:
+            with pq.ParquetFile(path) as file:
+                return file.read()
+        except pa.ArrowException as error:
+            raise _damaged(path) from error
+        except OSError as error:
+            if error.errno:
+                raise
+            raise _damaged(path) from error
+
+
+def describe(path: Path) -> tuple[int, tuple[dict[str, object], ...]]:
+    """Return the number of rows and, for each column, its name, type and whether it can be null.
+
+    Raises:
+        InputError: the file is no parquet file.
+    """
+    with reported(path):
+        try:
+            with pq.ParquetFile(path) as file:
+                rows, schema = file.metadata.num_rows, file.schema_arrow
+        except pa.ArrowException as error:
+            raise _damaged(path) from error
+    return rows, tuple({"name": f.name, "type": str(f.type), "nullable": f.nullable} for f in schema)
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(path, "this is no whole parquet file", "build the dataset again, or run faultset verify")

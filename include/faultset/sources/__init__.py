@@ -1,0 +1,1 @@
+"""A file a format: bytes to typed records, with no opinion on what they mean."""

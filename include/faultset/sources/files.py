@@ -1,0 +1,128 @@
+"""Input files as bytes: local paths and ``file://`` URIs, with one clear error for whatever cannot be read."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from faultset.errors import InputError
+
+REPORT_LIMIT = 2 * 1024**3
+_BLOCK = 1024**2
+
+
+def read_bytes(uri: str, *, limit: int = REPORT_LIMIT) -> bytes:
+    """Return the content of the file at ``uri``.
+
+    Args:
+        uri: a local path or a ``file://`` URI.
+        limit: the most bytes to read; a larger file is an error.
+
+    Raises:
+        InputError: the file is missing, no regular file, not readable, empty or larger than ``limit``.
+    """
+    with _opened(uri) as (file, size):
+        if size == 0:
+            raise InputError(uri, "is empty", "give a file with content")
+        if size > limit:
+            raise InputError(uri, f"has {size:,} bytes, more than the limit of {limit:,}", "give a smaller file")
+        # Without an argument it reads into one buffer of the file's size; a given limit would be allocated whole.
+        return file.read()
+
+
+def sha256_of(uri: str) -> tuple[int, str]:
+    """Return size in bytes and SHA-256 (hex) of the file at ``uri``, read in blocks.
+
+    Raises:
+        InputError: the file is missing, no regular file or not readable.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with _opened(uri) as (file, _):
+        while block := file.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
+
+
+def local_path(uri: str) -> Path:
+    """Return the path that ``uri`` names.
+
+    Raises:
+        InputError: it is a URI of something else than a local file.
+    """
+    scheme, separator, _ = uri.partition("://")
+    if not separator or not scheme.isalnum():
+        return Path(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise InputError(uri, "is no valid URI", "give a path or a file:// URI") from error
+    if scheme.lower() != "file" or parts.netloc not in {"", "localhost"}:
+        raise InputError(uri, "is not a local file", "copy the file to this machine and give its path")
+    return Path(unquote(parts.path))
+
+
+@contextmanager
+def _opened(uri: str) -> Iterator[tuple[BinaryIO, int]]:
+    """Open the file at ``uri``; whatever the system says against it becomes one InputError."""
+    path = local_path(uri)
+    try:
+        # A pipe or a device would block or never end: look before opening.
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise InputError(uri, "is a folder, not a file", "give the file itself")
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(uri, "is no regular file", "give a regular file")
+        with path.open("rb") as file:
+            yield file, status.st_size
+    except FileNotFoundError as error:
+        raise InputError(uri, "does not exist", "check the path") from error
+    except PermissionError as error:
+        raise InputError(uri, "may not be read", "check the file's permissions") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(uri, f"cannot be read: {reason}", "check the path and the disk") from error
+    except MemoryError as error:
+        raise InputError(uri, "does not fit into memory", "give a smaller file or use a larger machine") from error
+
+
+_SIGNATURES = (
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"%PDF-", "a PDF document"),
+    (b"\x89PNG", "a picture"),
+    (b"PAR1", "a parquet file"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+)
+_UTF32_MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def refuse_binary(uri: str, data: bytes) -> None:
+    """Refuse what is plainly no UTF-8 text; an encoding error further inside shows when the text is decoded.
+
+    Raises:
+        InputError: ``data`` is an archive, a picture, UTF-16, ...
+    """
+    head = data[:4096]
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
+            raise InputError(uri, f"is {kind}, not text", "give the file that was packed or exported into it")
+    for marks, encoding in ((_UTF32_MARKS, "UTF-32"), (_UTF16_MARKS, "UTF-16")):
+        if head.startswith(marks):
+            raise InputError(uri, f"is {encoding} text, not UTF-8", "save it as UTF-8")
+    if b"\x00" in head:
+        wide = len(head) > 3 and (not any(head[1:64:2]) or not any(head[0:64:2]))
+        kind = "UTF-16 text without a byte order mark, not UTF-8" if wide else "binary data, not text"
+        raise InputError(uri, f"is {kind}", "save it as UTF-8" if wide else "give a text file")
+    if not head.strip():
+        raise InputError(uri, "holds nothing but blanks", "give a file with content")
