@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from faultset_dags.outcomes import read_outcomes, table
-from faultset_dags.use_cases import REASON, use_case
+from faultset_dags.use_cases import REASON, SUBJECT, use_case
 
 log = logging.getLogger(__name__)
 
 DATASETS = Asset(name="faultset_datasets", uri="faultset://datasets", group="faultset")
-CHAIN = [f"rebuild.{step}" for step in ("extract", "decide", "validate", "write")]
+CHAIN = ["rebuild.extract", "rebuild.decide", "rebuild.validate", "rebuild.write"]
 
 DOC = """
 ### Rebuild the datasets
@@ -23,14 +24,94 @@ Every experiment of the catalog (`FAULTSET_CATALOG`) goes through its own chain 
 **extract** reads the reports, **decide** makes the truth tables, **validate** judges them, **write** publishes a
 version under `FAULTSET_DATASETS`. References travel between the tasks, never data.
 
-- An experiment whose inputs did not change is skipped. `force` builds it anyway; the same tables still make no new version.
+- An experiment whose inputs did not change is skipped. `force` builds it anyway; the same tables make no new version.
 - A broken experiment fails alone. **report** runs last, shows what became of each and names the broken ones and why.
-- A new version is an event of the asset `faultset_datasets`: partition key the experiment, extra
+- A new version is an event of the asset `faultset_datasets`: its partition key is the experiment, its extra
   `{slug, version, manifest_sha256}`.
 
-Wrong input is not retried: mend the file that the error names, then clear the failed tasks. Trouble with storage is retried.
-Running it twice, or twice at once, is harmless.
+Wrong input is not retried: mend the file that the error names, then clear the failed tasks (downstream included).
+Trouble with storage is retried. Running it twice, or twice at once, is harmless.
 """
+
+
+@task
+def find_experiments() -> list[str]:
+    from faultset import pipeline
+
+    with use_case("catalog") as settings:
+        return get_current_context()["params"]["experiments"] or pipeline.slugs(settings)
+
+
+@task(map_index_template=SUBJECT, multiple_outputs=False)
+def extract(slug: str) -> dict[str, Any]:
+    from faultset import pipeline
+
+    with use_case(slug) as settings:
+        build = pipeline.extract(slug, settings, force=get_current_context()["params"]["force"])
+    if build.unchanged:
+        raise AirflowSkipException(f"{slug}: the latest version was made of the same inputs")
+    return build.as_dict()
+
+
+@task(map_index_template=SUBJECT, multiple_outputs=False)
+def decide(reference: dict[str, Any]) -> dict[str, Any]:
+    from faultset import pipeline
+
+    build = pipeline.Build.from_dict(reference)
+    with use_case(build.slug) as settings:
+        return pipeline.decide(build, settings).as_dict()
+
+
+@task(map_index_template=SUBJECT, multiple_outputs=False)
+def validate(reference: dict[str, Any]) -> dict[str, Any]:
+    from faultset import pipeline
+
+    build = pipeline.Build.from_dict(reference)
+    with use_case(build.slug) as settings:
+        return pipeline.validate(build, settings).as_dict()
+
+
+@task(map_index_template=SUBJECT, multiple_outputs=False, outlets=[DATASETS])
+def write(reference: dict[str, Any]) -> dict[str, Any]:
+    from faultset import pipeline
+
+    build = pipeline.Build.from_dict(reference)
+    with use_case(build.slug) as settings:
+        published = pipeline.write(build, settings)
+    if not published.new:
+        # A task that succeeds always makes an event of its outlets; a skipped one makes none.
+        raise AirflowSkipException(f"{published.slug}: version {published.version} holds the same tables already")
+    event = get_current_context()["outlet_events"][DATASETS]
+    event.add_partitions(published.slug)
+    event.extra = {
+        "slug": published.slug,
+        "version": published.version,
+        "manifest_sha256": published.manifest_sha256,
+    }
+    return published.as_dict()
+
+
+@task_group
+def rebuild(slug: str) -> None:
+    write(validate(decide(extract(slug))))
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+def report() -> None:
+    context = get_current_context()
+    ti = context["ti"]
+    experiments = ti.xcom_pull(task_ids="find_experiments")
+    if experiments is None:
+        reason = ti.xcom_pull(task_ids="find_experiments", key=REASON) or "find_experiments failed; see its log"
+        raise AirflowFailException(f"no experiment was rebuilt: {reason}")
+    outcomes = read_outcomes(ti, context["run_id"], experiments, CHAIN)
+    for line in table(outcomes):
+        log.info("%s", line)
+    ti.xcom_push("outcomes", {outcome.experiment: outcome.outcome for outcome in outcomes})
+    broken = [f"{outcome.experiment}: {outcome.reason}" for outcome in outcomes if outcome.outcome == "failed"]
+    if broken:
+        ti.xcom_push(REASON, " | ".join(broken))
+        raise AirflowFailException(f"{len(broken)} of {len(outcomes)} experiments failed: {' | '.join(broken)}")
 
 
 @dag(
@@ -58,7 +139,7 @@ Running it twice, or twice at once, is harmless.
             description="Names of the experiments to rebuild, one a line; all of the catalog where there is none.",
         ),
         "force": Param(
-            False,  # noqa: FBT003 (the default of the form's field)
+            False,
             type="boolean",
             title="Force",
             description="Build also what did not change.",
@@ -66,83 +147,8 @@ Running it twice, or twice at once, is harmless.
     },
 )
 def rebuild_datasets() -> None:
-    @task
-    def find_experiments() -> list[str]:
-        from faultset import pipeline
-
-        with use_case("catalog") as settings:
-            return get_current_context()["params"]["experiments"] or pipeline.slugs(settings)
-
-    @task(map_index_template="{{ subject }}")
-    def extract(slug: str) -> dict:
-        from faultset import pipeline
-
-        with use_case(slug) as settings:
-            build = pipeline.extract(slug, settings, force=get_current_context()["params"]["force"])
-        if build.unchanged:
-            raise AirflowSkipException(f"{slug}: the latest version was made of the same inputs")
-        return build.as_dict()
-
-    @task(map_index_template="{{ subject }}")
-    def decide(reference: dict) -> dict:
-        from faultset import pipeline
-
-        build = pipeline.Build.from_dict(reference)
-        with use_case(build.slug) as settings:
-            return pipeline.decide(build, settings).as_dict()
-
-    @task(map_index_template="{{ subject }}")
-    def validate(reference: dict) -> dict:
-        from faultset import pipeline
-
-        build = pipeline.Build.from_dict(reference)
-        with use_case(build.slug) as settings:
-            return pipeline.validate(build, settings).as_dict()
-
-    # A task that succeeds always makes an event of its outlets, so one that publishes nothing is skipped.
-    @task(map_index_template="{{ subject }}", outlets=[DATASETS])
-    def write(reference: dict, *, outlet_events=None) -> dict:
-        from faultset import pipeline
-
-        build = pipeline.Build.from_dict(reference)
-        with use_case(build.slug) as settings:
-            published = pipeline.write(build, settings)
-        if not published.new:
-            raise AirflowSkipException(f"{published.slug}: version {published.version} already holds these tables")
-        event = outlet_events[DATASETS]
-        event.add_partitions(published.slug)
-        event.extra = {
-            "slug": published.slug,
-            "version": published.version,
-            "manifest_sha256": published.manifest_sha256,
-        }
-        return published.as_dict()
-
-    @task_group
-    def rebuild(slug: str) -> None:
-        write(validate(decide(extract(slug))))
-
-    @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
-    def report() -> None:
-        context = get_current_context()
-        ti = context["ti"]
-        experiments = ti.xcom_pull(task_ids="find_experiments")
-        if experiments is None:
-            reason = ti.xcom_pull(task_ids="find_experiments", key=REASON)
-            raise AirflowFailException(f"no experiment was rebuilt: {reason or 'find_experiments failed; see its log'}")
-        outcomes = read_outcomes(ti, context["run_id"], experiments, CHAIN)
-        for line in table(outcomes):
-            log.info(line)
-        ti.xcom_push("outcomes", {outcome.experiment: outcome.outcome for outcome in outcomes})
-        broken = [outcome for outcome in outcomes if outcome.outcome == "failed"]
-        if broken:
-            reasons = " | ".join(f"{outcome.experiment}: {outcome.reason}" for outcome in broken)
-            ti.xcom_push(REASON, reasons)
-            raise AirflowFailException(f"{len(broken)} of {len(outcomes)} experiments failed: {reasons}")
-
     experiments = find_experiments()
-    groups = rebuild.expand(slug=experiments)
-    [experiments, groups] >> report()
+    [experiments, rebuild.expand(slug=experiments)] >> report()
 
 
 rebuild_datasets()

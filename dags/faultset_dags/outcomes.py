@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from faultset_dags.use_cases import REASON
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,10 @@ def read_outcomes(ti: Any, run_id: str, experiments: Sequence[str], chain: Seque
 def _outcome(ti: Any, experiment: str, index: int, states: Mapping[str, str | None]) -> Outcome:
     broken = blame(states)
     if broken:
-        told = ti.xcom_pull(task_ids=broken, map_indexes=index, key=REASON)
-        return Outcome(experiment, "failed", told or f"{experiment}: {broken} ended without a word; see its log")
+        told = (
+            ti.xcom_pull(task_ids=broken, map_indexes=index, key=REASON) or f"{broken} ended unexpectedly; see its log"
+        )
+        return Outcome(experiment, "failed", told.removeprefix(f"{experiment}: "))
     if "skipped" in states.values():
         return Outcome(experiment, "unchanged")
     return Outcome(experiment, "published", published=ti.xcom_pull(task_ids=list(states)[-1], map_indexes=index))
@@ -72,4 +76,4 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
     head = ("experiment", "outcome", "version", "injections", "targets", "findings", "why")
     rows = [head, *(outcome.cells() for outcome in outcomes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
-    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+    return ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,17 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from faultset.settings import Settings
+
+log = logging.getLogger(__name__)
 
 REASON = "reason"
 """XCom key under which a task leaves why it is about to fail; the run's report reads it."""
+
+SUBJECT = "{{ subject }}"
+"""``map_index_template`` of a mapped task that calls a use case: shows its indexes by the names of their subjects."""
 
 
 @contextmanager
@@ -21,25 +28,27 @@ def use_case(subject: str) -> Iterator[Settings]:
     """Hand out the settings; turn the product's errors into the task's end.
 
     Wrong input stays wrong, so only a ``SetupError`` (storage, permissions) and what nobody foresaw are retried. An
-    unforeseen error is named by its type alone: its text may quote an input, and inputs hold passwords.
+    unforeseen error keeps its type and its frames alone: its text may quote an input, and inputs hold passwords.
 
     Args:
-        subject: what the task works on; shown in the UI beside the mapped task's index.
+        subject: what the task works on.
     """
     from faultset.errors import FaultsetError, SetupError
     from faultset.settings import Settings
 
     context = get_current_context()
     context["subject"] = subject
-    keep = context["ti"].xcom_push
+    ti = context["ti"]
+    log.info("Working on %s: %s", subject, ti.task_id)
     try:
         yield Settings.from_environment()
     except SetupError as error:
-        keep(REASON, str(error))
+        ti.xcom_push(REASON, str(error))
         raise
     except FaultsetError as error:
-        keep(REASON, str(error))
+        ti.xcom_push(REASON, str(error))
         raise AirflowFailException(str(error)) from None
-    except Exception as error:
-        keep(REASON, f"{subject}: unexpected {type(error).__name__}; see the log of the failed task")
-        raise
+    except Exception as error:  # noqa: BLE001 (raised again, less its text)
+        text = f"unexpected {type(error).__name__} in {ti.task_id}; see its log"
+        ti.xcom_push(REASON, text)
+        raise RuntimeError(text).with_traceback(error.__traceback__) from None

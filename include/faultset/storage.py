@@ -29,7 +29,7 @@ INDEX = "index.json"
 LOCK_WAIT_S = 30.0
 # No dots: neither ``..`` nor ``index.json`` can be the name of a dataset.
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
-_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 _WRITE_BITS = 0o222
 _OWNER_WRITES = 0o200
 
@@ -287,6 +287,8 @@ def seal(folder: Path) -> None:
 def _change_mode(folder: Path, *, writable: bool) -> None:
     for name in files(folder):
         path = folder / name
+        if path.is_symlink():
+            continue
         mode = path.stat().st_mode & 0o777
         path.chmod(mode | _OWNER_WRITES if writable else mode & ~_WRITE_BITS)
 

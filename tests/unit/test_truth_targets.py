@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from faultset.moments import Instant, from_epoch
@@ -133,17 +135,20 @@ def test_without_a_cluster_file_declared_is_unknown_and_no_node_is_guessed():
     ],
 )
 def test_who_acted_by_counts(acted: int, refused: int, expected: dict[str, bool | None]):
-    verdicts = who_acted({"a": 4, "b": 4}, frozenset({"a", "b"}), acted, refused, Acknowledgements(seen=True), 0)
+    output = Acknowledgements(Counter(x=acted), Counter(x=refused), seen=True)
+    verdicts = who_acted({"a": 4, "b": 4}, frozenset({"a", "b"}), "x", output, 0)
     assert {node: effective for node, (effective, _) in verdicts.items()} == expected
 
 
 def test_different_counts_tell_the_nodes_apart():
-    verdicts = who_acted({"a": 4, "b": 2}, None, 2, 0, Acknowledgements(seen=True), 1)
+    verdicts = who_acted({"a": 4, "b": 2}, None, "x", Acknowledgements(Counter(x=2), seen=True), 1)
     assert {node: effective for node, (effective, _) in verdicts.items()} == {"a": False, "b": True}
 
 
 def test_a_node_that_ssh_could_not_reach_was_not_hit():
-    fired = result("nova_compute\n" * 4, "ssh: connect to host cmp2.example.org port 22: Connection refused\n", "failed", 255)
+    fired = result(
+        "nova_compute\n" * 4, "ssh: connect to host cmp2.example.org port 22: Connection refused\n", "failed", 255
+    )
     orders = orders_of(script(["cmp1.example.org", "cmp2.example.org"], "nova_compute"), PLACEMENT)
     targets = targets_by_script(orders, read_output(fired, {"nova_compute"}), PLACEMENT, 255)
     assert {t.place.name: t.effective for t in targets} == {"cmp1": True, "cmp2": False}

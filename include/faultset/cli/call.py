@@ -9,7 +9,7 @@ import json
 import math
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -90,7 +90,7 @@ class AnsweringCommand(click.Command):
         if call.json:
             click.echo(json.dumps(plain(answer.document), indent=2, allow_nan=False))
         else:
-            answer.show(_console(), answer.document)
+            answer.show(console(sys.stdout), answer.document)
         return answer.exit_code
 
 
@@ -134,10 +134,12 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
-def _console() -> Console:
+def console(file: TextIO) -> Console:
+    """Return a console that takes no text as markup."""
     from rich.console import Console  # noqa: PLC0415 (only where tables are shown)
 
-    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
+    width = None if file.isatty() else _WIDTH_OF_FILES
+    return Console(file=file, highlight=False, markup=False, emoji=False, width=width)
 
 
 @contextlib.contextmanager
@@ -146,11 +148,10 @@ def progress() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield lambda _done, _total, _what: None
         return
-    from rich.console import Console  # noqa: PLC0415 (only where somebody looks)
-    from rich.markup import escape  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415 (only where somebody looks)
     from rich.progress import Progress as Bars  # noqa: PLC0415
 
-    with Bars(console=Console(stderr=True, markup=False, emoji=False), transient=True) as bars:
+    with Bars(console=console(sys.stderr), transient=True) as bars:
         task = bars.add_task("", total=None)
 
         def show(done: int, total: int, what: str) -> None:

@@ -4,16 +4,31 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from faultset import __version__
 from faultset.cli import show
-from faultset.cli.call import Answer, AnsweringCommand, Call, progress, shared_options
-from faultset.errors import FaultsetError, InputError
+from faultset.cli.call import Answer, AnsweringCommand, Call, console, progress, shared_options
+from faultset.errors import AnswerIsNo, FaultsetError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from faultset.pipeline import Built
+
+
+class _InOrder(click.Group):
+    """Lists the commands in the order of their use, which is that of this file."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return list(self.commands)
 
 
 @click.group(
+    cls=_InOrder,
     params=shared_options(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 done; 1 it ran and the answer is no; 2 the input or the call is wrong; 3 the environment is.",
@@ -24,7 +39,9 @@ def faultset() -> None:
 
 
 command = faultset.command
-results_option = click.option("--results", metavar="FILE", help="Result JSON of the same run: times to the microsecond.")
+results_option = click.option(
+    "--results", metavar="FILE", help="Result JSON of the same run: times to the microsecond."
+)
 scripts_option = click.option(
     "--hook-script",
     "hook_scripts",
@@ -35,12 +52,45 @@ scripts_option = click.option(
 
 
 @command(cls=AnsweringCommand)
+@click.argument("slug")
+@click.option("--report", metavar="FILE", required=True, help="Rally task report, HTML or result JSON.")
+@click.option("--cluster", metavar="FILE", required=True, help="os-faults YAML of the cluster.")
+@results_option
+@scripts_option
+@click.option("--title", help="Title of the dataset; from SLUG where it is not given.")
+@click.pass_obj
+def new(
+    call: Call,
+    slug: str,
+    *,
+    report: str,
+    cluster: str,
+    results: str | None,
+    hook_scripts: tuple[str, ...],
+    title: str | None,
+) -> Answer:
+    """Write a first experiment.yaml for SLUG.
+
+    It names the files given; it never overwrites one.
+    """
+    from faultset import pipeline
+
+    path = pipeline.new(
+        call.settings, slug, report=report, cluster=cluster, results=results, hook_scripts=hook_scripts, title=title
+    )
+    return Answer({"slug": slug, "path": str(path)}, show.new)
+
+
+@command(cls=AnsweringCommand)
 @click.argument("report")
 @results_option
 @click.option("--cluster", metavar="FILE", help="os-faults YAML of the cluster: what runs where.")
 @scripts_option
 def inspect(report: str, results: str | None, cluster: str | None, hook_scripts: tuple[str, ...]) -> Answer:
-    """Show what a Rally REPORT holds: workloads, triggers, injections, targets."""
+    """Show what a Rally REPORT holds.
+
+    Workloads, triggers, injections and targets; the cluster and the scripts say more about the targets.
+    """
     from faultset import pipeline
 
     document = pipeline.inspect(report, results=results, cluster=cluster, hook_scripts=hook_scripts)
@@ -56,7 +106,10 @@ def inspect(report: str, results: str | None, cluster: str | None, hook_scripts:
 def validate(
     call: Call, subject: str, cluster: str | None, results: str | None, hook_scripts: tuple[str, ...]
 ) -> Answer:
-    """Run the expectations over an experiment of the catalog, or over a REPORT and its --cluster."""
+    """Run the expectations over an experiment or a report.
+
+    SLUG names an experiment of the catalog; a REPORT needs its --cluster.
+    """
     from faultset import pipeline
 
     if cluster is not None:
@@ -73,14 +126,17 @@ def validate(
 @click.option("--force", is_flag=True, help="Build what has not changed, too.")
 @click.pass_obj
 def build(call: Call, slugs: tuple[str, ...], force: bool) -> Answer:
-    """Build candidates of the experiments named, or of all; one that fails does not stop the others."""
+    """Build candidates of the experiments named, or of all.
+
+    An experiment that fails does not stop the others.
+    """
     from faultset import pipeline
 
     settings = call.settings
     names = list(dict.fromkeys(slugs)) or pipeline.slugs(settings)
     if not names:
         raise InputError(settings.catalog, "the catalog holds no experiment", "write one with: faultset new")
-    built: list[pipeline.Built] = []
+    built: list[Built] = []
     failed: dict[str, FaultsetError] = {}
     with progress() as tell:
         for slug in names:
@@ -91,16 +147,14 @@ def build(call: Call, slugs: tuple[str, ...], force: bool) -> Answer:
     return _builds(built, failed)
 
 
-def _builds(built: Sequence[pipeline.Built], failed: Mapping[str, FaultsetError]) -> Answer:
+def _builds(built: Sequence[Built], failed: Mapping[str, FaultsetError]) -> Answer:
     if len(failed) == 1 and not built:
         raise next(iter(failed.values()))
     for error in failed.values():
         click.echo(f"error: {error}", err=True)
     document = {
         "built": [candidate.as_dict() for candidate in built],
-        "failed": [
-            {"slug": slug, "error": str(error), "exit_code": error.exit_code} for slug, error in failed.items()
-        ],
+        "failed": [{"slug": slug, "error": str(error), "exit_code": error.exit_code} for slug, error in failed.items()],
     }
     return Answer(document, show.builds, max((error.exit_code for error in failed.values()), default=0))
 
@@ -110,18 +164,27 @@ def _builds(built: Sequence[pipeline.Built], failed: Mapping[str, FaultsetError]
 @click.option("--approve", is_flag=True, help="Publish without the question that is asked on a terminal.")
 @click.pass_obj
 def publish(call: Call, slug: str, approve: bool) -> Answer:
-    """Publish the candidate of an experiment as a version; builds it first where there is none."""
+    """Publish an experiment as a dataset version.
+
+    Builds its candidate from the catalog first; where nothing changed there is no new version.
+    """
     from faultset import pipeline
 
     settings = call.settings
     with progress() as tell:
         candidate = pipeline.build(slug, settings, progress=tell)
-    if not approve and not candidate.unchanged and call.asks:
-        show.findings(call.console(stderr=True), candidate.as_dict())
-        click.confirm(f"Publish {slug}?", err=True, abort=True)
+    if not approve and not candidate.unchanged and _somebody_answers(call):
+        show.builds(console(sys.stderr), {"built": [candidate.as_dict()]})
+        if not click.confirm(f"Publish {slug}?", err=True):
+            raise AnswerIsNo(slug, "not published, as you answered", "publish it later, or correct its inputs")
     with progress() as tell:
         published = pipeline.publish(slug, settings, progress=tell)
-    return Answer(published.as_dict(), show.publication)
+    folder = f"{settings.datasets.rstrip('/')}/{published.path}"
+    return Answer({**published.as_dict(), "folder": folder}, show.publication)
+
+
+def _somebody_answers(call: Call) -> bool:
+    return not call.json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 @command(cls=AnsweringCommand)
@@ -135,11 +198,26 @@ def versions(call: Call, slug: str | None) -> Answer:
 
 
 @command(cls=AnsweringCommand)
+@click.argument("slug")
+@click.argument("a")
+@click.argument("b")
+@click.pass_obj
+def diff(call: Call, slug: str, a: str, b: str) -> Answer:
+    """Say what changed from version A to version B."""
+    from faultset import pipeline
+
+    return Answer(pipeline.diff(call.settings, slug, a, b), show.difference)
+
+
+@command(cls=AnsweringCommand)
 @click.argument("slug", required=False)
 @click.argument("version", required=False)
 @click.pass_obj
 def verify(call: Call, slug: str | None, version: str | None) -> Answer:
-    """Hash every file of a version, of a dataset or of all again, and compare."""
+    """Hash all published files again and compare.
+
+    Of one version, of one dataset, or of all.
+    """
     from faultset import pipeline
 
     with progress() as tell:
@@ -148,12 +226,31 @@ def verify(call: Call, slug: str | None, version: str | None) -> Answer:
 
 
 @command(cls=AnsweringCommand)
-@click.argument("slug")
-@click.argument("a")
-@click.argument("b")
-@click.pass_obj
-def diff(call: Call, slug: str, a: str, b: str) -> Answer:
-    """Say what changed from version A of a dataset to version B, in rows and in words."""
+@click.argument("scenario", required=False)
+@click.option("--to", "folder", metavar="FOLDER", help="Where to write the experiment.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same files.")
+@click.option("--iterations", type=click.IntRange(min=1), help="Iterations a workload; the scenario's own by default.")
+@click.option("--list", "names_only", is_flag=True, help="List the scenarios.")
+def simulate(scenario: str | None, folder: str | None, seed: int, iterations: int | None, names_only: bool) -> Answer:
+    """Write a sample experiment with known truth.
+
+    Reports, cluster, scripts and metrics, as the SCENARIO says.
+    """
     from faultset import pipeline
 
-    return Answer(pipeline.diff(call.settings, slug, a, b), show.difference)
+    if names_only:
+        return Answer({"scenarios": pipeline.scenarios()}, show.scenarios)
+    if scenario is None or folder is None:
+        raise click.UsageError("A scenario and --to FOLDER are needed, or --list.")
+    return Answer(pipeline.simulate(scenario, folder, seed=seed, iterations=iterations), show.simulation)
+
+
+@command(cls=AnsweringCommand)
+@click.pass_obj
+def doctor(call: Call) -> Answer:
+    """Check this set-up and say what to do."""
+    from faultset import pipeline
+
+    checks = pipeline.doctor(call.settings)
+    well = all(check["ok"] for check in checks)
+    return Answer.yes_or_no(well, {"ok": well, "checks": checks}, show.health)

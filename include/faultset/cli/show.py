@@ -28,17 +28,31 @@ _STYLES = {
 
 
 def inspection(console: Console, document: Document) -> None:
-    """Show workloads, triggers by outcome, injections and targets."""
+    """Show workloads, triggers by outcome, injections and targets; workloads are numbered to keep the rest short."""
+    numbers = {row["workload_id"]: f"#{number}" for number, row in enumerate(document["workloads"], 1)}
+    names = {row["injection_id"]: _short_name(row, numbers) for row in document["injections"]}
     _line(console, f"Rally {document['rally_version'] or 'of unknown version'}")
-    workloads = {row["workload_id"]: f"{row['name']} {row['position']}" for row in document["workloads"]}
     _table(
         console,
         "Workloads",
-        ("workload", "runner", "times", "concurrency", "iterations", "failed", "start (UTC)", "end (UTC)", "SLA"),
+        (
+            "",
+            "name",
+            "pos",
+            "runner",
+            "times",
+            "concurrency",
+            "iterations",
+            "failed",
+            "start (UTC)",
+            "end (UTC)",
+            "SLA",
+        ),
         (
             (
-                workloads[row["workload_id"]],
-                *(row[key] for key in ("runner", "times", "concurrency", "iterations", "failed_iterations")),
+                numbers[row["workload_id"]],
+                *(row[key] for key in ("name", "position", "runner", "times", "concurrency")),
+                *(row[key] for key in ("iterations", "failed_iterations")),
                 _moment(row["started_at"]),
                 _moment(row["ended_at"]),
                 {True: "passed", False: "failed", None: "?"}[row["sla_passed"]],
@@ -49,19 +63,20 @@ def inspection(console: Console, document: Document) -> None:
     _table(
         console,
         "Triggers",
-        ("workload", "hook", "action", "outcome", "number", "at"),
-        _triggers(document["triggers"], workloads),
+        ("", "hook", "action", "outcome", "number", "at"),
+        _triggers(document["triggers"], numbers),
     )
     _table(
         console,
         "Injections",
-        ("injection", "start (UTC)", "end (UTC)", "start ±", "end ±", "from", "hook", "code", "action", "effect"),
+        ("injection", "start (UTC)", "+", "end (UTC)", "+", "from", "hook", "code", "action", "effect"),
         (
             (
-                row["injection_id"],
+                names[row["injection_id"]],
                 _moment(row["started_at"]),
+                f"{row['start_uncertainty_s']:g} s",
                 _moment(row["ended_at"]),
-                *(f"{row[key]:g} s" for key in ("start_uncertainty_s", "end_uncertainty_s")),
+                f"{row['end_uncertainty_s']:g} s",
                 *(row[key] for key in ("time_source", "hook_status", "return_code", "action", "effect")),
             )
             for row in document["injections"]
@@ -70,10 +85,11 @@ def inspection(console: Console, document: Document) -> None:
     _table(
         console,
         "Targets",
-        ("injection", "node", "container", "service", "declared", "commanded", "effective", "resolution"),
+        ("injection", "node", "container", "service", "action", "declared", "commanded", "effective", "resolution"),
         (
             (
-                *(row[key] for key in ("injection_id", "node", "container", "service")),
+                names.get(row["injection_id"], row["injection_id"]),
+                *(row[key] for key in ("node", "container", "service", "action")),
                 *(_truth(row[key]) for key in ("declared", "commanded", "effective")),
                 row["resolution"],
             )
@@ -84,15 +100,21 @@ def inspection(console: Console, document: Document) -> None:
         _line(console, f"note: {text}")
 
 
-def _triggers(rows: Iterable[Document], workloads: Mapping[str, str]) -> Iterable[tuple[object, ...]]:
+def _short_name(row: Document, numbers: Mapping[str, str]) -> str:
+    """Return an injection's id with the workload's number in place of the workload's id."""
+    workload = row["workload_id"]
+    return f"{numbers[workload]} {row['injection_id'].removeprefix(f'{workload}.')}"
+
+
+def _triggers(rows: Iterable[Document], numbers: Mapping[str, str]) -> Iterable[tuple[object, ...]]:
     """One line a hook and outcome, with the first few values."""
     values: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
-        key = (workloads[row["workload_id"]], f"{row['hook_index']} {row['hook']}", row["action"], row["outcome"])
-        unit = " s" if row["unit"] == "time" else ""
+        key = (numbers[row["workload_id"]], f"{row['hook_index']} {row['hook']}", row["action"], row["outcome"])
+        unit = "s" if row["unit"] == "time" else ""
         values.setdefault(key, []).append(f"{row['value']:g}{unit}")
-    for key, found in values.items():
-        yield *key, len(found), ", ".join(found[:8]) + (", …" if len(found) > 8 else "")
+    for hook, found in values.items():
+        yield *hook, len(found), ", ".join(found[:8]) + (", …" if len(found) > 8 else "")
 
 
 def validation(console: Console, document: Document) -> None:
@@ -115,6 +137,105 @@ def findings(console: Console, rows: Sequence[Document]) -> None:
     )
 
 
+def builds(console: Console, document: Document) -> None:
+    """Show each candidate and the findings of each."""
+    for row in document["built"]:
+        if row["unchanged"]:
+            _line(console, f"{row['slug']}: unchanged")
+            continue
+        _line(console, f"{row['slug']}: candidate with {row['injections']} injections and {row['targets']} targets")
+        validation(console, row["validation"])
+
+
+def publication(console: Console, document: Document) -> None:
+    """Show the version that was published or was there already."""
+    verb = "published" if document["new"] else "unchanged, the latest version is"
+    _line(console, f"{document['slug']}: {verb} {document['version']}")
+    _facts(console, document, ("folder", "manifest_sha256", "injections", "targets", "findings"))
+
+
+def versions(console: Console, document: Document) -> None:
+    """Show a version a line."""
+    _table(
+        console,
+        "Versions",
+        ("dataset", "version", "", "published (UTC)", "rows", "manifest"),
+        (
+            (
+                row["slug"],
+                row["version"],
+                "latest" if row["latest"] else "",
+                _moment(row["created_at"]),
+                _words(row["rows"]),
+                (row["manifest_sha256"] or "missing")[:12],
+            )
+            for row in document["versions"]
+        ),
+    )
+
+
+def damages(console: Console, document: Document) -> None:
+    """Show what verify found."""
+    if document["intact"]:
+        _line(console, "intact: every file is as it was published")
+    else:
+        _table(
+            console,
+            "Damages",
+            ("dataset", "version", "file", "what is wrong", "what to do"),
+            (
+                tuple(row[key] for key in ("slug", "version", "path", "problem", "remedy"))
+                for row in document["damages"]
+            ),
+        )
+
+
+def difference(console: Console, document: Document) -> None:
+    """Show a difference in words."""
+    for text in document["words"]:
+        _line(console, text)
+
+
+def new(console: Console, document: Document) -> None:
+    """Show where the new experiment lies and what comes next."""
+    _line(console, f"wrote {document['path']}")
+    _line(console, f"next: complete it, then run: faultset validate {document['slug']}")
+
+
+def scenarios(console: Console, document: Document) -> None:
+    """Show a name a line."""
+    for name in document["scenarios"]:
+        _line(console, name)
+
+
+def simulation(console: Console, document: Document) -> None:
+    """Show what was written."""
+    _facts(console, document, tuple(document))
+
+
+def health(console: Console, document: Document) -> None:
+    """Show each check, and what to do where one failed."""
+    _table(
+        console,
+        "Set-up",
+        ("check", "ok", "found", "what to do"),
+        ((row["check"], _truth(row["ok"]), row["detail"], row["remedy"]) for row in document["checks"]),
+    )
+
+
+def _facts(console: Console, document: Document, keys: Sequence[str]) -> None:
+    for key in keys:
+        _line(console, f"  {key}: {_words(document[key])}")
+
+
+def _words(value: object) -> object:
+    if isinstance(value, bool):
+        return _truth(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{number} {name}" for name, number in value.items()) or "none"
+    return ", ".join(str(item) for item in value) if isinstance(value, list | tuple) else value
+
+
 def _table(console: Console, title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Show a table; one without rows is said to be empty in a line."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
@@ -123,6 +244,7 @@ def _table(console: Console, title: str, headings: Sequence[str], rows: Iterable
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     if table.row_count:
+        console.print()
         console.print(table)
     else:
         _line(console, f"{title}: none")

@@ -119,7 +119,7 @@ def slugs(settings: Settings) -> list[str]:
     return catalog.list_slugs(settings.catalog)
 
 
-def inputs_of(experiment: Experiment, settings: Settings) -> tuple[InputFile, ...]:
+def inputs_of(experiment: Experiment) -> tuple[InputFile, ...]:
     """Hash every file that the experiment's tables are made of."""
     named = [("cluster", experiment.cluster)]
     for run in experiment.runs:
@@ -142,7 +142,7 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
         SetupError: the datasets root cannot be written.
     """
     experiment = catalog.read_experiment(settings.catalog, slug)
-    inputs = inputs_of(experiment, settings)
+    inputs = inputs_of(experiment)
     mark = fingerprint.fingerprint(inputs, experiment.canonical_json())
     if not force:
         latest = latest_manifest(settings.datasets, slug)
@@ -162,7 +162,7 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
         inputs=inputs,
         progress=progress,
     )
-    if inputs_of(experiment, settings) != inputs:
+    if inputs_of(experiment) != inputs:
         raise InputError(slug, "an input changed while it was read", "build again once the files are whole")
     folder = f"{BUILDS}/{slug}/{uuid.uuid4().hex}"
     work = Path(settings.datasets) / folder
@@ -192,9 +192,7 @@ def _with_public_names(evidence: Evidence, experiment: Experiment) -> Evidence:
         )
         for run, entry in zip(evidence.runs, declared, strict=True)
     )
-    cluster = evidence.cluster and dataclasses.replace(
-        evidence.cluster, uri=catalog.public_name(experiment.cluster)
-    )
+    cluster = evidence.cluster and dataclasses.replace(evidence.cluster, uri=catalog.public_name(experiment.cluster))
     return dataclasses.replace(evidence, runs=runs, cluster=cluster)
 
 
@@ -320,7 +318,9 @@ def _keep_as_candidate(build: Build, settings: Settings, outcome: Validation) ->
         made.rename(kept)
     except OSError as error:
         if not (kept / NOTE).is_file():
-            raise SetupError(kept, f"the candidate cannot be kept ({error.strerror})", "check the datasets root") from error
+            raise SetupError(
+                kept, f"the candidate cannot be kept ({error.strerror})", "check the datasets root"
+            ) from error
     _drop(build, settings)
 
 
@@ -333,7 +333,9 @@ def _put(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     except OSError as error:
-        raise SetupError(path, f"it cannot be written ({error.strerror})", "check space and permissions of FAULTSET_DATASETS") from error
+        raise SetupError(
+            path, f"it cannot be written ({error.strerror})", "check space and permissions of FAULTSET_DATASETS"
+        ) from error
 
 
 def _get(path: Path) -> bytes:

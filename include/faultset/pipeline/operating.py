@@ -14,6 +14,7 @@ from typing import Any
 from faultset import catalog, release
 from faultset.errors import FaultsetError
 from faultset.pipeline.building import BUILDS, slugs
+from faultset.pipeline.publishing import read_manifest
 from faultset.settings import Settings
 
 _LEAST_FREE_BYTES = 1 << 30
@@ -47,23 +48,25 @@ def simulate(scenario: str, folder: str | Path, *, seed: int = 0, iterations: in
     from faultset import simulator  # noqa: PLC0415
 
     truth = simulator.simulate(scenario, Path(folder), seed=seed, iterations=iterations)
+    workloads = [workload for run in truth.runs for workload in run.workloads if workload.ran]
+    injections = [injection for workload in workloads for injection in workload.injections]
     return {
         "scenario": scenario,
         "folder": str(folder),
         "seed": seed,
-        "workloads": len(truth.workloads),
-        "injections": len(truth.injections),
-        "targets": len(truth.targets),
+        "workloads": len(workloads),
+        "injections": len(injections),
+        "targets": sum(len(injection.targets) for injection in injections),
     }
 
 
 def summary(settings: Settings) -> str:
     """Return a short table of the latest versions: what was found and where it lies."""
     header = ("experiment", "version", "injections", "targets", "critical", "warning", "info", "folder")
-    rows = [header]
+    rows: list[tuple[str, ...]] = [header]
     for record in release.versions(settings.datasets):
         if record.latest:
-            found = record.findings
+            found = read_manifest(record.slug, record.version, settings).validation
             path = str(Path(settings.datasets) / record.slug / record.version)
             rows.append(
                 (
@@ -76,7 +79,9 @@ def summary(settings: Settings) -> str:
                 )
             )
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 # --- doctor ----------------------------------------------------------------------------------------------------------

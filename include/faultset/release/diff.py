@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +11,11 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from faultset import storage, tables
+from faultset.errors import printable
 from faultset.release import parquet
+from faultset.release.number import Change
 
+SHOWN = 20
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]
 
@@ -67,9 +70,7 @@ class TableDifference:
     @property
     def breaks(self) -> bool:
         """Whether a record, column or type that was there changed or went."""
-        return self.state == "removed" or any(
-            (self.removed, self.changed, self.columns_removed, self.columns_retyped)
-        )
+        return self.state == "removed" or any((self.removed, self.changed, self.columns_removed, self.columns_retyped))
 
     @property
     def extends(self) -> bool:
@@ -90,8 +91,7 @@ class TableDifference:
             "columns_added": list(self.columns_added),
             "columns_removed": list(self.columns_removed),
             "columns_retyped": [
-                {"name": column.name, "before": column.before, "after": column.after}
-                for column in self.columns_retyped
+                {"name": column.name, "before": column.before, "after": column.after} for column in self.columns_retyped
             ],
         }
 
@@ -112,9 +112,25 @@ class Difference:
         """Whether anything was added."""
         return any(table.extends for table in self.tables)
 
+    @property
+    def change(self) -> Change:
+        """What the difference does to those who rely on the old version."""
+        if self.breaks:
+            return "major"
+        return "minor" if self.extends else "patch"
+
     def as_dict(self) -> dict[str, object]:
-        """Return plain values for JSON."""
-        return {"tables": [table.as_dict() for table in self.tables]}
+        """Return plain values for JSON: change, summary, words, and each table with all keys."""
+        return {
+            "change": self.change,
+            "summary": self.summary(),
+            "words": self.words(),
+            "tables": [table.as_dict() for table in self.tables],
+        }
+
+    def words(self) -> list[str]:
+        """Return a sentence for each kind of difference in each table, with the first keys of each; plain text."""
+        return [line for table in self.tables for line in _in_words(table)] or ["No record differs."]
 
     def summary(self) -> str:
         """Return one line, such as ``injections +1, targets +2 -1 ~3``; "" where no record differs."""
@@ -246,17 +262,23 @@ def _sorted(keys: Iterator[Key] | list[Key]) -> tuple[Key, ...]:
 
 
 def _order(key: Key) -> tuple[tuple[bool, str, Any], ...]:
-    return tuple((part is not None, type(part).__name__, repr(part) if isinstance(part, tuple) else part) for part in key)
+    return tuple(
+        (part is not None, type(part).__name__, repr(part) if isinstance(part, tuple) else part) for part in key
+    )
 
 
 def _plain_key(key: Key) -> list[object]:
     return [part if part is None or isinstance(part, str | int | float | bool) else str(part) for part in key]
 
 
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
 def _summary(table: TableDifference) -> str:
     if table.state != "kept":
         return f"{table.table} {'new' if table.state == 'added' else 'gone'}"
-    parts = [f"{sign}{len(rows)}" for sign, rows in _signed(table) if rows]
+    signed = (("+", table.added), ("-", table.removed), ("~", table.changed))
+    parts = [f"{sign}{len(rows)}" for sign, rows in signed if rows]
     columns = [f"+{name}" for name in table.columns_added]
     columns += [f"-{name}" for name in table.columns_removed]
     columns += [f"~{column.name}" for column in table.columns_retyped]
@@ -265,5 +287,30 @@ def _summary(table: TableDifference) -> str:
     return f"{table.table} {' '.join(parts)}" if parts else ""
 
 
-def _signed(table: TableDifference) -> tuple[tuple[str, tuple[object, ...]], ...]:
-    return (("+", table.added), ("-", table.removed), ("~", table.changed))
+def _in_words(table: TableDifference) -> Iterator[str]:
+    if table.state != "kept":
+        yield f"{table.table}: the whole table {'is new' if table.state == 'added' else 'went'}."
+        return
+    if table.columns_added:
+        yield f"{table.table}: new columns {', '.join(table.columns_added)}."
+    if table.columns_removed:
+        yield f"{table.table}: columns that went: {', '.join(table.columns_removed)}."
+    for column in table.columns_retyped:
+        yield f"{table.table}: column {column.name} was {column.before} and is {column.after}."
+    if table.added:
+        yield f"{table.table}: {len(table.added)} added: {_listed(map(_key_words, table.added))}."
+    if table.removed:
+        yield f"{table.table}: {len(table.removed)} removed: {_listed(map(_key_words, table.removed))}."
+    if table.changed:
+        changed = (f"{_key_words(row.key)} ({', '.join(row.columns)})" for row in table.changed)
+        yield f"{table.table}: {len(table.changed)} changed: {_listed(changed)}."
+
+
+def _key_words(key: Key) -> str:
+    return " / ".join("null" if part is None else printable(str(part), 120) for part in key)
+
+
+def _listed(parts: Iterable[str]) -> str:
+    every = list(parts)
+    more = f"; and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return "; ".join(every[:SHOWN]) + more

@@ -14,9 +14,9 @@ from typing import Any
 from faultset.errors import InputError
 from faultset.release import manifest as manifests
 from faultset.release import number as numbers
-from faultset.release.manifest import MANIFEST, Manifest, to_json
+from faultset.release.manifest import MANIFEST, SEVERITIES, Manifest, to_json
 from faultset.release.number import Number
-from faultset.storage import INDEX, POINTER, DatasetRoot, LostRaceError, check_slug, open_root
+from faultset.storage import INDEX, POINTER, DatasetRoot, check_slug, open_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class VersionRecord:
         created_at: ISO 8601 UTC; None where the manifest cannot be read.
         fingerprint: hex digest of what it was made from; None where the manifest cannot be read.
         rows: table -> number of rows; empty where the manifest cannot be read.
+        findings: severity -> number of findings of its validation; empty where the manifest cannot be read.
         manifest_sha256: hex digest of its manifest; None where there is none.
         latest: whether ``latest.json`` names it.
     """
@@ -38,6 +39,7 @@ class VersionRecord:
     created_at: str | None
     fingerprint: str | None
     rows: dict[str, int]
+    findings: dict[str, int]
     manifest_sha256: str | None
     latest: bool
 
@@ -78,8 +80,14 @@ class History:
     head: Head | None
     pointer: Pointer | None
 
+    @property
+    def newest_is_gone(self) -> bool:
+        """Whether ``latest.json`` names a newer version than there is: a person removed that version's folder."""
+        named = numbers.parse(self.pointer.version) if self.pointer else None
+        return named is not None and (self.head is None or named > self.head.number)
+
     def next_number(self, change: numbers.Change) -> Number:
-        """Return the number after the newest one ever named, also where a person removed that version's folder."""
+        """Return the number that follows; the number of a version that a person removed is not used again."""
         named = numbers.parse(self.pointer.version) if self.pointer else None
         known = [number for number in (self.head and self.head.number, named) if number]
         return max(known).after(change) if known else numbers.FIRST
@@ -97,6 +105,44 @@ def versions(root: str | Path, slug: str | None = None) -> list[VersionRecord]:
     if slug is not None and not slugs:
         raise InputError(check_slug(slug), "there is no dataset of this name", "see faultset versions for all names")
     return [_record(store, name, number) for name in slugs for number in version_numbers(store, name)]
+
+
+def version_folder(root: str | Path, slug: str, version: str) -> Path:
+    """Return the folder of a version.
+
+    Raises:
+        InputError: there is no such version.
+    """
+    known = [record.version for record in versions(root, slug)]
+    if version not in known:
+        raise InputError(f"{slug} {version}", "there is no such version", f"there are {', '.join(known)}")
+    return open_root(root).path / slug / version
+
+
+def latest_manifest(root: str | Path, slug: str) -> dict[str, Any] | None:
+    """Return the newest version's manifest, as it stands in the file.
+
+    Returns:
+        None also where the pointer or the index do not know that version yet: publishing again makes that good.
+
+    Raises:
+        InputError: the newest version is damaged.
+        SetupError: the root cannot be read.
+    """
+    store = open_root(root)
+    known = read_history(store, slug)
+    head = known.head
+    if head is None or known.pointer is None or known.pointer.version != str(head.number):
+        return None
+    if (slug, str(head.number)) not in (read_index(store) or {}):
+        return None
+    document: dict[str, Any] = json.loads(head.manifest.encode())
+    return document
+
+
+def leftovers(root: str | Path) -> list[Path]:
+    """Return what lies in the staging folder: work under way, or left by a process that was killed."""
+    return open_root(root).leftovers()
 
 
 def version_numbers(store: DatasetRoot, slug: str) -> list[Number]:
@@ -149,8 +195,10 @@ def _record(store: DatasetRoot, slug: str, number: Number) -> VersionRecord:
     try:
         manifest = manifests.decode(data or b"", f"{slug}/{version}/{MANIFEST}")
     except InputError:
-        return VersionRecord(slug, version, None, None, {}, digest, latest)
-    return VersionRecord(slug, version, manifest.created_at, manifest.fingerprint, manifest.rows, digest, latest)
+        return VersionRecord(slug, version, None, None, {}, {}, digest, latest)
+    findings = {severity: manifest.validation[severity] for severity in SEVERITIES}
+    made = (manifest.created_at, manifest.fingerprint)
+    return VersionRecord(slug, version, *made, manifest.rows, findings, digest, latest)
 
 
 # --- making pointer and index good ----------------------------------------------------------------------------------
@@ -159,6 +207,8 @@ def _record(store: DatasetRoot, slug: str, number: Number) -> VersionRecord:
 def settle(store: DatasetRoot, slug: str, history: History) -> None:
     """Let the pointer name the newest version and the index list all; writes nothing where that is so already.
 
+    A pointer to a newer version than there is stays until the next version: it alone remembers that number.
+
     Raises:
         LostRaceError: another writer published meanwhile.
     """
@@ -166,7 +216,7 @@ def settle(store: DatasetRoot, slug: str, history: History) -> None:
     if head is None:
         return
     wanted = Pointer(str(head.number), head.manifest_sha256)
-    if history.pointer != wanted:
+    if history.pointer != wanted and not history.newest_is_gone:
         store.point(slug, beside=history.folders, pointer=wanted.encode())
     refresh_index(store)
 
@@ -230,6 +280,3 @@ def _new_entry(store: DatasetRoot, slug: str, number: Number) -> dict[str, Any] 
         return index_entry(manifests.decode(data, slug), manifests.sha256(data))
     except InputError:
         return None
-
-
-__all__ = ["Head", "History", "LostRaceError", "Pointer", "VersionRecord", "read_history", "settle", "versions"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import hashlib
 import json
 import platform
@@ -23,6 +22,7 @@ from faultset.release.fingerprint import sha256_of
 MANIFEST = "manifest.json"
 CARD = "README.md"
 CHANGES = "CHANGES.md"
+SEVERITIES = ("critical", "warning", "info")
 _TOOLS = ("pyarrow", "pandas", "great-expectations")
 
 
@@ -141,13 +141,13 @@ def to_json(document: Mapping[str, Any]) -> bytes:
 
 
 def describe_files(folder: Path) -> tuple[FileEntry, ...]:
-    """Hash every file under ``folder``.
+    """Hash every file under ``folder`` but those that publishing itself writes.
 
     Raises:
         InputError: there is something else than files and folders, or a table is damaged.
         SetupError: a file cannot be read.
     """
-    return tuple(describe_file(folder, name) for name in storage.files(folder) if name != MANIFEST)
+    return tuple(describe_file(folder, name) for name in storage.files(folder) if name not in (MANIFEST, CARD, CHANGES))
 
 
 def describe_file(folder: Path, name: str) -> FileEntry:
@@ -167,7 +167,7 @@ def tool_versions() -> dict[str, str]:
 
 def validation_summary(validation: Validation) -> dict[str, Any]:
     """Return the outcome of a validation as plain values."""
-    counts = {severity: 0 for severity in ("critical", "warning", "info")}
+    counts = dict.fromkeys(SEVERITIES, 0)
     for finding in validation.findings:
         counts[finding.severity] += 1
     return {
@@ -187,19 +187,10 @@ def validation_from(summary: Mapping[str, Any]) -> Validation:
     """
     return Validation(
         passed=summary["passed"],
-        findings=tuple(
-            Finding(**{**finding, "where": tuple(finding["where"])}) for finding in summary["findings"]
-        ),
+        findings=tuple(_finding(entry) for entry in summary["findings"]),
         expectations=summary["expectations"],
         data_docs=summary["data_docs"],
     )
-
-
-def created(moment: dt.datetime) -> str:
-    """Return a moment as manifests write it: UTC, whole seconds, ``Z``."""
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment!r} has no time zone")
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # --- plain values to records ----------------------------------------------------------------------------------------
@@ -246,4 +237,9 @@ def _file(entry: Any) -> FileEntry:
 
 def _validation(entry: Any) -> dict[str, Any]:
     validation_from(entry)
-    return dict(entry)
+    return {**entry, **{severity: _count(entry[severity]) for severity in SEVERITIES}}
+
+
+def _finding(entry: Any) -> Finding:
+    values = {field.name: entry[field.name] for field in dataclasses.fields(Finding)}
+    return Finding(**{**values, "where": tuple(entry["where"])})

@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from faultset.release.diff import Difference
-
 Change = Literal["major", "minor", "patch"]
 WHY: dict[Change, str] = {
     "major": "an existing record, label, column or type changed or went",
@@ -45,10 +43,3 @@ def parse(text: object) -> Number | None:
     """Return the number that ``text`` is; None where it is none."""
     match = _NUMBER.fullmatch(text) if isinstance(text, str) else None
     return Number(int(match[1]), int(match[2]), int(match[3])) if match else None
-
-
-def change(difference: Difference) -> Change:
-    """Return what a difference does to those who rely on the version before."""
-    if difference.breaks:
-        return "major"
-    return "minor" if difference.extends else "patch"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def in_order(table: Table, rows: Iterable[Any]) -> list[Any]:
 
     ordered = sorted(rows, key=key)
     # Only where a key is not unique is the (slower) look at whole rows needed to be independent of the input's order.
-    if any(key(one) == key(other) for one, other in zip(ordered, ordered[1:], strict=False)):
+    if any(key(one) == key(other) for one, other in itertools.pairwise(ordered)):
         ordered.sort(key=lambda row: (key(row), repr(row)))
     return ordered
 

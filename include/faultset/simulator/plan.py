@@ -6,7 +6,13 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 Unit = Literal["iteration", "time"]
+Microseconds = npt.NDArray[np.int64]  # since the epoch, or a duration
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 SECOND = 1_000_000
 # Fake credentials of the simulated files; whoever reads those files must never let one out.
@@ -19,7 +25,7 @@ class Size:
 
     Attributes:
         iterations: iterations asked for in each workload.
-        injections: firings of each hook over iterations, spread evenly over the run.
+        injections: firings of each ``event`` hook over iterations, spread evenly over the run.
         nodes: nodes of the cluster, one of them the controller.
         metric_seconds: length of the metrics.
         error_share: share of iterations, 0 to 1, that fail without a fault being near.
@@ -246,7 +252,7 @@ class WorkloadPlan:
     actions: tuple[tuple[str, float], ...]
     failure: FailurePlan
     error_share: float = 0.0
-    failure_rate_max: float = 100.0
+    failure_rate_max: int = 100
     hooks: tuple[HookPlan, ...] = ()
     script_output: bool = False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 import zoneinfo
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -224,13 +225,18 @@ def _iteration_charts(workload: PlayedWorkload) -> Iterator[str]:
     load = workload.load
     for trace_id, token in zip(load.trace_ids, load.tokens, strict=True):
         chart = f'[{{"title": "OSProfiler Trace-ID", "widget": "TextArea", "data": ["{trace_id}"]}}'
-        yield f'{chart}, {{"widget": "TextArea", {_script_chart(token)}}}]' if workload.plan.script_output else f"{chart}]"
+        yield (
+            f'{chart}, {{"widget": "TextArea", {_script_chart(token)}}}]'
+            if workload.plan.script_output
+            else f"{chart}]"
+        )
 
 
 def _script_chart(token: str) -> str:
     return (
         f'"title": "Script StdOut", "data": ["dd: 1024 blocks of 4096 bytes written to /mnt/disk-{token}", '
-        f'"checksum {token * 4} equals the one that was expected", "guest s-rally-{token} has shut down its network"]'
+        f'"checksum {token * 4} equals the one that was expected", "guest s-rally-{token} has shut down its network", '
+        f'"4194304 bytes copied from guest {token} without an error"]'
     )
 
 
@@ -239,7 +245,10 @@ def _errors(workload: PlayedWorkload, zone: zoneinfo.ZoneInfo) -> Iterator[dict[
         kind, message, traceback = _error(workload.plan.failure, workload.load.tokens[index])
         yield {
             "iteration": int(index) + 1,
-            "timestamp": _moment(int(workload.load.started_us[index])).astimezone(zone).replace(tzinfo=None).isoformat("\n"),
+            "timestamp": _moment(int(workload.load.started_us[index]))
+            .astimezone(zone)
+            .replace(tzinfo=None)
+            .isoformat("\n"),
             "type": kind,
             "message": message,
             "traceback": traceback,
@@ -270,13 +279,13 @@ def _sla_results(workload: PlayedWorkload) -> list[dict[str, Any]]:
 
 def results(run: PlayedRun) -> Iterator[str]:
     """Yield what ``rally task report --json`` writes: one object, times as epoch seconds with microseconds."""
-    task = {
+    task: dict[str, Any] = {
         "uuid": run.task_uuid,
         "title": "",
         "description": "",
         "status": "aborted" if run.aborted else "finished",
         "tags": [],
-        "env_uuid": run.task_uuid[::-1].replace("-", "")[:32],
+        "env_uuid": str(uuid.uuid5(uuid.NAMESPACE_DNS, "simulated.example.org")),
         "env_name": "simulated",
         "created_at": _utc_text(run.created_us, "T"),
         "updated_at": _utc_text(run.finished_us, "T"),
@@ -294,7 +303,7 @@ def results(run: PlayedRun) -> Iterator[str]:
 
 
 def _subtask(run: PlayedRun, number: int, workload: PlayedWorkload) -> Iterator[tuple[str, Iterable[str]]]:
-    head = {
+    head: dict[str, Any] = {
         "uuid": f"{run.task_uuid[:-4]}{number:04x}",
         "title": workload.plan.name,
         "description": "",

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from faultset.simulator.plan import SECOND, WorkloadPlan
-from faultset.simulator.timeline import Load, Microseconds
-
-Floats = npt.NDArray[np.float64]
+from faultset.simulator.plan import SECOND, Floats, Microseconds, WorkloadPlan
+from faultset.simulator.timeline import Load
 
 _POINTS = 1000  # Rally draws at most this many points of a series
 _VIEWS = ("Square Root Choice", "Sturges Formula", "Rice Rule")
@@ -168,7 +165,7 @@ def _load_profile(started: Microseconds, ended: Microseconds) -> list[list[float
     begin = int(started[0])
     starts, ends = np.sort(started - begin), np.sort(ended - begin)
     step = float(ends[-1]) * 1.02 / 100
-    edges = np.arange(101) * step
+    edges: Floats = np.arange(101, dtype=np.float64) * step
     busy = _elapsed(edges, starts) - _elapsed(edges, ends)
     means = np.concatenate(([0.0], np.diff(busy) / step))
     return [[float(edge) / SECOND, float(mean)] for edge, mean in zip(edges, means, strict=True)]
@@ -177,4 +174,4 @@ def _load_profile(started: Microseconds, ended: Microseconds) -> list[list[float
 def _elapsed(edges: Floats, moments: Microseconds) -> Floats:
     """Return, for each edge, the sum of the times that have passed since the moments before it."""
     before = np.searchsorted(moments, edges)
-    return before * edges - np.concatenate(([0.0], np.cumsum(moments)))[before]
+    return np.asarray(before * edges - np.concatenate(([0.0], np.cumsum(moments)))[before])

@@ -8,14 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from faultset.simulator import faults
-from faultset.simulator.plan import SECOND, ClusterPlan, HookPlan, RunPlan, Scenario, WorkloadPlan
+from faultset.simulator.plan import SECOND, ClusterPlan, Flags, Floats, Microseconds, RunPlan, Scenario, WorkloadPlan
 from faultset.simulator.truth import InjectionTruth
-
-Microseconds = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 _FIRST_RUN = 10  # results that an SLA needs before it may abort a task
 
@@ -149,7 +145,7 @@ class _Draws:
     duration_us: Microseconds
     failing_us: Microseconds
     pause_us: Microseconds
-    luck: npt.NDArray[np.float64]
+    luck: Floats
     fails_anyway: Flags
 
 
@@ -257,13 +253,13 @@ class _Runner:
         )
         self.firings.append(Firing(truth, happened.stdout, happened.stderr))
         if happened.effect != "none":
-            self._disturb(hook, truth, draws)
+            self._disturb(truth, draws)
 
     def _injection_id(self, index: int, unit: str, value: int) -> str:
         prefix = f"{self.run_plan.name}/" if self.run_plan.name else ""
         return f"{prefix}{self.plan.name}/{self.position}/hook{index}/{unit}:{value}"
 
-    def _disturb(self, hook: HookPlan, injection: InjectionTruth, draws: _Draws) -> None:
+    def _disturb(self, injection: InjectionTruth, draws: _Draws) -> None:
         """Let iterations fail from now on, and some of those in flight: first one that began before the hook."""
         failure = self.plan.failure
         end = injection.ended_at_us + round(failure.outage_after_s * SECOND)

@@ -13,6 +13,7 @@ from faultset.simulator.plan import NodePlan, Unit
 
 Effect = Literal["full", "partial", "none"]
 
+
 @dataclass(frozen=True, slots=True)
 class TargetTruth:
     """A node and container that an injection acted on, or tried to.

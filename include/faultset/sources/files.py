@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from faultset.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 REPORT_LIMIT = 2 * 1024**3
 _BLOCK = 1024**2
+_SIGNATURES = (
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"%PDF-", "a PDF document"),
+    (b"\x89PNG", "a picture"),
+    (b"PAR1", "a parquet file"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+)
+_UTF32_MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_bytes(uri: str, *, limit: int = REPORT_LIMIT) -> bytes:
@@ -33,6 +48,16 @@ def read_bytes(uri: str, *, limit: int = REPORT_LIMIT) -> bytes:
             raise InputError(uri, f"has {size:,} bytes, more than the limit of {limit:,}", "give a smaller file")
         # Without an argument it reads into one buffer of the file's size; a given limit would be allocated whole.
         return file.read()
+
+
+def read_head(uri: str, size: int = 4096) -> bytes:
+    """Return the first ``size`` bytes of the file at ``uri``, fewer where it is shorter.
+
+    Raises:
+        InputError: the file is missing, no regular file or not readable.
+    """
+    with _opened(uri) as (file, _):
+        return file.read(size)
 
 
 def sha256_of(uri: str) -> tuple[int, str]:
@@ -90,21 +115,6 @@ def _opened(uri: str) -> Iterator[tuple[BinaryIO, int]]:
         raise InputError(uri, f"cannot be read: {reason}", "check the path and the disk") from error
     except MemoryError as error:
         raise InputError(uri, "does not fit into memory", "give a smaller file or use a larger machine") from error
-
-
-_SIGNATURES = (
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"%PDF-", "a PDF document"),
-    (b"\x89PNG", "a picture"),
-    (b"PAR1", "a parquet file"),
-    (b"SQLite format 3\x00", "an SQLite database"),
-)
-_UTF32_MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def refuse_binary(uri: str, data: bytes) -> None:

@@ -1,11 +1,13 @@
-"""Which configured hook a hook shown in a report is: a report leaves out the hooks without output, but not the order."""
+"""Which configured hook is which of those that a report shows: it leaves some out, and keeps their order."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from faultset.records import HookPlan, TriggerPlan, Unit
+if TYPE_CHECKING:
+    from faultset.records import HookPlan, TriggerPlan, Unit
 
 # Beyond this many pairs nobody wrote the configuration by hand, and comparing all would take too long.
 _MOST_PAIRS = 250_000
@@ -97,9 +99,7 @@ def _agreement(hook: ShownHook, plan: HookPlan, iterations: int) -> float:
 
 
 def _could_fire(hook: ShownHook, trigger: TriggerPlan | None) -> bool:
-    return trigger is None or all(
-        unit == trigger.unit and _is_planned(value, trigger) for unit, value in hook.fired
-    )
+    return trigger is None or all(unit == trigger.unit and _is_planned(value, trigger) for unit, value in hook.fired)
 
 
 def _is_planned(value: float, trigger: TriggerPlan) -> bool:

@@ -1,18 +1,19 @@
-"""What hooks and iterations leave behind beside their times: texts of ``sys_call``, charts, trace ids."""
+"""What a run leaves behind beside its times: texts of ``sys_call``, charts, trace ids, errors, criteria."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from faultset.records import OUTPUT_LIMIT
-from faultset.sources.fields import clean
+from faultset.records import OUTPUT_LIMIT, IterationError, SlaResult
+from faultset.sources.fields import Field, clean
 from faultset.sources.redaction import redact
 
 _RETURN_CODE = re.compile(r"RetCode: (-?\d{1,9})")
 _EMPTY = "(empty)"
 # A secret that the cut would halve could not be recognised: redact a little more than is kept.
 _MARGIN = 10_000
+_BATCH = 100
 _TRACE_TITLE = "OSProfiler Trace-ID"
 _LONGEST_TRACE_ID = 200
 
@@ -66,6 +67,55 @@ def trace_id(charts: object) -> str | None:
             if isinstance(found, str) and len(found) <= _LONGEST_TRACE_ID:
                 return clean(found)
     return None
+
+
+def read_sla(field: Field) -> tuple[SlaResult, ...]:
+    """Return each criterion of a service-level agreement."""
+    return tuple(
+        SlaResult(
+            criterion=item.get("criterion").text(),
+            passed=bool(item.get("success").flag_or_none()),
+            detail=redact(item.get("detail").text_or_none() or ""),
+        )
+        for item in field.items()
+    )
+
+
+def sla_verdict(field: Field, sla: tuple[SlaResult, ...]) -> bool | None:
+    """Return the verdict as written, else over all criteria; None where nothing was agreed on."""
+    written = field.flag_or_none()
+    if written is None and sla:
+        return all(criterion.passed for criterion in sla)
+    return written
+
+
+def read_errors(fields: dict[int, tuple[object, object]], where: Field) -> dict[int, IterationError]:
+    """Return why iterations failed, from the type and the message of each.
+
+    Args:
+        fields: iteration number -> type and message as the file has them.
+        where: the list that they stand in.
+    """
+    messages = []
+    for kind, message in fields.values():
+        if not isinstance(kind, str | None) or not isinstance(message, str | None):
+            raise where.error("a list of errors with a type and a message as texts")
+        messages.append(clean(message or ""))
+    safe = _redact_all(messages)
+    return {
+        number: IterationError(clean(kind) if isinstance(kind, str) else "", message)
+        for (number, (kind, _)), message in zip(fields.items(), safe, strict=True)
+    }
+
+
+def _redact_all(texts: list[str]) -> list[str]:
+    """Redact each of ``texts``; many at once, as nearly all of many thousand errors hold no secret."""
+    safe: list[str] = []
+    for start in range(0, len(texts), _BATCH):
+        batch = texts[start : start + _BATCH]
+        together = "\n".join(batch)
+        safe += batch if redact(together) == together else [redact(text) for text in batch]
+    return safe
 
 
 def _args(description: object) -> str | None:

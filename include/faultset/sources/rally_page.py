@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import orjson
-from bs4 import BeautifulSoup, SoupStrainer
+from bs4 import BeautifulSoup
 from bs4.exceptions import ParserRejectedMarkup
+from bs4.filter import SoupStrainer
 
 from faultset.errors import InputError
 from faultset.sources.fields import decode_lenient, utf8
@@ -78,10 +79,9 @@ def _assignment(data: bytes, name: bytes) -> int | None:
     """Return where the value of the first assignment to ``name`` at a line's start begins."""
     position = data.find(name)
     while position >= 0:
-        indent = data[max(0, position - _DEEPEST_INDENT) : position]
         # Strings of the data hold no raw line feed: what stands at a line's start is script.
-        at_line_start = indent.rstrip(b" \t")[-1:] in {b"\n", b"\r"} or not data[:position].strip()
-        assigned = _ASSIGNED.match(data, position + len(name)) if at_line_start else None
+        before = data[max(0, position - _DEEPEST_INDENT) : position].rstrip(b" \t")
+        assigned = _ASSIGNED.match(data, position + len(name)) if before[-1:] in {b"\n", b"\r"} else None
         if assigned:
             return assigned.end()
         position = data.find(name, position + 1)

@@ -10,21 +10,17 @@ from dataclasses import dataclass
 
 from faultset.errors import InputError
 from faultset.moments import Instant
-from faultset.records import (
-    HookResult,
-    IterationError,
-    Iterations,
-    RallyRun,
-    SlaResult,
-    Unit,
-    Workload,
-)
+from faultset.records import HookResult, IterationError, Iterations, RallyRun, Unit, Workload
+from faultset.sources.collector import collector_paused
 from faultset.sources.fields import Field, decode_json, finite
+from faultset.sources.files import read_head
 from faultset.sources.rally_config import RunnerPlan, WorkloadConfig, read_task
 from faultset.sources.rally_match import Match, ShownHook, match_hooks
-from faultset.sources.rally_output import CommandOutput, command_output, trace_id
-from faultset.sources.rally_page import read_page
+from faultset.sources.rally_output import CommandOutput, command_output, read_errors, read_sla, sla_verdict, trace_id
+from faultset.sources.rally_page import ReportPage, looks_like_json, read_page
+from faultset.sources.rally_results import read_results
 from faultset.sources.redaction import redact
+from faultset.sources.yaml_tree import load
 
 _WHOLE_SECOND_S = 1.0
 _TRIGGERED_BY = re.compile(r"(iteration|time): *(\d{1,12}(?:\.\d{1,9})?)")
@@ -36,7 +32,21 @@ def read_report(uri: str) -> RallyRun:
     Raises:
         InputError: it cannot be read, is no task report, is cut off, or holds what Rally does not write.
     """
-    page = read_page(uri)
+    with collector_paused():
+        page = read_page(uri)
+        return RallyRun(uri, "report", page.rally_version, _workloads(uri, page))
+
+
+def read_run(uri: str) -> RallyRun:
+    """Return what the file at ``uri`` says, told by its content: a report (HTML) or results (JSON).
+
+    Raises:
+        InputError: as ``read_report`` and ``read_results``.
+    """
+    return read_results(uri) if looks_like_json(read_head(uri)) else read_report(uri)
+
+
+def _workloads(uri: str, page: ReportPage) -> tuple[Workload, ...]:
     scenarios = Field(uri, "scenarios", page.scenarios).items()
     if not scenarios:
         raise InputError(uri, "holds no workload", "give the report of a task that ran")
@@ -47,7 +57,7 @@ def read_report(uri: str) -> RallyRun:
         name = f"{scenario.get('cls').text()}.{scenario.get('met').text()}"
         workloads.append(_workload(scenario, name, seen[name], source))
         seen[name] += 1
-    return RallyRun(uri=uri, form="report", rally_version=page.rally_version, workloads=tuple(workloads))
+    return tuple(workloads)
 
 
 class _Source:
@@ -67,6 +77,9 @@ class _Source:
 
 
 def _decoded(field: Field, text: str) -> Field:
+    """Return the task file in ``text``: JSON as Rally writes it, or YAML as a person does."""
+    if not text.lstrip().startswith(("{", "[")):
+        return Field(field.uri, field.path, load(text, f"{field.uri} ({field.path})"))
     try:
         return Field(field.uri, field.path, decode_json(text))
     except ValueError:
@@ -116,26 +129,6 @@ def _workload(scenario: Field, name: str, seen: int, source: _Source) -> Workloa
         charted_hooks=_charted(shown, matches),
         iterations=_iterations(scenario, count),
     )
-
-
-def read_sla(field: Field) -> tuple[SlaResult, ...]:
-    """Return each criterion of a service-level agreement."""
-    return tuple(
-        SlaResult(
-            criterion=item.get("criterion").text(),
-            passed=bool(item.get("success").flag_or_none()),
-            detail=redact(item.get("detail").text_or_none() or ""),
-        )
-        for item in field.items()
-    )
-
-
-def sla_verdict(field: Field, sla: tuple[SlaResult, ...]) -> bool | None:
-    """Return the verdict as written, else over all criteria; None where nothing was agreed on."""
-    written = field.flag_or_none()
-    if written is None and sla:
-        return all(criterion.passed for criterion in sla)
-    return written
 
 
 def _created_at(field: Field) -> dt.datetime | None:
@@ -298,36 +291,35 @@ def _iterations(scenario: Field, count: int) -> Iterations:
 
 
 def _errors(field: Field, count: int) -> tuple[dict[int, IterationError], dict[int, dt.datetime]]:
-    """Return error and local start of each failed iteration, without fields: there can be very many."""
-    errors: dict[int, IterationError] = {}
+    """Return error and local start of each failed iteration; there can be very many."""
+    found: dict[int, tuple[object, object]] = {}
     local_times: dict[int, dt.datetime] = {}
-    safe: dict[str, str] = {}
     for index, error in enumerate(field.values()):
-        item = Field(field.uri, field.at(index), error)
-        number = item.get("iteration").count()
-        if not 1 <= number <= count:
-            raise item.get("iteration").error(f"an iteration from 1 to {count}")
-        errors[number] = read_error(item.get("type"), item.get("message"), safe)
-        if "timestamp" in item.mapping():
-            local_times[number] = _local_time(item.get("timestamp"))
-    return errors, local_times
+        if not isinstance(error, dict):
+            raise Field(field.uri, field.at(index), error).error("a mapping")
+        number = _iteration(error.get("iteration"), field, index, count)
+        found[number] = error.get("type"), error.get("message")
+        # Rally 0.10 does not write one.
+        if "timestamp" in error:
+            local_times[number] = _local_time(error["timestamp"], field, index)
+    return read_errors(found, field), local_times
 
 
-def read_error(kind: Field, message: Field, safe: dict[str, str]) -> IterationError:
-    """Return why an iteration failed; ``safe`` remembers messages without their secrets, as many are the same."""
-    text = message.text_or_none() or ""
-    if text not in safe:
-        safe[text] = redact(text)
-    return IterationError(kind.text_or_none() or "", safe[text])
+def _iteration(value: object, errors: Field, index: int, count: int) -> int:
+    """Return the number of the failed iteration, which Rally writes as text."""
+    field = Field(errors.uri, f"{errors.path}[{index}].iteration", value)
+    number = field.count()
+    if not 1 <= number <= count:
+        raise field.error(f"an iteration from 1 to {count}")
+    return number
 
 
-def _local_time(field: Field) -> dt.datetime:
+def _local_time(value: object, errors: Field, index: int) -> dt.datetime:
     """Return a time of the machine that rendered the report; a line feed stands between date and time."""
     try:
-        moment = dt.datetime.fromisoformat(field.text().replace("\n", " "))
-    except ValueError:
-        raise field.error("a time") from None
-    return moment.replace(tzinfo=None)
+        return dt.datetime.fromisoformat(value).replace(tzinfo=None)  # type: ignore[arg-type]  # caught below
+    except (TypeError, ValueError):
+        raise Field(errors.uri, f"{errors.path}[{index}].timestamp", value).error("a time") from None
 
 
 def _series(field: Field) -> dict[str, Field]:
@@ -378,6 +370,10 @@ def _column(series: Field | None, count: int) -> list[float] | None:
 
 
 def _trace_ids(outputs: list[object]) -> dict[int, str]:
-    found = ((number, trace_id(charts)) for number, charts in enumerate(outputs, 1) if charts)
-    return {number: trace for number, trace in found if trace is not None}
-
+    found = {}
+    for number, charts in enumerate(outputs, 1):
+        if charts:
+            trace = trace_id(charts)
+            if trace is not None:
+                found[number] = trace
+    return found

@@ -51,12 +51,14 @@ class Comment:
 
     Attributes:
         text: what it says, without ``#`` and the spaces around it.
+        line: where it stands, from 1.
         start: position of its ``#`` in the file.
         column: of its ``#``, from 0.
         alone: whether nothing else stands on its line.
     """
 
     text: str
+    line: int
     start: int
     column: int
     alone: bool
@@ -86,6 +88,7 @@ class YamlNode:
         column: where it starts, from 0.
         start: its first position in the file.
         end: the position behind its last content (comments that follow it lie beyond).
+        last_line: the line of its last content, from 1.
         text: of a scalar, as the parser gives it; "" otherwise.
         value: of a scalar; None otherwise.
         items: of a sequence.
@@ -98,6 +101,7 @@ class YamlNode:
     column: int
     start: int
     end: int
+    last_line: int
     text: str = ""
     value: Plain = None
     items: tuple[YamlNode, ...] = ()
@@ -214,11 +218,12 @@ def _events(text: str, where: str) -> Iterator[Any]:
 def _syntax_error(error: yaml.YAMLError, text: str, where: str) -> InputError:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
-        lines = text.splitlines()
-        line = lines[mark.line] if mark.line < len(lines) else ""
+        lines = _LINE_BREAK.split(text.rstrip())
+        number = min(mark.line, len(lines) - 1)
+        line = lines[number]
         problem = getattr(error, "problem", None) or "the parser gives no reason"
         tab = "; the line is indented with a tab" if "\t" in line[: len(line) - len(line.lstrip())] else ""
-        return InputError(f"{where}:{mark.line + 1}", f"is no valid YAML: {problem}{tab}", "correct the line")
+        return InputError(f"{where}:{number + 1}", f"is no valid YAML: {problem}{tab}", "correct the line")
     position = getattr(error, "position", None)
     line_number = text.count("\n", 0, position) + 1 if isinstance(position, int) else 1
     return InputError(f"{where}:{line_number}", "holds a control character, which YAML forbids", "remove it")
@@ -231,13 +236,16 @@ def _comments(text: str, events: list[Any]) -> tuple[Comment, ...]:
     starts = [start for start, _ in spans]
     lines = [0, *(match.end() for match in _LINE_BREAK.finditer(text))]
     found: list[Comment] = []
-    for match in _COMMENT.finditer(text):
-        position = match.start()
-        number = bisect_right(starts, position) - 1
-        if number >= 0 and position < spans[number][1]:
+    position = 0
+    while match := _COMMENT.search(text, position):
+        number = bisect_right(starts, match.start()) - 1
+        if number >= 0 and match.start() < spans[number][1]:
+            position = spans[number][1]
             continue
-        before = text[lines[bisect_right(lines, position) - 1] : position]
-        found.append(Comment(match[0].lstrip("#").strip(), position, len(before), not before.strip()))
+        position = match.end()
+        line = bisect_right(lines, match.start())
+        before = text[lines[line - 1] : match.start()]
+        found.append(Comment(match[0].lstrip("#").strip(), line, match.start(), len(before), not before.strip()))
     return tuple(found)
 
 
@@ -274,7 +282,7 @@ class _Builder:
                 stack[-1].children.append(node)
             else:
                 root = node
-        return root or YamlNode("scalar", self._source, 1, 0, 0, 0)
+        return root or YamlNode("scalar", self._source, 1, 0, 0, 0, 1)
 
     def _node(self, event: Any, stack: list[_Open]) -> YamlNode | None:
         """Return the node that ``event`` completes; None where it completes none."""
@@ -298,15 +306,16 @@ class _Builder:
 
     def _close(self, opened: _Open, event: Any) -> YamlNode:
         start = opened.event.start_mark
-        end = (
-            event.end_mark.index
-            if opened.event.flow_style
-            else max([start.index, *(child.end for child in opened.children if child.start >= start.index)])
-        )
+        end, last_line = event.end_mark.index, event.end_mark.line + 1
+        if not opened.event.flow_style:
+            # A block's own end lies behind the blank lines and comments that follow it; its content's end does not.
+            own = [child for child in opened.children if child.start >= start.index]
+            end = max([start.index, *(child.end for child in own)])
+            last_line = max([start.line + 1, *(child.last_line for child in own)])
         size = 1 + sum(self._sizes[id(child)] for child in opened.children)
         entries = self._entries(opened.children) if opened.kind == "mapping" else ()
         node = YamlNode(
-            opened.kind, self._source, start.line + 1, start.column, start.index, end,
+            opened.kind, self._source, start.line + 1, start.column, start.index, end, last_line,
             items=() if opened.kind == "mapping" else tuple(opened.children), entries=entries,
         )  # fmt: skip
         return self._keep(node, opened.event.anchor, size)
@@ -360,15 +369,16 @@ class _Builder:
     def _scalar(self, event: Any) -> YamlNode:
         tag = self._check_tag(event, "scalar")
         text: str = event.value
-        quoted = event.style is not None
+        quoted = bool(event.style)
         try:
             value = _tagged(text, tag) if tag else (text if quoted or event.tag == "!" else _resolved(text))
         except ValueError as error:
             raise InputError(self._where(event), str(error), "correct the value") from None
-        start, end = event.start_mark, event.end_mark.index
+        start, end, last_line = event.start_mark, event.end_mark.index, event.end_mark.line + 1
         if event.style in ("|", ">"):
-            end = start.index + len(self._text[start.index : end].rstrip())
-        return YamlNode("scalar", self._source, start.line + 1, start.column, start.index, end, text, value)
+            content = self._text[start.index : end].rstrip()
+            end, last_line = start.index + len(content), start.line + 1 + len(_LINE_BREAK.findall(content))
+        return YamlNode("scalar", self._source, start.line + 1, start.column, start.index, end, last_line, text, value)
 
     def _check_tag(self, event: Any, kind: Kind) -> str | None:
         """Return the short name of an explicit core tag."""

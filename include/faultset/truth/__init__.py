@@ -1,4 +1,4 @@
-"""From records to decided rows: triggers, injections, targets, iterations. Pure functions; all the field's judgement."""
+"""From records to decided rows, by pure functions: all the field's judgement about what happened."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, W
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What was decided about one experiment, each table in the order of its key.
+    """What was decided about one experiment, each table in a fixed order.
 
     Attributes:
         disagreements: where an HTML report and its result JSON say different things, a sentence each.

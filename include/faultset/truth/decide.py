@@ -11,7 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from faultset.errors import InputError
-from faultset.records import Evidence, HookPlan, HookResult, HumanCommand, RallyRun, RunEvidence, TriggerPlan, Workload
+from faultset.records import (
+    Evidence,
+    HookPlan,
+    HookResult,
+    HumanCommand,
+    RallyRun,
+    ReportForm,
+    RunEvidence,
+    TriggerPlan,
+    Workload,
+)
 from faultset.sources import human_commands, rally_compare
 from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, clock, names
@@ -68,7 +78,7 @@ def decide(evidence: Evidence) -> Truth:
             identity = names.workload_id(workload)
             workloads.append(_workload_row(workload, identity, decided.run))
             for firing in _firings(workload, identity):
-                triggers.append(_trigger_row(firing, identity, workload, decided.run))
+                triggers.append(_trigger_row(firing, identity, workload, _form_of(workload, decided)))
                 for occurrence, result in enumerate(firing.results, start=1):
                     found = _decide_targets(firing.trigger.hook, result, decided.evidence, placement, notes)
                     injection = _injection_row(firing, occurrence, result, identity, found)
@@ -98,6 +108,12 @@ def _best(evidence: RunEvidence) -> _DecidedRun:
     if evidence.results is None or _different(evidence):
         return _DecidedRun(evidence.report, evidence, _disagreements(evidence))
     return _DecidedRun(rally_compare.merge(evidence.report, evidence.results), evidence, _disagreements(evidence))
+
+
+def _form_of(workload: Workload, decided: _DecidedRun) -> ReportForm:
+    """A workload that only the report has is still one whose silent hooks are hidden."""
+    from_report = any(workload is shown for shown in decided.evidence.report.workloads)
+    return decided.evidence.report.form if from_report else decided.run.form
 
 
 def _disagreements(evidence: RunEvidence) -> tuple[str, ...]:
@@ -148,7 +164,7 @@ def _notes_on(workload: Workload, identity: str, evidence: RunEvidence) -> Itera
         if hook.trigger is None:
             yield f"{identity}: hook {hook.index} has a trigger that is not Rally's own; only what fired is known"
         if len(_values_of(hook.trigger, workload)) >= MOST_TRIGGERS_A_HOOK:
-            yield f"{identity}: hook {hook.index} plans more than {MOST_TRIGGERS_A_HOOK:,} triggers; the rest is left out"
+            yield f"{identity}: hook {hook.index} plans over {MOST_TRIGGERS_A_HOOK:,} triggers; the rest is left out"
         scripts = evidence.scripts.get(hook.args)
         if scripts:
             yield from (f"{identity}: hook {hook.index}: {note}" for note in scripts.notes)
@@ -194,10 +210,10 @@ def _unplanned(hook: HookPlan | None, results: Sequence[HookResult], identity: s
     return _Firing(trigger, names.trigger_id(identity, hook.index, first.unit, first.value), tuple(results))
 
 
-def _trigger_row(firing: _Firing, identity: str, workload: Workload, run: RallyRun) -> TriggerRow:
+def _trigger_row(firing: _Firing, identity: str, workload: Workload, form: ReportForm) -> TriggerRow:
     trigger = firing.trigger
     hook = trigger.hook
-    what, why = outcome(trigger, firing.results[0] if firing.results else None, run.form, workload)
+    what, why = outcome(trigger, firing.results[0] if firing.results else None, form, workload)
     return TriggerRow(
         trigger_id=firing.trigger_id,
         workload_id=identity,
@@ -219,9 +235,7 @@ class _Found:
     output: Acknowledgements
 
 
-def _injection_row(
-    firing: _Firing, occurrence: int, result: HookResult, identity: str, found: _Found
-) -> InjectionRow:
+def _injection_row(firing: _Firing, occurrence: int, result: HookResult, identity: str, found: _Found) -> InjectionRow:
     effect, reason = effect_of(result, found.targets, found.output)
     exact = result.started_at.uncertainty_s == 0
     return InjectionRow(

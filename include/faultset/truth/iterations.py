@@ -1,5 +1,8 @@
-"""Iterations and the injections they overlap. Decided by interval overlap: an iteration that began before its hook and
-failed because of it is the rule, not the exception."""
+"""Iterations and the injections they overlap.
+
+Decided by interval overlap: an iteration that began before its hook and failed because of it is the rule, not the
+exception.
+"""
 
 from __future__ import annotations
 

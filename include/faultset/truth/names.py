@@ -25,6 +25,8 @@ def _hash_of(workload: Workload) -> str:
 
 def trigger_id(workload: str, hook_index: int, unit: Unit, value: float) -> str:
     """Return an id such as ``NovaServers.boot_and_delete_server-0-e4dd1255.hook0.iteration250``."""
-    return f"{workload}.hook{hook_index}.{unit}{value:g}" if value != int(value) else (
-        f"{workload}.hook{hook_index}.{unit}{int(value)}"
+    return (
+        f"{workload}.hook{hook_index}.{unit}{value:g}"
+        if value != int(value)
+        else (f"{workload}.hook{hook_index}.{unit}{int(value)}")
     )

@@ -94,13 +94,14 @@ def targets_by_script(
             verdicts = who_acted(
                 {order.place.name: order.count for order in of_name},
                 _declared_on(name, placement),
-                output.acted[name],
-                output.refused[name],
+                name,
                 output,
                 return_code,
             )
         else:
-            verdicts = {order.place.name: _without_acknowledgement(order, output, alone, return_code) for order in of_name}
+            verdicts = {
+                order.place.name: _without_acknowledgement(order, output, alone, return_code) for order in of_name
+            }
         targets.extend(_from_order(order, *verdicts[order.place.name]) for order in of_name)
     return tuple(targets)
 
@@ -139,8 +140,7 @@ def _without_acknowledgement(
 def who_acted(
     commanded: Mapping[str, int],
     declared: frozenset[str] | None,
-    acted: int,
-    refused: int,
+    name: str,
     output: Acknowledgements,
     return_code: int | None,
 ) -> dict[str, tuple[bool | None, str]]:
@@ -149,11 +149,11 @@ def who_acted(
     Args:
         commanded: node -> single actions commanded there.
         declared: nodes that the container is declared on; None without a cluster file.
-        acted: acknowledgements of this container in the output.
-        refused: "No such container" messages for this container.
-        output: what else the output shows.
+        name: the container.
+        output: what the output shows of it.
         return_code: exit code of the hook.
     """
+    acted, refused = output.acted[name], output.refused[name]
     verdicts: dict[str, tuple[bool | None, str]] = {
         node: (False, "ssh could not reach the node") for node in commanded if node in output.unreachable
     }
@@ -276,9 +276,13 @@ def candidates_of(
         return here or tuple(homes), False, f"one session opened, to one of {len(here or homes)} nodes"
     reached = _sessions_that_acted(acted, refused, sessions)
     if reached == len(homes):
-        return tuple(homes), True, (
-            f"{acted} acknowledged and {refused} refused over {sessions} sessions are {reached} sessions that acted,"
-            f" as many as the declared hosts"
+        return (
+            tuple(homes),
+            True,
+            (
+                f"{acted} acknowledged and {refused} refused over {sessions} sessions are {reached} sessions that acted,"
+                f" as many as the declared hosts"
+            ),
         )
     return tuple(homes), False, f"on which of the {len(homes)} declared hosts is not known"
 
@@ -291,7 +295,7 @@ def _sessions_that_acted(acted: int, refused: int, sessions: int) -> int | None:
     return acted // each if each and acted % each == 0 else None
 
 
-# --- human commands ----------------------------------------------------------------------------------------------------
+# --- human commands --------------------------------------------------------------------------------------------------
 
 
 def targets_by_command(command: HumanCommand, succeeded: bool, placement: Placement) -> tuple[Target, ...]:
@@ -317,9 +321,7 @@ def targets_by_command(command: HumanCommand, succeeded: bool, placement: Placem
     )
 
 
-def _chosen(
-    command: HumanCommand, homes: Sequence[Place], placement: Placement
-) -> tuple[tuple[Place, ...], bool, str]:
+def _chosen(command: HumanCommand, homes: Sequence[Place], placement: Placement) -> tuple[tuple[Place, ...], bool, str]:
     if command.selector == "named":
         return tuple(placement.place(host) for host in command.nodes), True, "the command names the nodes"
     if command.selector == "all":

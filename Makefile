@@ -1,0 +1,40 @@
+# Every target sets up what it needs in this checkout (.venv, .cache, .airflow) and writes nothing outside of it.
+# PYTHON=... names the interpreter of a new .venv, PORT=... the port of `make up`.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test up lint lock bench clean
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 8080
+export PYTHON PORT
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what requirements.txt locks into .venv (every other target does this first)
+	@tools/setup
+
+demo: setup ## rebuild and publish the sample experiments through Airflow, then show what was found
+	@tools/demo
+
+test: setup ## run the unit, integration and end-to-end tests
+	@unset FAULTSET_CATALOG FAULTSET_DATASETS; \
+	tools/run pytest -n 2 tests/unit tests/integration; \
+	tools/run pytest tests/e2e
+
+up: setup ## start Airflow with its UI on the sample experiments; Ctrl-C stops it
+	@tools/up
+
+lint: setup ## check style, types, imports, the Dockerfile, the scripts and the lock
+	@tools/lint
+
+lock: setup ## compile requirements.txt from pyproject.toml, keeping pins that still fit
+	@tools/lock
+
+bench: setup ## run the benchmarks; each prints ratios within one run
+	@for file in benchmarks/*.py; do echo "== $$file"; tools/run python "$$file"; done
+
+clean: ## remove all that was set up and cached here; published datasets stay
+	rm -rf .venv .cache .airflow .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

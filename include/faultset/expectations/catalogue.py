@@ -1,0 +1,619 @@
+"""The catalogue of rules: what must hold in which view, how severe a breach is, how it reads and what to do about it.
+
+A rule names one of Great Expectations' own expectations and its arguments, so that this module needs no import of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from faultset import tables
+from faultset.records import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """An expectation of Great Expectations, not built yet.
+
+    Attributes:
+        name: class in ``great_expectations.expectations``.
+        arguments: its arguments.
+        column: the column that a finding names.
+        only_where: column and value of the rows that it is asked of; None for all.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    column: str | None
+    only_where: tuple[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What must hold.
+
+    Attributes:
+        id: stable id, ``view.what_holds``.
+        severity: of a breach: ``critical`` stops the dataset, ``warning`` and ``info`` are recorded with it.
+        expectation: how it is checked.
+        meaning: what holds, as a sentence.
+        breach: what a row that breaks it says, filled in from the row's columns.
+        remedy: what to do about it.
+    """
+
+    id: str
+    severity: Severity
+    expectation: Expectation
+    meaning: str
+    breach: str
+    remedy: str
+
+    @property
+    def view(self) -> str:
+        """The view that it looks at."""
+        return self.id.partition(".")[0]
+
+
+# --- ways to expect --------------------------------------------------------------------------------------------------
+
+
+def _present(column: str, only_where: tuple[str, Any] | None = None) -> Expectation:
+    return Expectation("ExpectColumnValuesToNotBeNull", {"column": column}, column, only_where)
+
+
+def _absent(column: str) -> Expectation:
+    return Expectation("ExpectColumnValuesToBeNull", {"column": column}, column)
+
+
+def _unique(column: str) -> Expectation:
+    return Expectation("ExpectColumnValuesToBeUnique", {"column": column}, column)
+
+
+def _together_unique(*columns: str) -> Expectation:
+    return Expectation("ExpectCompoundColumnsToBeUnique", {"column_list": list(columns)}, None)
+
+
+def _among(column: str, *values: Any, only_where: tuple[str, Any] | None = None) -> Expectation:
+    """Nulls pass: what is unknown is no breach."""
+    return Expectation("ExpectColumnValuesToBeInSet", {"column": column, "value_set": list(values)}, column, only_where)
+
+
+def _not(column: str, value: str) -> Expectation:
+    return Expectation("ExpectColumnValuesToNotBeInSet", {"column": column, "value_set": [value]}, column)
+
+
+def _at_least(column: str, least: float) -> Expectation:
+    return Expectation("ExpectColumnValuesToBeBetween", {"column": column, "min_value": least}, column)
+
+
+def _at_most(column: str, most: float) -> Expectation:
+    return Expectation("ExpectColumnValuesToBeBetween", {"column": column, "max_value": most}, column)
+
+
+def _not_below(column: str, other: str) -> Expectation:
+    """``column`` >= ``other`` wherever both are known."""
+    arguments = {"column_A": column, "column_B": other, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
+    return Expectation("ExpectColumnPairValuesAToBeGreaterThanB", arguments, column)
+
+
+def _equal(column: str, other: str, only_where: tuple[str, Any] | None = None) -> Expectation:
+    """``column`` == ``other`` wherever both are known."""
+    arguments = {"column_A": column, "column_B": other, "ignore_row_if": "either_value_is_missing"}
+    return Expectation("ExpectColumnPairValuesToBeEqual", arguments, column, only_where)
+
+
+# --- the experiment as a whole ---------------------------------------------------------------------------------------
+
+_REPORT_THIS = "report this with the report file: Faultset's own tables contradict each other"
+_GET_RESULTS = "declare the run's result JSON (rally task report --json) as results: beside the report"
+
+_EXPERIMENT = (
+    Rule(
+        "experiment.has_workloads",
+        "critical",
+        _at_least("workloads", 1),
+        "The runs hold at least one workload.",
+        "no run holds a workload, so there is nothing to label",
+        "check that runs: names the report of a Rally task that ran",
+    ),
+    Rule(
+        "experiment.is_of_one_run",
+        "critical",
+        _among("different_runs", False),
+        "A report and the results declared beside it are of the same run.",
+        "a report and the result JSON declared beside it are of different runs",
+        "declare the result JSON of that very run, or leave results: out",
+    ),
+    Rule(
+        "experiment.has_iterations",
+        "warning",
+        _at_least("iterations", 1),
+        "At least one iteration ran.",
+        "no iteration ran in any workload",
+        "look for the failed context or the aborted task in Rally's log and repeat the run",
+    ),
+    Rule(
+        "experiment.has_cluster",
+        "warning",
+        _at_least("cluster_files", 1),
+        "There is an os-faults file, so that targets can be checked against what is declared.",
+        "there is no os-faults file: which container runs where cannot be checked",
+        "declare the os-faults YAML of the cluster as cluster:",
+    ),
+    Rule(
+        "disagreements.none",
+        "warning",
+        _absent("sentence"),
+        "A report and the results declared beside it say the same, to the second that HTML knows.",
+        "{sentence}",
+        "the result JSON was believed; check that the report was rendered from the same task",
+    ),
+    Rule(
+        "notes.none",
+        "info",
+        _absent("sentence"),
+        "The decisions could use every input.",
+        "{sentence}",
+        "read the note; a script or a result JSON that is missing can be declared in experiment.yaml",
+    ),
+)
+
+# --- the cluster -----------------------------------------------------------------------------------------------------
+
+_CLUSTER = (
+    Rule(
+        "nodes.name_unique",
+        "critical",
+        _unique("node"),
+        "No two nodes of the cluster file share a name.",
+        "{where}: the name {node} stands for more than one node",
+        "give each node its own fqdn in the os-faults file",
+    ),
+    Rule(
+        "nodes.ip_unique",
+        "critical",
+        _unique("ip"),
+        "No two nodes of the cluster file share an IP.",
+        "{where}: the IP {ip} stands for more than one node",
+        "correct the IP in the os-faults file",
+    ),
+    Rule(
+        "nodes.role_known",
+        "info",
+        _present("role"),
+        "Every node has a role.",
+        "{node} has no role",
+        "write it as a comment beside the node in the os-faults file: # role: compute",
+    ),
+    Rule(
+        "components.named_alike",
+        "info",
+        _equal("container", "component"),
+        "A component's key and its container's name are the same.",
+        "{component} is called {container} on its hosts",
+        "nothing, if so intended: both names are known and lead to the same component",
+    ),
+    Rule(
+        "components.container_declared_once",
+        "info",
+        _together_unique("kind", "container"),
+        "No two containers (or services) of the cluster file have the same name on their hosts.",
+        "{where}: {container} is declared more than once",
+        "declare it once, with all of its hosts",
+    ),
+    Rule(
+        "components.all_hosts_commanded",
+        "info",
+        _absent("untouched"),
+        "A component that was injected was injected on every host that declares it.",
+        "{container} is also declared on {untouched}, where no injection went",
+        "nothing, if so intended: those hosts ran it undisturbed and are no targets",
+    ),
+    Rule(
+        "hosts.of_injected_are_known",
+        "critical",
+        _present("node", only_where=("injected", True)),
+        "Every host of an injected component is a node of the cluster file, by IP or name.",
+        "{container} was injected, and its host {host} is no node of the cluster file",
+        "add the node to node_discover in the os-faults file, or correct the host",
+    ),
+    Rule(
+        "hosts.are_known",
+        "warning",
+        _present("node", only_where=("injected", False)),
+        "Every host of the other components is a node of the cluster file, by IP or name.",
+        "{container} has the host {host}, which is no node of the cluster file",
+        "add the node to node_discover in the os-faults file, or correct the host",
+    ),
+    Rule(
+        "placements.role_fits",
+        "warning",
+        _equal("role", "expected"),
+        "A component runs on nodes of the role that it belongs to.",
+        "{container} is declared on {node}, whose role is {role} (expected: {expected})",
+        "correct the role or the hosts in the os-faults file; nothing, if the cluster was built so",
+    ),
+)
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+_RUNS = (
+    Rule(
+        "workloads.id_unique",
+        "critical",
+        _unique("workload_id"),
+        "Every workload has its own id.",
+        "the id {workload_id} stands for more than one workload",
+        "declare each run once",
+    ),
+    Rule(
+        "workloads.ends_after_start",
+        "critical",
+        _not_below("ended_at", "started_at"),
+        "A workload ends after it starts.",
+        "{where} ends before it starts",
+        "check the report: its times contradict each other",
+    ),
+    Rule(
+        "workloads.ran",
+        "warning",
+        _at_least("iterations", 1),
+        "Every workload ran at least one iteration.",
+        "{workload_id} ran no iteration: its context failed, or the task was aborted",
+        "look for the failed context in Rally's log; the workload has no labels to offer",
+    ),
+    Rule(
+        "workloads.within_times",
+        "warning",
+        _not_below("times", "iterations"),
+        "A workload runs no more iterations than were asked for.",
+        "{workload_id} ran {iterations:.0f} iterations, and {times:.0f} were asked for",
+        "check that the report is whole and was not edited",
+    ),
+    Rule(
+        "workloads.count_matches_rows",
+        "warning",
+        _equal("iterations", "shown", only_where=("complete", True)),
+        "An input with every iteration has as many as it counts.",
+        "{workload_id} counts {iterations:.0f} iterations, and {shown:.0f} are there",
+        "check that the result JSON is whole",
+    ),
+    Rule(
+        "workloads.failures_match_rows",
+        "warning",
+        _equal("failed_iterations", "shown_failed", only_where=("complete", True)),
+        "An input with every iteration has as many failed ones as it counts.",
+        "{workload_id} counts {failed_iterations:.0f} failed iterations, and {shown_failed:.0f} are there",
+        "check that the result JSON is whole",
+    ),
+    Rule(
+        "workloads.shown_in_full",
+        "info",
+        _among("complete", True),
+        "Every iteration is in the inputs.",
+        "{workload_id} ran {iterations:.0f} iterations, of which the report shows {shown:.0f} one by one",
+        _GET_RESULTS,
+    ),
+    Rule(
+        "workloads.sla_passed",
+        "info",
+        _among("sla_passed", True),
+        "A workload meets its service-level agreement.",
+        "{workload_id} failed its SLA",
+        "nothing: under faults this is a result, not a mistake",
+    ),
+    Rule(
+        "iterations.key_unique",
+        "critical",
+        _together_unique("workload_id", "iteration"),
+        "No iteration occurs twice.",
+        "{where} occurs more than once",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "iterations.workload_exists",
+        "critical",
+        _among("workload_exists", True),
+        "Every iteration belongs to a workload.",
+        "{where} belongs to no workload",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "iterations.injections_exist",
+        "critical",
+        _absent("unknown_injections"),
+        "Every injection that an iteration names exists.",
+        "{where} names {unknown_injections}, which is no injection",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "iterations.ends_after_start",
+        "critical",
+        _not_below("ended_at", "started_at"),
+        "An iteration ends after it starts.",
+        "{where} ends before it starts",
+        "check the report: its times contradict each other",
+    ),
+    Rule(
+        "iterations.counted_from_one",
+        "warning",
+        _at_least("iteration", 1),
+        "Iterations are counted from 1.",
+        "{where} is numbered below 1",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "iterations.within_times",
+        "warning",
+        _not_below("times", "iteration"),
+        "No iteration is numbered beyond what was asked for.",
+        "{where} is beyond the {times:.0f} that were asked for",
+        "check that the report is whole and was not edited",
+    ),
+    Rule(
+        "iterations.clear_of_boundaries",
+        "info",
+        _among("is_boundary", False),
+        "Whether an iteration overlaps an injection can be decided.",
+        "{where} begins or ends within the uncertainty of an injection's ends",
+        _GET_RESULTS,
+    ),
+)
+
+# --- hooks -----------------------------------------------------------------------------------------------------------
+
+_HOOKS = (
+    Rule(
+        "triggers.id_unique",
+        "critical",
+        _unique("trigger_id"),
+        "Every trigger has its own id.",
+        "the id {trigger_id} stands for more than one trigger",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "triggers.workload_exists",
+        "critical",
+        _among("workload_exists", True),
+        "Every trigger belongs to a workload.",
+        "{where} belongs to no workload",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "triggers.has_outcome",
+        "critical",
+        _present("outcome"),
+        "Every planned trigger has an outcome.",
+        "{what} has no outcome",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "triggers.secret_free",
+        "critical",
+        _among("secret_free", True),
+        "No command holds a password, a token or the path of a key.",
+        "the command of {what} still holds what looks like a secret",
+        "do not publish; report the form of the command, without the secret, so that it is recognised",
+    ),
+    Rule(
+        "triggers.planned",
+        "warning",
+        _among("planned", True),
+        "What fired was planned.",
+        "{what} fired, and no hook of the configuration plans it",
+        "check that the report was not edited; the firing is kept as an injection",
+    ),
+    Rule(
+        "triggers.observable",
+        "info",
+        _not("outcome", "not_observable"),
+        "The inputs tell of every planned trigger whether it fired.",
+        "{what} may or may not have fired: {evidence}",
+        _GET_RESULTS,
+    ),
+    Rule(
+        "triggers.reached",
+        "info",
+        _not("outcome", "not_reached"),
+        "Every planned trigger was reached.",
+        "{what} did not fire: {evidence}",
+        "nothing, if so intended; else plan triggers within the run",
+    ),
+    Rule(
+        "injections.id_unique",
+        "critical",
+        _unique("injection_id"),
+        "Every injection has its own id.",
+        "the id {injection_id} stands for more than one injection",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "injections.trigger_exists",
+        "critical",
+        _among("trigger_exists", True),
+        "Every injection belongs to a trigger.",
+        "{where} belongs to no trigger",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "injections.workload_exists",
+        "critical",
+        _among("workload_exists", True),
+        "Every injection belongs to a workload.",
+        "{where} belongs to no workload",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "injections.ends_after_start",
+        "critical",
+        _not_below("latest_end", "started_at"),
+        "An injection ends after it starts, within the uncertainty of its times.",
+        "{where} ends before it starts",
+        "check the report: its times contradict each other",
+    ),
+    Rule(
+        "injections.has_target",
+        "warning",
+        _at_least("targets", 1),
+        "Every injection has a target.",
+        "{injection_id} has no target: {effect_reason}",
+        "declare the hook's scripts as hook_scripts: and the os-faults file as cluster:",
+    ),
+    Rule(
+        "injections.has_effect",
+        "warning",
+        _not("effect", "none"),
+        "Every injection has an effect on what it was aimed at.",
+        "{injection_id} had no effect: {effect_reason}",
+        "check the container names and the nodes in the hook; the window is labeled, and no target is effective",
+    ),
+    Rule(
+        "injections.effect_known",
+        "info",
+        _not("effect", "unknown"),
+        "Of every injection it is known whether it took effect.",
+        "{injection_id}: {effect_reason}",
+        "declare the hook's scripts as hook_scripts:, or let the hook print what it does",
+    ),
+    Rule(
+        "injections.partial_was_no_accident",
+        "info",
+        _among("hook_status", "success", only_where=("effect", "partial")),
+        "A hook that Rally calls failed had no effect; where it had some, its status is not its effect.",
+        "Rally calls the hook of {injection_id} {hook_status}, yet the fault took hold: {effect_reason}",
+        "nothing: the injection is labeled by its effect, not by the hook's exit code",
+    ),
+    Rule(
+        "injections.full_was_no_accident",
+        "info",
+        _among("hook_status", "success", only_where=("effect", "full")),
+        "A hook that Rally calls failed did not take full effect; where it did, its status is not its effect.",
+        "Rally calls the hook of {injection_id} {hook_status}, yet the fault took hold: {effect_reason}",
+        "nothing: the injection is labeled by its effect, not by the hook's exit code",
+    ),
+    Rule(
+        "injections.times_exact",
+        "info",
+        _at_most("start_uncertainty_s", 0),
+        "The times of an injection are known to the microsecond.",
+        "the start of {injection_id} is known to {start_uncertainty_s:g} s only, as an HTML report has it",
+        _GET_RESULTS,
+    ),
+    Rule(
+        "injections.in_run",
+        "info",
+        _at_most("outside_s", 0),
+        "An injection lies within the run of its workload.",
+        "{injection_id} reaches {outside_s:g} s out of its run",
+        "nothing: a hook can outlast the load; phases follow the injection's own times",
+    ),
+    Rule(
+        "injections.apart_within_hook",
+        "info",
+        _absent("overlapping"),
+        "The firings of one hook do not overlap.",
+        "{injection_id} started while {overlapping} was still going on",
+        "nothing: rows that both cover carry both ids",
+    ),
+)
+
+# --- targets ---------------------------------------------------------------------------------------------------------
+
+_TARGETS = (
+    Rule(
+        "targets.key_unique",
+        "critical",
+        _together_unique("injection_id", "node", "container", "component"),
+        "No target of an injection occurs twice.",
+        "{where} occurs more than once",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "targets.injection_exists",
+        "critical",
+        _among("injection_exists", True),
+        "Every target belongs to an injection.",
+        "{where} belongs to no injection",
+        _REPORT_THIS,
+    ),
+    Rule(
+        "targets.node_is_known",
+        "warning",
+        _among("node_known", True, only_where=("commanded", True)),
+        "Every commanded node is a node of the cluster file.",
+        "{node} was commanded to {order}, and the cluster file has no such node",
+        "add the node to node_discover in the os-faults file, or correct the host in the hook's script",
+    ),
+    Rule(
+        "targets.commanded_is_declared",
+        "warning",
+        _among("declared", True, only_where=("commanded", True)),
+        "Every commanded container is declared on the node that the command went to.",
+        "{node} was commanded to {order}, which os-faults does not declare there",
+        "take the node out of the hook's script, or declare the container there in the os-faults file",
+    ),
+    Rule(
+        "targets.effective_known",
+        "info",
+        _present("effective"),
+        "Of every target it is known whether it was acted on.",
+        "nothing shows whether {order} took effect on {node}",
+        "declare the hook's scripts as hook_scripts:, or let the hook print what it does",
+    ),
+    Rule(
+        "targets.service_known",
+        "info",
+        _present("service"),
+        "Every targeted container belongs to a service.",
+        "{container} belongs to no service that is known",
+        "add it to components: in experiment.yaml, such as components: {{my_agent: nova}}",
+    ),
+    Rule(
+        "choices.none_left_open",
+        "warning",
+        _absent("candidates"),
+        "Of every injected container it is known on which nodes it was hit.",
+        "it is not known on which of {candidates} {injection_id} was to {order}",
+        "declare the hook's scripts as hook_scripts:, or name the nodes in the fault_injection command",
+    ),
+)
+
+# --- vocabularies ----------------------------------------------------------------------------------------------------
+
+
+def _vocabularies() -> tuple[Rule, ...]:
+    """One rule for each column of a truth table that has a closed vocabulary."""
+    return tuple(
+        Rule(
+            f"{table.name}.{spec.name}_in_vocabulary",
+            "critical",
+            _among(spec.name, *spec.column.values),
+            f"{spec.name} is one of {', '.join(spec.column.values)}.",
+            f"{{where}}: {spec.name} is {{{spec.name}}}, which is no word for it",
+            _REPORT_THIS,
+        )
+        for table in tables.TABLES
+        for spec in tables.columns(table)
+        if spec.column.values
+    )
+
+
+RULES: tuple[Rule, ...] = (*_EXPERIMENT, *_CLUSTER, *_RUNS, *_HOOKS, *_TARGETS, *_vocabularies())
+
+VIEWS: Mapping[str, str] = {
+    "experiment": "one row: what there is at all",
+    "disagreements": "one row a sentence on what an HTML report and its result JSON say differently",
+    "notes": "one row a sentence on what the decisions could not use",
+    "nodes": "one row a node of the cluster file",
+    "components": "one row a container or service of the cluster file",
+    "hosts": "one row a host that a container or service names",
+    "placements": "one row a component on a node whose role is known",
+    "workloads": "one row a Rally workload",
+    "iterations": "one row an iteration that the inputs show",
+    "triggers": "one row a planned trigger",
+    "injections": "one row a firing of a hook",
+    "targets": "one row a node and container that an injection acted on",
+    "choices": "one row an injection and container, with the candidates where the node is not known",
+}

@@ -1,0 +1,54 @@
+"""The reference page of the rules, written from the catalogue itself."""
+
+from __future__ import annotations
+
+from faultset.expectations.catalogue import RULES, VIEWS, Expectation, Rule
+
+_HEAD = """\
+# Expectations
+
+What `faultset validate` checks, with Great Expectations, before a dataset is written. This page is made from
+`include/faultset/expectations/catalogue.py`; a test holds the two equal.
+
+Truth tables and inputs are turned into views, small tables with one row a fact. A rule looks at one column of a view, or
+at one row as a whole. A breach is a finding:
+
+- **critical** stops the dataset;
+- **warning** is recorded with the dataset and deserves a look;
+- **info** is recorded with the dataset; it happens in sound runs too.
+
+What is unknown breaks no rule, unless the rule asks for just that. Findings and the results of Great Expectations are
+kept in `validation/results.json` of a dataset version, its Data Docs in `validation/data_docs/index.html`. In both, the
+characters ``< > & " ' ` $ { } \\`` that come from the inputs are replaced by harmless look-alikes, since Great
+Expectations does not escape them. The run time that Data Docs show is the last moment of the experiment itself, so that
+the same inputs give the same pages. Data Docs take their style sheets and scripts from public hosts when they are
+opened; nothing is sent to Great Expectations.
+"""
+
+
+def catalogue_page() -> str:
+    """Return the page as Markdown."""
+    return "\n".join([_HEAD, *(_section(view, meaning) for view, meaning in VIEWS.items())])
+
+
+def _section(view: str, meaning: str) -> str:
+    rows = "\n".join(_row(rule) for rule in RULES if rule.view == view)
+    return (
+        f"## {view}\n\n{meaning[0].upper()}{meaning[1:]}.\n\n"
+        f"| rule | severity | what must hold | checked by | what to do |\n|---|---|---|---|---|\n{rows}\n"
+    )
+
+
+def _row(rule: Rule) -> str:
+    return f"| `{rule.id}` | {rule.severity} | {rule.meaning} | {_check(rule.expectation)} | {_remedy(rule)} |"
+
+
+def _check(expectation: Expectation) -> str:
+    arguments = ", ".join(f"{name}={value!r}" for name, value in expectation.arguments.items())
+    condition = "" if expectation.only_where is None else " where `{} == {!r}`".format(*expectation.only_where)
+    return f"`{expectation.name}({arguments})`{condition}"
+
+
+def _remedy(rule: Rule) -> str:
+    text = rule.remedy.format()
+    return f"{text[0].upper()}{text[1:]}."

@@ -1,0 +1,374 @@
+"""Views: the truth tables and the evidence as small tables, one row a fact, each with a ``where`` that names it.
+
+Pure functions; whatever a rule needs to know stands in a column. Columns hold names, ids, counts and times and no text
+of a command, an output or an error, so that nothing secret can pass through a validation.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from faultset.records import Cluster, Component, Evidence, Workload
+from faultset.sources.redaction import redact
+from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.truth import Truth, names
+from faultset.truth.placement import Placement
+
+Views = dict[str, pd.DataFrame]
+
+_TEXT = "str"
+_FLAG = "object"  # True, False or None
+_NUMBER = "float64"  # counts too: they can be unknown
+_TIME = "datetime64[us, UTC]"
+
+# What a deployment keeps on its controllers, and what only makes sense beside a hypervisor. Components that sites
+# place as they like (Neutron's agents, Cinder's volume service, Ceph) are in neither.
+CONTROL_COMPONENTS = frozenset(
+    {
+        *("keystone", "keystone_fernet", "glance_api", "glance_registry", "placement_api", "horizon"),
+        *("nova_api", "nova_conductor", "nova_scheduler", "nova_novncproxy", "nova_consoleauth", "nova_super_conductor"),
+        *("neutron_server", "cinder_api", "cinder_scheduler", "heat_api", "heat_api_cfn", "heat_engine"),
+        *("swift_proxy_server", "mariadb", "rabbitmq", "memcached", "haproxy"),
+        *("kube_apiserver", "kube_scheduler", "kube_controller_manager", "etcd"),
+    }
+)
+COMPUTE_COMPONENTS = frozenset({"nova_compute", "nova_libvirt"})
+_ROLE_WORDS = {
+    "control": frozenset({"controller", "control", "controlplane", "ctl", "master"}),
+    "compute": frozenset({"compute", "cmp", "hypervisor", "worker"}),
+}
+_MOST_NAMES = 20
+
+
+def views_of(truth: Truth, evidence: Evidence) -> Views:
+    """Return every view by its name."""
+    placement = Placement(evidence.cluster)
+    components = evidence.cluster.components if evidence.cluster else ()
+    return {
+        "experiment": experiment(truth, evidence),
+        "disagreements": sentences("disagreement", truth.disagreements),
+        "notes": sentences("note", truth.notes),
+        "nodes": nodes(evidence.cluster),
+        "components": component_view(components, truth.targets, placement),
+        "hosts": hosts(components, truth.targets, placement),
+        "placements": placements(components, placement),
+        "workloads": workloads(truth, evidence),
+        "triggers": triggers(truth.triggers, truth.workloads),
+        "injections": injections(truth),
+        "targets": targets(truth.targets, truth.injections, placement),
+        "choices": choices(truth.targets),
+        "iterations": iterations(truth),
+    }
+
+
+def _frame(**columns: tuple[str, Sequence[object]]) -> pd.DataFrame:
+    """Return a frame of the given columns, each a dtype and its values."""
+    return pd.DataFrame({name: pd.Series(list(values), dtype=dtype) for name, (dtype, values) in columns.items()})
+
+
+def listed(things: Iterable[str]) -> str:
+    """Return names as one text, at most 20 of them."""
+    every = list(things)
+    text = ", ".join(every[:_MOST_NAMES])
+    return text if len(every) <= _MOST_NAMES else f"{text} and {len(every) - _MOST_NAMES} more"
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+# --- the experiment as a whole ---------------------------------------------------------------------------------------
+
+
+def experiment(truth: Truth, evidence: Evidence) -> pd.DataFrame:
+    """One row: what there is at all."""
+    return _frame(
+        where=(_TEXT, ["the experiment"]),
+        workloads=(_NUMBER, [len(truth.workloads)]),
+        iterations=(_NUMBER, [sum(workload.iterations for workload in truth.workloads)]),
+        cluster_files=(_NUMBER, [int(evidence.cluster is not None)]),
+        different_runs=(_FLAG, [truth.different_runs]),
+    )
+
+
+def sentences(kind: str, found: Sequence[str]) -> pd.DataFrame:
+    """One row a sentence that the decisions left."""
+    return _frame(
+        where=(_TEXT, [f"{kind} {number}" for number, _ in enumerate(found, start=1)]),
+        sentence=(_TEXT, [redact(text) for text in found]),
+    )
+
+
+# --- the cluster -----------------------------------------------------------------------------------------------------
+
+
+def nodes(cluster: Cluster | None) -> pd.DataFrame:
+    """One row a node of the cluster file."""
+    rows = cluster.nodes if cluster else ()
+    return _frame(
+        where=(_TEXT, [f"node {node.name} (line {node.line})" for node in rows]),
+        node=(_TEXT, [node.name.lower() for node in rows]),
+        ip=(_TEXT, [node.ip.lower() if node.ip else None for node in rows]),
+        role=(_TEXT, [node.role for node in rows]),
+    )
+
+
+def component_view(components: Sequence[Component], found: Sequence[TargetRow], placement: Placement) -> pd.DataFrame:
+    """One row a container or service; ``untouched`` names the declared hosts of an injected one that no hook went to."""
+    return _frame(
+        where=(_TEXT, [_component(component) for component in components]),
+        kind=(_TEXT, [component.kind for component in components]),
+        component=(_TEXT, [component.key for component in components]),
+        container=(_TEXT, [component.container for component in components]),
+        untouched=(_TEXT, [_untouched(component, found, placement) for component in components]),
+    )
+
+
+def _component(component: Component) -> str:
+    return f"{component.kind} {component.key} (line {component.line})"
+
+
+def _targets_of(component: Component, found: Sequence[TargetRow]) -> list[TargetRow]:
+    known_as = {component.key.lower(), component.container.lower()}
+    return [t for t in found if t.component == component.key and t.container and t.container.lower() in known_as]
+
+
+def _untouched(component: Component, found: Sequence[TargetRow], placement: Placement) -> str | None:
+    reached = {target.node for target in _targets_of(component, found)}
+    if not reached or component.hosts is None:
+        return None
+    return listed(place.name for place in placement.homes(component) if place.name not in reached) or None
+
+
+def hosts(components: Sequence[Component], found: Sequence[TargetRow], placement: Placement) -> pd.DataFrame:
+    """One row a host that a container or service names; ``node`` is null where the cluster file has no such node."""
+    injected = {component: bool(_targets_of(component, found)) for component in components}
+    rows = [(component, host) for component in components for host in component.hosts or ()]
+    known = [placement.place(host).node for _, host in rows]
+    return _frame(
+        where=(_TEXT, [f"{_component(component)}: host {host}" for component, host in rows]),
+        container=(_TEXT, [component.container for component, _ in rows]),
+        host=(_TEXT, [host for _, host in rows]),
+        node=(_TEXT, [node.name if node else None for node in known]),
+        injected=(_FLAG, [injected[component] for component, _ in rows]),
+    )
+
+
+def placements(components: Sequence[Component], placement: Placement) -> pd.DataFrame:
+    """One row a component on a node whose role is known; ``expected`` is null where any role will do."""
+    rows = [
+        (component, place.node, place.node.role)
+        for component in components
+        if component.hosts is not None
+        for place in placement.homes(component)
+        if place.node and place.node.role
+    ]
+    return _frame(
+        where=(_TEXT, [f"{component.container} on {node.name}" for component, node, _ in rows]),
+        container=(_TEXT, [component.container for component, _, _ in rows]),
+        node=(_TEXT, [node.name for _, node, _ in rows]),
+        role=(_TEXT, [role for _, _, role in rows]),
+        expected=(_TEXT, [expected_role(component, role) for component, _, role in rows]),
+    )
+
+
+def expected_role(component: Component, role: str) -> str | None:
+    """Return the role that ``component`` belongs on: ``role`` itself where that fits, null where nothing is expected."""
+    known_as = {name.lower().replace("-", "_") for name in (component.key, component.container)}
+    words = set(role.lower().replace("-", "").replace("_", " ").replace(",", " ").replace("/", " ").split())
+    roles = {name for name, synonyms in _ROLE_WORDS.items() if words & synonyms}
+    if not roles:
+        return None
+    for wanted, members in (("control", CONTROL_COMPONENTS), ("compute", COMPUTE_COMPONENTS)):
+        if known_as & members:
+            return role if wanted in roles else wanted
+    return None
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def workloads(truth: Truth, evidence: Evidence) -> pd.DataFrame:
+    """One row a workload, with the iterations that the table shows of it."""
+    rows = truth.workloads
+    shown = Counter(iteration.workload_id for iteration in truth.iterations)
+    failed = Counter(iteration.workload_id for iteration in truth.iterations if iteration.failed)
+    complete = _complete(evidence)
+    return _frame(
+        where=(_TEXT, [f"workload {row.workload_id}" for row in rows]),
+        workload_id=(_TEXT, [row.workload_id for row in rows]),
+        times=(_NUMBER, [row.times for row in rows]),
+        iterations=(_NUMBER, [row.iterations for row in rows]),
+        failed_iterations=(_NUMBER, [row.failed_iterations for row in rows]),
+        shown=(_NUMBER, [shown[row.workload_id] for row in rows]),
+        shown_failed=(_NUMBER, [failed[row.workload_id] for row in rows]),
+        complete=(_FLAG, [row.workload_id in complete for row in rows]),
+        sla_passed=(_FLAG, [row.sla_passed for row in rows]),
+        started_at=(_TIME, [row.started_at for row in rows]),
+        ended_at=(_TIME, [row.ended_at for row in rows]),
+    )
+
+
+def _complete(evidence: Evidence) -> frozenset[str]:
+    """Ids of the workloads of which some input has every iteration."""
+    read: list[Workload] = []
+    for run in evidence.runs:
+        read.extend(run.report.workloads)
+        read.extend(run.results.workloads if run.results else ())
+    return frozenset(names.workload_id(workload) for workload in read if workload.iterations.complete)
+
+
+def iterations(truth: Truth) -> pd.DataFrame:
+    """One row an iteration that the inputs show."""
+    rows = truth.iterations
+    times = {row.workload_id: row.times for row in truth.workloads}
+    known = {injection.injection_id for injection in truth.injections}
+    return _frame(
+        where=(_TEXT, [f"iteration {row.iteration} of {row.workload_id}" for row in rows]),
+        workload_id=(_TEXT, [row.workload_id for row in rows]),
+        workload_exists=(_FLAG, [row.workload_id in times for row in rows]),
+        iteration=(_NUMBER, [row.iteration for row in rows]),
+        times=(_NUMBER, [times.get(row.workload_id) for row in rows]),
+        started_at=(_TIME, [row.started_at for row in rows]),
+        ended_at=(_TIME, [row.ended_at for row in rows]),
+        is_boundary=(_FLAG, [row.is_boundary for row in rows]),
+        unknown_injections=(_TEXT, [_strangers(row, known) for row in rows]),
+    )
+
+
+def _strangers(row: IterationRow, known: Collection[str]) -> str | None:
+    return listed(identity for identity in row.injection_ids or () if identity not in known) or None
+
+
+# --- hooks -----------------------------------------------------------------------------------------------------------
+
+
+def triggers(rows: Sequence[TriggerRow], runs: Sequence[WorkloadRow]) -> pd.DataFrame:
+    """One row a planned trigger, or a firing that nobody planned. The command itself is not in it."""
+    known = {workload.workload_id for workload in runs}
+    clean: dict[str, bool] = {text: redact(text) == text for row in rows for text in (row.action, row.description or "")}
+    return _frame(
+        where=(_TEXT, [f"trigger {row.trigger_id}" for row in rows]),
+        trigger_id=(_TEXT, [row.trigger_id for row in rows]),
+        what=(_TEXT, [_trigger(row) for row in rows]),
+        workload_exists=(_FLAG, [row.workload_id in known for row in rows]),
+        kind=(_TEXT, [row.kind for row in rows]),
+        unit=(_TEXT, [row.unit for row in rows]),
+        outcome=(_TEXT, [row.outcome for row in rows]),
+        evidence=(_TEXT, [redact(row.evidence) for row in rows]),
+        planned=(_FLAG, [not row.evidence.startswith("unplanned") for row in rows]),
+        secret_free=(_FLAG, [clean[row.action] and clean[row.description or ""] for row in rows]),
+    )
+
+
+def _trigger(row: TriggerRow) -> str:
+    return f"hook {row.hook_index} ({row.hook}) at {row.unit} {_number(row.value)} of {row.workload_id}"
+
+
+def injections(truth: Truth) -> pd.DataFrame:
+    """One row an injection, with its place in the run and beside the other firings of its hook."""
+    rows = truth.injections
+    runs = {workload.workload_id: workload for workload in truth.workloads}
+    planned = {trigger.trigger_id for trigger in truth.triggers}
+    hit = Counter(target.injection_id for target in truth.targets)
+    overlaps = _overlaps(rows, truth.triggers)
+    return _frame(
+        where=(_TEXT, [f"injection {row.injection_id}" for row in rows]),
+        injection_id=(_TEXT, [row.injection_id for row in rows]),
+        trigger_exists=(_FLAG, [row.trigger_id in planned for row in rows]),
+        workload_exists=(_FLAG, [row.workload_id in runs for row in rows]),
+        unit=(_TEXT, [row.unit for row in rows]),
+        started_at=(_TIME, [row.started_at for row in rows]),
+        latest_end=(_TIME, [row.ended_at + dt.timedelta(seconds=row.end_uncertainty_s) for row in rows]),
+        start_uncertainty_s=(_NUMBER, [row.start_uncertainty_s for row in rows]),
+        time_source=(_TEXT, [row.time_source for row in rows]),
+        outside_s=(_NUMBER, [seconds_outside(row, runs.get(row.workload_id)) for row in rows]),
+        overlapping=(_TEXT, [overlaps.get(row.injection_id) for row in rows]),
+        hook_status=(_TEXT, [row.hook_status for row in rows]),
+        effect=(_TEXT, [row.effect for row in rows]),
+        effect_reason=(_TEXT, [redact(row.effect_reason) for row in rows]),
+        outcome=(_TEXT, [row.outcome for row in rows]),
+        targets=(_NUMBER, [hit[row.injection_id] for row in rows]),
+    )
+
+
+def seconds_outside(row: InjectionRow, run: WorkloadRow | None) -> float | None:
+    """Return how far an injection certainly reaches out of its run, in seconds; None where the run's times are unknown.
+
+    A report knows no start of the load; the moment at which Rally created the workload is the earliest it can be.
+    """
+    began = (run.started_at or run.created_at) if run else None
+    if run is None or began is None:
+        return None
+    before = (began - row.started_at).total_seconds() - row.start_uncertainty_s
+    after = (row.ended_at - run.ended_at).total_seconds() if run.ended_at else 0.0
+    return round(max(before, after, 0.0), 6)
+
+
+def _overlaps(rows: Sequence[InjectionRow], planned: Iterable[TriggerRow]) -> dict[str, str]:
+    """Injection -> the earlier firing of the same hook that was certainly still going on when it started."""
+    hook_of = {trigger.trigger_id: trigger.hook_index for trigger in planned}
+    by_hook: Mapping[object, list[InjectionRow]] = defaultdict(list)
+    for row in rows:
+        by_hook[row.workload_id, hook_of.get(row.trigger_id)].append(row)
+    found: dict[str, str] = {}
+    for firings in by_hook.values():
+        last: InjectionRow | None = None
+        for row in sorted(firings, key=lambda firing: (firing.started_at, firing.injection_id)):
+            if last and row.started_at + dt.timedelta(seconds=row.start_uncertainty_s) < last.ended_at:
+                found[row.injection_id] = last.injection_id
+            if last is None or row.ended_at > last.ended_at:
+                last = row
+    return found
+
+
+# --- targets ---------------------------------------------------------------------------------------------------------
+
+
+def targets(rows: Sequence[TargetRow], fired: Sequence[InjectionRow], placement: Placement) -> pd.DataFrame:
+    """One row a target. ``node_known`` and ``declared`` are null where no cluster file was given."""
+    known = {injection.injection_id for injection in fired}
+    return _frame(
+        where=(_TEXT, [f"{row.container or 'the node'} on {row.node}, injection {row.injection_id}" for row in rows]),
+        injection_id=(_TEXT, [row.injection_id for row in rows]),
+        injection_exists=(_FLAG, [row.injection_id in known for row in rows]),
+        node=(_TEXT, [row.node for row in rows]),
+        node_known=(_FLAG, [placement.place(row.node).node is not None if placement.known else None for row in rows]),
+        # Empty, not null: null would count as unlike any other in a key.
+        container=(_TEXT, [row.container or "" for row in rows]),
+        component=(_TEXT, [row.component or "" for row in rows]),
+        order=(_TEXT, [_order(row) for row in rows]),
+        service=(_TEXT, [row.service if row.container else "the node itself" for row in rows]),
+        layer=(_TEXT, [row.layer for row in rows]),
+        declared=(_FLAG, [row.declared for row in rows]),
+        commanded=(_FLAG, [row.commanded for row in rows]),
+        effective=(_FLAG, [row.effective for row in rows]),
+        resolution=(_TEXT, [row.resolution for row in rows]),
+    )
+
+
+def _order(row: TargetRow) -> str:
+    """The order in words, such as ``stop+start nova_compute``."""
+    return f"{row.action or 'act on'} {row.container or 'the node'}"
+
+
+def choices(rows: Sequence[TargetRow]) -> pd.DataFrame:
+    """One row an injection and container; ``candidates`` names the nodes where it is not known which of them was hit."""
+    groups: dict[tuple[str, str], list[TargetRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.injection_id, row.container or "the node"].append(row)
+    return _frame(
+        where=(_TEXT, [f"{container}, injection {injection}" for injection, container in groups]),
+        injection_id=(_TEXT, [injection for injection, _ in groups]),
+        container=(_TEXT, [container for _, container in groups]),
+        order=(_TEXT, [_order(group[0]) for group in groups.values()]),
+        candidates=(_TEXT, [_candidates(group) for group in groups.values()]),
+    )
+
+
+def _candidates(group: Sequence[TargetRow]) -> str | None:
+    return listed(row.node for row in group if row.resolution == "ambiguous") or None

@@ -1,0 +1,158 @@
+"""From a candidate to a version, and looking at versions."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from faultset import release, tables
+from faultset.errors import InputError
+from faultset.moments import UTC
+from faultset.pipeline.building import CANDIDATES, NOTE, Build, candidate_folder, read_note
+from faultset.pipeline.gathering import Progress, silent
+from faultset.release import commit
+from faultset.release import diff as differences
+from faultset.release import verify as verification
+from faultset.release.manifest import MANIFEST, Manifest, decode
+from faultset.settings import Settings
+from faultset.storage import reported
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of a candidate.
+
+    Attributes:
+        slug: the dataset.
+        version: X.Y.Z that holds its content.
+        manifest_sha256: hex digest of that version's manifest.
+        path: the version's folder, relative to the datasets root.
+        new: False where the newest version was made of the same inputs by the same tool.
+        injections: rows of that table.
+        targets: rows of that table.
+        findings: severity -> number of findings.
+    """
+
+    slug: str
+    version: str
+    manifest_sha256: str
+    path: str
+    new: bool
+    injections: int
+    targets: int
+    findings: dict[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return what ``as_dict`` described."""
+        return cls(**values)
+
+
+def write(build: Build, settings: Settings, *, progress: Progress = silent) -> Published:
+    """Publish what a build came to; where nothing changed, say which version holds it.
+
+    Safe to repeat: once the version is there, a second call finds it and writes nothing.
+
+    Raises:
+        InputError: the candidate is gone and no version holds it.
+        SetupError: the datasets root cannot be written.
+    """
+    folder = candidate_folder(build.slug, build.fingerprint, settings)
+    latest = release.latest_manifest(settings.datasets, build.slug)
+    if latest is not None and latest["fingerprint"] == build.fingerprint:
+        return _held(build.slug, settings)
+    if not (folder / NOTE).is_file():
+        raise InputError(build.slug, "there is no candidate of this build", f"run faultset build {build.slug}")
+    note = read_note(folder)
+    candidate = commit.Candidate(
+        slug=build.slug,
+        title=note.entry.title,
+        description=note.entry.description,
+        license=note.entry.license,
+        creators=note.entry.creators,
+        fingerprint=build.fingerprint,
+        folder=folder,
+        inputs=note.inputs,
+        validation=note.validation,
+        experiment=note.entry.experiment,
+    )
+    done = commit.publish(candidate, settings.datasets, created_at=dt.datetime.now(UTC), progress=progress)
+    return _published(done.slug, done.version, done.manifest_sha256, settings, new=done.new)
+
+
+def publish(slug: str, settings: Settings, *, progress: Progress = silent) -> Published:
+    """Publish the newest candidate of an experiment.
+
+    Raises:
+        InputError: nothing was built, and nothing was ever published.
+        SetupError: the datasets root cannot be written.
+    """
+    made = sorted(
+        (Path(settings.datasets) / CANDIDATES / slug).glob(f"*/{NOTE}"), key=lambda note: note.stat().st_mtime_ns
+    )
+    if made:
+        return write(Build(slug, made[-1].parent.name, "", unchanged=False), settings, progress=progress)
+    if release.latest_manifest(settings.datasets, slug) is None:
+        raise InputError(slug, "there is no candidate to publish", f"run faultset build {slug}")
+    return _held(slug, settings)
+
+
+def _held(slug: str, settings: Settings) -> Published:
+    latest = next(record for record in release.versions(settings.datasets, slug) if record.latest)
+    return _published(slug, latest.version, latest.manifest_sha256 or "", settings, new=False)
+
+
+def _published(slug: str, version: str, manifest_sha256: str, settings: Settings, *, new: bool) -> Published:
+    manifest = read_manifest(slug, version, settings)
+    rows = manifest.rows
+    found = Counter(finding["severity"] for finding in manifest.validation["findings"])
+    return Published(
+        slug=slug,
+        version=version,
+        manifest_sha256=manifest_sha256,
+        path=f"{slug}/{version}",
+        new=new,
+        injections=rows[tables.INJECTIONS.name],
+        targets=rows[tables.TARGETS.name],
+        findings={severity: found[severity] for severity in ("critical", "warning", "info")},
+    )
+
+
+def read_manifest(slug: str, version: str, settings: Settings) -> Manifest:
+    """Return the manifest of a version.
+
+    Raises:
+        InputError: there is no such version, or its manifest is damaged.
+        SetupError: it cannot be read.
+    """
+    path = release.version_folder(settings.datasets, slug, version) / MANIFEST
+    with reported(path):
+        return decode(path.read_bytes(), path)
+
+
+def versions(settings: Settings, slug: str | None = None) -> list[dict[str, Any]]:
+    """Return all versions, or those of one dataset, oldest first."""
+    return [dataclasses.asdict(record) for record in release.versions(settings.datasets, slug)]
+
+
+def verify(
+    settings: Settings, slug: str | None = None, version: str | None = None, progress: Progress = silent
+) -> list[dict[str, Any]]:
+    """Hash everything again and return the damages; an empty list says that all is as it was published."""
+    found = verification.verify(settings.datasets, slug, version, progress)
+    return [dataclasses.asdict(damage) for damage in found]
+
+
+def diff(settings: Settings, slug: str, old: str, new: str) -> dict[str, Any]:
+    """Return how two versions differ, by key, in rows and in words."""
+    folders = [release.version_folder(settings.datasets, slug, version) for version in (old, new)]
+    found = differences.diff(*folders)
+    return {**found.as_dict(), "slug": slug, "from": old, "to": new, "words": found.words()}

@@ -1,0 +1,277 @@
+"""The dataset card: ``README.md`` with the YAML head that dataset hubs read.
+
+Texts of the catalog, of reports and of findings are untrusted: ``markdown.text`` and ``_quoted`` let none of them act.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from faultset import tables
+from faultset.errors import printable
+from faultset.moments import iso
+from faultset.release.manifest import Manifest
+from faultset.release.markdown import table, text
+from faultset.tables import InjectionRow, TargetRow, TriggerRow, WorkloadRow
+
+SHOWN = 100
+_TAGS = ("fault-injection", "anomaly-detection", "aiops", "root-cause-analysis", "openstack", "rally", "os-faults")
+_LICENSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The rows that the card shows; iterations are only counted."""
+
+    workloads: Sequence[WorkloadRow]
+    triggers: Sequence[TriggerRow]
+    injections: Sequence[InjectionRow]
+    targets: Sequence[TargetRow]
+
+
+def render(manifest: Manifest, figures: Figures) -> str:
+    """Return the text of ``README.md``; ``manifest.files`` needs to hold the tables only."""
+    sections = (
+        _head(manifest),
+        _what(manifest),
+        _figures(manifest, figures),
+        _how_made(manifest),
+        _MEANING,
+        _limits(figures),
+        _how_to_load(manifest),
+        _dictionary(),
+        _how_to_cite(manifest),
+    )
+    return "\n".join(line for section in sections for line in [*section, ""])
+
+
+def _quoted(value: str) -> str:
+    """Return a YAML scalar (a JSON text is one) that is harmless also where the head is shown as Markdown."""
+    quoted = json.dumps(printable(value), ensure_ascii=False)
+    return re.sub(r"[<>&`|\[\]*_]", lambda match: f"\\u{ord(match[0]):04x}", quoted)
+
+
+def _head(manifest: Manifest) -> list[str]:
+    lines = ["---"]
+    if manifest.license and _LICENSE_ID.fullmatch(manifest.license):
+        lines.append(f"license: {_quoted(manifest.license.lower())}")
+    elif manifest.license:
+        lines += ["license: other", f"license_name: {_quoted(manifest.license)}"]
+    lines += [f"pretty_name: {_quoted(manifest.title)}", "tags:"]
+    lines += [f"- {tag}" for tag in _TAGS]
+    lines.append("configs:")
+    for name in _table_names(manifest):
+        lines += [f"- config_name: {name}", f"  data_files: {name}.parquet"]
+        if name == tables.INJECTIONS.name:
+            lines.append("  default: true")
+    return [*lines, "---"]
+
+
+def _table_names(manifest: Manifest) -> list[str]:
+    return [declared.name for declared in tables.TABLES if declared.name in manifest.rows]
+
+
+def _what(manifest: Manifest) -> list[str]:
+    return [
+        f"# {text(manifest.title)}",
+        "",
+        text(manifest.description, 5000),
+        "",
+        f"Version {manifest.version} of `{manifest.slug}`, published {manifest.created_at}. "
+        f"License: {text(manifest.license or 'none stated')}. "
+        f"By: {', '.join(_creator(creator) for creator in manifest.creators) or 'not stated'}.",
+        "",
+        "What changed since the version before stands in `CHANGES.md`; hashes of all files, inputs and outputs, in "
+        "`manifest.json`.",
+    ]
+
+
+def _creator(creator: dict[str, Any]) -> str:
+    name = text(creator.get("name", ""))
+    return f"{name} (ORCID {text(creator['orcid'])})" if creator.get("orcid") else name
+
+
+# --- figures --------------------------------------------------------------------------------------------------------
+
+
+def _figures(manifest: Manifest, figures: Figures) -> list[str]:
+    return [
+        "## Figures",
+        "",
+        *table(("table", "rows"), ((name, manifest.rows[name]) for name in _table_names(manifest))),
+        "",
+        "### Workloads",
+        "",
+        *_limited(("workload", "runner", "iterations", "failed", "SLA passed"), figures.workloads, _workload),
+        "",
+        "### Injections",
+        "",
+        *_limited(
+            ("injection", "start", "end", "uncertainty", "hook", "effect", "why"), figures.injections, _injection
+        ),
+        "",
+        "### Targets",
+        "",
+        *_limited(
+            ("injection", "node", "container", "action", "declared", "commanded", "effective", "resolution"),
+            figures.targets,
+            _target,
+        ),
+        "",
+        "### Findings",
+        "",
+        *_findings(manifest.validation),
+    ]
+
+
+def _workload(row: WorkloadRow) -> Sequence[object]:
+    return (row.workload_id, row.runner, row.iterations, row.failed_iterations, row.sla_passed)
+
+
+def _injection(row: InjectionRow) -> Sequence[object]:
+    uncertainty = f"{row.start_uncertainty_s:g} s / {row.end_uncertainty_s:g} s"
+    times = (iso(row.started_at), iso(row.ended_at), uncertainty)
+    return (row.injection_id, *times, row.hook_status, row.effect, row.effect_reason)
+
+
+def _target(row: TargetRow) -> Sequence[object]:
+    place = (row.injection_id, row.node, row.container or "the node itself", row.action)
+    return (*place, row.declared, row.commanded, row.effective, row.resolution)
+
+
+def _limited(header: Sequence[str], rows: Sequence[Any], cells: Callable[[Any], Sequence[object]]) -> list[str]:
+    if not rows:
+        return ["None."]
+    lines = table(header, (cells(row) for row in rows[:SHOWN]))
+    return lines if len(rows) <= SHOWN else [*lines, "", f"The first {SHOWN} of {len(rows)}; the table has all."]
+
+
+def _findings(validation: dict[str, Any]) -> list[str]:
+    counted = ", ".join(f"{validation[severity]} {severity}" for severity in ("critical", "warning", "info"))
+    lines = [f"{validation['expectations']} expectations were evaluated; findings: {counted}."]
+    if validation["findings"]:
+        rows = [
+            (finding["severity"], finding["table"], finding["message"], finding["count"], finding["remedy"])
+            for finding in validation["findings"]
+        ]
+        lines += ["", *table(("severity", "table", "finding", "rows", "what to do"), rows)]
+    return lines
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def _how_made(manifest: Manifest) -> list[str]:
+    inputs = ((file.role, file.uri, file.bytes, file.sha256) for file in manifest.inputs)
+    tools = ", ".join(f"{text(name)} {text(version)}" for name, version in manifest.tools.items())
+    return [
+        "## How it was made",
+        "",
+        "Read from the files below, decided by fixed rules (each decision carries its evidence), validated, and "
+        f"written by {tools}. The same files and the same version of faultset give the same records.",
+        "",
+        *table(("role", "file", "bytes", "sha256"), inputs),
+    ]
+
+
+_MEANING = [
+    "## What a label means",
+    "",
+    "- **Injection**: what the experimenter did, a firing of a Rally hook. The true start lies in "
+    "`[started_at, started_at + start_uncertainty_s)`, the true end likewise: a report knows whole seconds, a result "
+    "file microseconds. `time_source` says which of the two it was.",
+    "- **Target**: a node and a container that an injection acted on, with three separate truths. *Declared*: the "
+    "cluster file says that it runs there. *Commanded*: the hook went there. *Effective*: it demonstrably acted. "
+    "A null is a value: nobody can tell.",
+    "- **Effect**: full where the fault took hold on all commanded targets, partial on some, none, or unknown. The "
+    "status of a hook says nothing about it: a failed hook can have hit its targets.",
+    "- **Trigger**: what was planned. One that was not seen is `not_reached` (the run ended before) or "
+    "`not_observable` (the inputs cannot tell), never left out.",
+    "- **Iteration**: carries the ids of all injections whose window it overlaps; `is_boundary` says that the "
+    "uncertainty leaves it open.",
+]
+
+
+def _limits(figures: Figures) -> list[str]:
+    outcomes = Counter(row.outcome for row in figures.triggers)
+    from_report = sum(row.time_source == "report" for row in figures.injections)
+    unknown = sum(row.effect == "unknown" for row in figures.injections)
+    ambiguous = sum(row.resolution == "ambiguous" for row in figures.targets)
+    counted = [
+        (outcomes["not_reached"], "planned triggers were not reached by their run."),
+        (outcomes["not_observable"], "planned triggers cannot be seen in the inputs; they may have fired."),
+        (from_report, "injections have their times from an HTML report, known to the second only."),
+        (unknown, "injections have an unknown effect."),
+        (ambiguous, "targets are one of several candidates; which one is recorded nowhere."),
+    ]
+    return [
+        "## Known limits",
+        "",
+        *[f"- {count} {what}" for count, what in counted if count],
+        "- A Rally report shows an iteration's own times only where it failed; a result file shows all.",
+        "- Telemetry, and the impact of the faults on it, are not part of this version.",
+    ]
+
+
+def _how_to_load(manifest: Manifest) -> list[str]:
+    return [
+        "## How to load",
+        "",
+        f"In the folder of this version (`{manifest.slug}/{manifest.version}`), with pandas:",
+        "",
+        "```python",
+        "import pandas as pd",
+        "",
+        'injections = pd.read_parquet("injections.parquet")',
+        'targets = pd.read_parquet("targets.parquet")',
+        'hit = targets[targets["effective"].eq(True)]',
+        'hit = hit.merge(injections, on="injection_id", suffixes=("", "_injection"))',
+        'print(hit[["injection_id", "node", "container", "started_at", "ended_at"]])',
+        "```",
+        "",
+        "With pyarrow:",
+        "",
+        "```python",
+        "import pyarrow.parquet as pq",
+        "",
+        'iterations = pq.read_table("iterations.parquet")',
+        "print(iterations.schema)",
+        "```",
+    ]
+
+
+def _dictionary() -> list[str]:
+    lines = ["## Data dictionary", "", "Times are UTC with microseconds; spans are half-open, [start, end)."]
+    for declared in tables.TABLES:
+        lines += [
+            "",
+            f"### {declared.name}",
+            "",
+            text(declared.description),
+            "",
+            f"Key: {', '.join(declared.key)}.",
+            "",
+        ]
+        lines += table(("column", "type", "unit", "null", "meaning"), map(_column, tables.columns(declared)))
+    return lines
+
+
+def _column(spec: tables.ColumnSpec) -> Sequence[object]:
+    values = f" One of: {', '.join(spec.column.values)}." if spec.column.values else ""
+    null = "possible" if spec.nullable else "never"
+    return (spec.name, str(spec.arrow_type), spec.column.unit, null, spec.column.description + values)
+
+
+def _how_to_cite(manifest: Manifest) -> list[str]:
+    names = ", ".join(text(creator.get("name", "")) for creator in manifest.creators)
+    return [
+        "## How to cite",
+        "",
+        f"{names + ': ' if names else ''}{text(manifest.title)}. Dataset {manifest.slug}, version {manifest.version}, "
+        f"{manifest.created_at[:10]}. Fingerprint {manifest.fingerprint}.",
+    ]

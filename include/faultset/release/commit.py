@@ -1,0 +1,260 @@
+"""From a candidate that passed its validation to a version that never changes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from faultset import tables
+from faultset.errors import AnswerIsNo, InputError, SetupError
+from faultset.moments import iso
+from faultset.records import InputFile, Validation
+from faultset.release import card, history, manifest, parquet
+from faultset.release.changes import Changes
+from faultset.release.diff import diff
+from faultset.release.history import History, latest_manifest
+from faultset.release.manifest import CARD, CHANGES, MANIFEST, FileEntry, Manifest, Previous
+from faultset.storage import (
+    DatasetRoot,
+    LostRaceError,
+    check_slug,
+    open_root,
+    reported,
+    seal,
+)
+
+CANDIDATE = "candidate.json"
+_WRITTEN_HERE = (CARD, CHANGES, MANIFEST)
+# Each lost race is another writer's success, so that this many in a row mean that something is wrong.
+_ATTEMPTS = 1000
+_STEPS = 3
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A dataset that could become a version.
+
+    Attributes:
+        slug: name of the dataset.
+        title: of the experiment.
+        description: of the experiment.
+        license: SPDX identifier or name; None where none is declared.
+        creators: each with ``name`` and perhaps ``orcid``.
+        fingerprint: hex digest of what it was made from (``release.fingerprint``).
+        folder: holds the tables, ``validation/`` and perhaps ``candidate.json``, which does not go into the version;
+            publishing moves it, so it lies under the root of the datasets.
+        inputs: the files that it was made from.
+        validation: the outcome of its validation; ``data_docs`` relative to ``folder``.
+        experiment: the catalog's entry as plain JSON values, without secrets.
+    """
+
+    slug: str
+    title: str
+    description: str
+    license: str | None
+    creators: tuple[dict[str, Any], ...]
+    fingerprint: str
+    folder: Path
+    inputs: tuple[InputFile, ...]
+    validation: Validation
+    experiment: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of a candidate.
+
+    Attributes:
+        slug: name of the dataset.
+        version: X.Y.Z of the version that holds the candidate's content.
+        path: its folder.
+        manifest_sha256: hex digest of its manifest.
+        new: False where the newest version was made from the same inputs by the same tool; nothing was written then.
+        changes: one line on what differs from the version before.
+    """
+
+    slug: str
+    version: str
+    path: Path
+    manifest_sha256: str
+    new: bool
+    changes: str
+
+
+def publish(
+    candidate: Candidate, root: str | Path, *, created_at: dt.datetime, progress: Progress | None = None
+) -> Published:
+    """Make ``candidate`` the next version of its dataset, unless the newest version has its fingerprint.
+
+    The candidate's folder is moved, not copied; where publishing fails it is given back. Any number of processes may
+    publish at once, and each may be killed at any moment: readers see whole versions only.
+
+    Args:
+        candidate: what to publish.
+        root: the root of the datasets.
+        created_at: aware time of publication.
+        progress: called with steps done, steps in all and what comes next.
+
+    Raises:
+        AnswerIsNo: the candidate did not pass its validation.
+        InputError: the candidate is incomplete, or the newest version is damaged.
+        SetupError: the disk is full, read-only, ...; or the candidate is gone.
+    """
+    store = open_root(root)
+    say = progress or (lambda _done, _total, _what: None)
+    _refuse_unfit(candidate)
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(LostRaceError):
+            known = history.read_history(store, candidate.slug)
+            history.settle(store, candidate.slug, known)
+            return _unchanged(candidate, known) or _publish_new(candidate, store, created_at, say)
+    raise _too_many_writers(candidate)
+
+
+def _refuse_unfit(candidate: Candidate) -> None:
+    check_slug(candidate.slug)
+    critical = [finding for finding in candidate.validation.findings if finding.severity == "critical"]
+    if not candidate.validation.passed or critical:
+        problem = f"validation failed with {len(critical)} critical findings"
+        remedy = critical[0].remedy if critical else "see the validation's results, then build it again"
+        raise AnswerIsNo(candidate.slug, f"{problem}: {critical[0].message}" if critical else problem, remedy)
+
+
+def _unchanged(candidate: Candidate, known: History) -> Published | None:
+    head = known.head
+    if head is None or known.newest_is_gone or head.manifest.fingerprint != candidate.fingerprint:
+        return None
+    return Published(
+        candidate.slug, str(head.number), head.folder, head.manifest_sha256, new=False, changes="nothing changed"
+    )
+
+
+def _publish_new(candidate: Candidate, store: DatasetRoot, created_at: dt.datetime, say: Progress) -> Published:
+    with _staged(candidate, store) as folder:
+        say(0, _STEPS, f"{candidate.slug}: hashing")
+        contents = _contents(candidate, folder)
+        for _ in range(_ATTEMPTS):
+            known = history.read_history(store, candidate.slug)
+            if same := _unchanged(candidate, known):
+                return same
+            say(1, _STEPS, f"{candidate.slug}: comparing with the version before")
+            changes = _compare(known, folder)
+            described = _describe(candidate, known, changes, contents, created_at)
+            written = _write(described, changes, folder)
+            say(2, _STEPS, f"{candidate.slug}: writing to the disk")
+            seal(folder)
+            pointer = history.Pointer(described.version, manifest.sha256(written))
+            with contextlib.suppress(LostRaceError):
+                path = store.commit(
+                    folder, candidate.slug, described.version, beside=known.folders, pointer=pointer.encode()
+                )
+                history.refresh_index(store)
+                summary = changes.summary()
+                return Published(
+                    candidate.slug, described.version, path, pointer.manifest_sha256, new=True, changes=summary
+                )
+    raise _too_many_writers(candidate)
+
+
+def _too_many_writers(candidate: Candidate) -> SetupError:
+    return SetupError(candidate.slug, "other writers were always faster", "end some of them, then run it again")
+
+
+# --- staging --------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _staged(candidate: Candidate, store: DatasetRoot) -> Iterator[Path]:
+    """Have the candidate's folder for this process alone; what did not become a version is given back."""
+    folder = store.stage(candidate.folder)
+    if folder is None:
+        raise SetupError(candidate.folder, "the candidate is gone, perhaps to another publish", "build it again")
+    note = folder / CANDIDATE
+    with reported(note):
+        kept = note.read_bytes() if note.is_file() else None
+        note.unlink(missing_ok=True)
+    try:
+        yield folder
+    finally:
+        if folder.is_dir():
+            with reported(folder):
+                for name in _WRITTEN_HERE:
+                    (folder / name).unlink(missing_ok=True)
+                if kept is not None:
+                    note.write_bytes(kept)
+            store.unstage(folder, candidate.folder)
+
+
+def _contents(candidate: Candidate, folder: Path) -> tuple[FileEntry, ...]:
+    contents = manifest.describe_files(folder)
+    present = {entry.path for entry in contents}
+    for table in tables.TABLES:
+        if f"{table.name}.parquet" not in present:
+            raise InputError(candidate.folder, f"the candidate has no {table.name}.parquet", "build it again")
+    return contents
+
+
+# --- describing -----------------------------------------------------------------------------------------------------
+
+
+def _compare(known: History, folder: Path) -> Changes:
+    if known.head is None:
+        return Changes("major" if known.pointer else None, None, None)
+    difference = diff(known.head.folder, folder)
+    return Changes(difference.change, difference, known.head.manifest)
+
+
+def _describe(
+    candidate: Candidate, known: History, changes: Changes, contents: tuple[FileEntry, ...], created_at: dt.datetime
+) -> Manifest:
+    head = known.head
+    return Manifest(
+        slug=candidate.slug,
+        version=str(known.next_number(changes.change or "major")),
+        title=candidate.title,
+        description=candidate.description,
+        license=candidate.license,
+        creators=candidate.creators,
+        schema_version=tables.SCHEMA_VERSION,
+        created_at=iso(created_at),
+        fingerprint=candidate.fingerprint,
+        previous=Previous(str(head.number), head.manifest_sha256) if head else None,
+        inputs=candidate.inputs,
+        files=contents,
+        tools=manifest.tool_versions(),
+        validation=manifest.validation_summary(candidate.validation),
+        experiment=candidate.experiment,
+    )
+
+
+def _write(described: Manifest, changes: Changes, folder: Path) -> bytes:
+    """Write card, changes and manifest; return the manifest's bytes."""
+    figures = card.Figures(
+        workloads=parquet.read_table(tables.WORKLOADS, folder / "workloads.parquet"),
+        triggers=parquet.read_table(tables.TRIGGERS, folder / "triggers.parquet"),
+        injections=parquet.read_table(tables.INJECTIONS, folder / "injections.parquet"),
+        targets=parquet.read_table(tables.TARGETS, folder / "targets.parquet"),
+    )
+    with reported(folder):
+        _overwrite(folder / CARD, card.render(described, figures).encode())
+        _overwrite(folder / CHANGES, changes.render(described).encode())
+    added = tuple(manifest.describe_file(folder, name) for name in (CARD, CHANGES))
+    files = sorted((*described.files, *added), key=lambda entry: entry.path)
+    encoded = dataclasses.replace(described, files=tuple(files)).encode()
+    with reported(folder):
+        _overwrite(folder / MANIFEST, encoded)
+    return encoded
+
+
+def _overwrite(path: Path, data: bytes) -> None:
+    path.unlink(missing_ok=True)  # a former attempt's file is read-only by now
+    path.write_bytes(data)
+
+
+__all__ = ["Candidate", "Published", "latest_manifest", "publish"]

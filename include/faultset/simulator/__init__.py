@@ -1,0 +1,13 @@
+"""Experiments of any size with known truth: Rally reports, os-faults YAML, hook scripts and metrics.
+
+Nothing here uses the readers or what decides on their records: it is the oracle that these are held against.
+"""
+
+from __future__ import annotations
+
+from faultset.simulator.plan import SECRETS
+from faultset.simulator.scenarios import SCENARIOS
+from faultset.simulator.truth import Truth
+from faultset.simulator.write import TRUTH, simulate
+
+__all__ = ["SCENARIOS", "SECRETS", "TRUTH", "Truth", "simulate"]

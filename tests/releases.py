@@ -1,0 +1,165 @@
+"""Small candidates to publish; each test changes one thing."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from faultset import tables
+from faultset.records import Finding, InputFile, Validation
+from faultset.release import parquet
+from faultset.release.commit import Candidate, Published, publish
+
+SLUG = "nova-restart"
+START = dt.datetime(2019, 11, 19, 22, 51, 43, 166326, tzinfo=dt.UTC)
+NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+WARNING = Finding(
+    "warning",
+    "targets.commanded_is_declared",
+    "targets",
+    "declared",
+    "wally113 was commanded and does not run nova_compute",
+    ("wally113",),
+    1,
+    "check the script's list of hosts",
+)
+PASSED = Validation(True, (WARNING,), 17, "validation/data_docs/index.html")
+
+
+def workload(**changed: Any) -> tables.WorkloadRow:
+    row = tables.WorkloadRow(
+        workload_id="boot.0",
+        name="NovaServers.boot_and_delete_server",
+        position=0,
+        runner="constant",
+        times=750,
+        concurrency=3,
+        iterations=750,
+        failed_iterations=2,
+        started_at=START,
+        ended_at=START + dt.timedelta(hours=2),
+        created_at=None,
+        load_duration_s=7200.0,
+        sla_passed=True,
+        rally_version="1.5.1",
+        report="report.html",
+    )
+    return dataclasses.replace(row, **changed)
+
+
+def trigger(value: float, **changed: Any) -> tables.TriggerRow:
+    row = tables.TriggerRow(
+        trigger_id=f"boot.0.{value:g}",
+        workload_id="boot.0",
+        hook_index=0,
+        hook="sys_call",
+        action="sh ./restart.sh",
+        description=None,
+        kind="event",
+        unit="iteration",
+        value=value,
+        outcome="fired",
+        evidence="a result with this value was recorded",
+    )
+    return dataclasses.replace(row, **changed)
+
+
+def injection(value: float, **changed: Any) -> tables.InjectionRow:
+    row = tables.InjectionRow(
+        injection_id=f"boot.0.{value:g}",
+        trigger_id=f"boot.0.{value:g}",
+        workload_id="boot.0",
+        unit="iteration",
+        value=value,
+        started_at=START + dt.timedelta(seconds=value),
+        ended_at=START + dt.timedelta(seconds=value + 40),
+        start_uncertainty_s=0.0,
+        end_uncertainty_s=1.0,
+        time_source="results",
+        hook_status="failed",
+        return_code=1,
+        action="stop+start",
+        effect="partial",
+        effect_reason="4 of 5 nodes acted",
+        outcome=None,
+    )
+    return dataclasses.replace(row, **changed)
+
+
+def target(value: float, node: str, **changed: Any) -> tables.TargetRow:
+    row = tables.TargetRow(
+        injection_id=f"boot.0.{value:g}",
+        node=node,
+        node_ip="10.0.0.1",
+        role="compute",
+        component="nova_compute",
+        container="nova_compute",
+        service="nova",
+        layer="openstack",
+        action="stop+start",
+        action_count=4,
+        declared=True,
+        commanded=True,
+        effective=True,
+        resolution="exact",
+        evidence="named by the script",
+    )
+    return dataclasses.replace(row, **changed)
+
+
+def iteration(number: int, **changed: Any) -> tables.IterationRow:
+    row = tables.IterationRow(
+        workload_id="boot.0",
+        iteration=number,
+        started_at=START + dt.timedelta(seconds=number),
+        ended_at=START + dt.timedelta(seconds=number + 3),
+        duration_s=3.0,
+        idle_s=0.0,
+        failed=False,
+        error=None,
+        trace_id=None,
+        injection_ids=["boot.0.250"] if number >= 250 else [],
+        is_boundary=False,
+    )
+    return dataclasses.replace(row, **changed)
+
+
+def rows() -> dict[str, list[Any]]:
+    return {
+        "workloads": [workload()],
+        "triggers": [trigger(250), trigger(500, outcome="not_reached")],
+        "injections": [injection(250)],
+        "targets": [target(250, "wally117"), target(250, "wally113", declared=False, effective=None)],
+        "iterations": [iteration(number) for number in (249, 250, 251)],
+    }
+
+
+def candidate(root: Path, mark: str, content: dict[str, list[Any]] | None = None, **changed: Any) -> Candidate:
+    """Fill a candidate's folder; ``mark`` stands for what it was made from."""
+    fingerprint = hashlib.sha256(mark.encode()).hexdigest()
+    folder = root / ".candidates" / SLUG / f"{mark}-{fingerprint[:8]}"
+    (folder / "validation").mkdir(parents=True)
+    (folder / "validation" / "results.json").write_text("{}\n")
+    (folder / "candidate.json").write_text('{"kept": true}\n')
+    for table in tables.TABLES:
+        parquet.write_table(table, (content or rows())[table.name], folder / f"{table.name}.parquet")
+    made = Candidate(
+        slug=SLUG,
+        title="Restart of nova_compute",
+        description="Each compute node's container is restarted twice.",
+        license="CC-BY-4.0",
+        creators=({"name": "A. Researcher", "orcid": "0000-0002-1825-0097"},),
+        fingerprint=fingerprint,
+        folder=folder,
+        inputs=(InputFile("report", "report.html", 1234, hashlib.sha256(mark.encode()).hexdigest()),),
+        validation=PASSED,
+        experiment={"title": "Restart of nova_compute", "cluster": "os-faults.yaml"},
+    )
+    return dataclasses.replace(made, **changed)
+
+
+def published(root: Path, mark: str, content: dict[str, list[Any]] | None = None, **changed: Any) -> Published:
+    return publish(candidate(root, mark, content, **changed), root, created_at=NOW)
