@@ -62,6 +62,22 @@ def test_the_order_that_hooks_prescribe_tells_offsets_apart_in_a_long_run():
     assert offset_of_errors(found)[0] == int(5.5 * 3600)
 
 
+def test_the_durations_of_the_iterations_between_tell_offsets_apart():
+    """Iteration 498 starts 66 minutes after the hook at 250 where three at a time take 48 s each, not 8 minutes."""
+    first, second = START + dt.timedelta(minutes=66), START + dt.timedelta(minutes=134)
+    hooks = (fired(250, first), fired(500, second))
+    found = workload({248: local(first, 0), 498: local(second - dt.timedelta(seconds=19), 0)}, hooks, hours=3.4)
+    assert offset_of_errors(found)[0] is None
+    series = Iterations(
+        number=list(range(1, 1001)),
+        started_at=[float("nan")] * 1000,
+        duration_s=[48.0] * 1000,
+        idle_s=[1.0] * 1000,
+        error_local_times=found.iterations.error_local_times,
+    )
+    assert offset_of_errors(dataclasses.replace(found, iterations=series))[0] == 0
+
+
 def test_where_several_offsets_fit_none_is_taken():
     found = workload({700: local(START + dt.timedelta(hours=2), 1)}, (), hours=5)
     times, why = utc_times(found)

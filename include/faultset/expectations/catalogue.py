@@ -12,6 +12,8 @@ from typing import Any
 from faultset import tables
 from faultset.records import Severity
 
+Condition = tuple[str, tuple[str | bool, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -21,13 +23,13 @@ class Expectation:
         name: class in ``great_expectations.expectations``.
         arguments: its arguments.
         column: the column that a finding names.
-        only_where: column and value of the rows that it is asked of; None for all.
+        only_where: a column and its values in the rows that it is asked of; None for all rows.
     """
 
     name: str
     arguments: Mapping[str, Any]
     column: str | None
-    only_where: tuple[str, Any] | None = None
+    only_where: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Rule:
 # --- ways to expect --------------------------------------------------------------------------------------------------
 
 
-def _present(column: str, only_where: tuple[str, Any] | None = None) -> Expectation:
+def _present(column: str, only_where: Condition | None = None) -> Expectation:
     return Expectation("ExpectColumnValuesToNotBeNull", {"column": column}, column, only_where)
 
 
@@ -75,7 +77,7 @@ def _together_unique(*columns: str) -> Expectation:
     return Expectation("ExpectCompoundColumnsToBeUnique", {"column_list": list(columns)}, None)
 
 
-def _among(column: str, *values: Any, only_where: tuple[str, Any] | None = None) -> Expectation:
+def _among(column: str, *values: Any, only_where: Condition | None = None) -> Expectation:
     """Nulls pass: what is unknown is no breach."""
     return Expectation("ExpectColumnValuesToBeInSet", {"column": column, "value_set": list(values)}, column, only_where)
 
@@ -98,7 +100,7 @@ def _not_below(column: str, other: str) -> Expectation:
     return Expectation("ExpectColumnPairValuesAToBeGreaterThanB", arguments, column)
 
 
-def _equal(column: str, other: str, only_where: tuple[str, Any] | None = None) -> Expectation:
+def _equal(column: str, other: str, only_where: Condition | None = None) -> Expectation:
     """``column`` == ``other`` wherever both are known."""
     arguments = {"column_A": column, "column_B": other, "ignore_row_if": "either_value_is_missing"}
     return Expectation("ExpectColumnPairValuesToBeEqual", arguments, column, only_where)
@@ -214,7 +216,7 @@ _CLUSTER = (
     Rule(
         "hosts.of_injected_are_known",
         "critical",
-        _present("node", only_where=("injected", True)),
+        _present("node", only_where=("injected", (True,))),
         "Every host of an injected component is a node of the cluster file, by IP or name.",
         "{container} was injected, and its host {host} is no node of the cluster file",
         "add the node to node_discover in the os-faults file, or correct the host",
@@ -222,7 +224,7 @@ _CLUSTER = (
     Rule(
         "hosts.are_known",
         "warning",
-        _present("node", only_where=("injected", False)),
+        _present("node", only_where=("injected", (False,))),
         "Every host of the other components is a node of the cluster file, by IP or name.",
         "{container} has the host {host}, which is no node of the cluster file",
         "add the node to node_discover in the os-faults file, or correct the host",
@@ -275,7 +277,7 @@ _RUNS = (
     Rule(
         "workloads.count_matches_rows",
         "warning",
-        _equal("iterations", "shown", only_where=("complete", True)),
+        _equal("iterations", "shown", only_where=("complete", (True,))),
         "An input with every iteration has as many as it counts.",
         "{workload_id} counts {iterations:.0f} iterations, and {shown:.0f} are there",
         "check that the result JSON is whole",
@@ -283,7 +285,7 @@ _RUNS = (
     Rule(
         "workloads.failures_match_rows",
         "warning",
-        _equal("failed_iterations", "shown_failed", only_where=("complete", True)),
+        _equal("failed_iterations", "shown_failed", only_where=("complete", (True,))),
         "An input with every iteration has as many failed ones as it counts.",
         "{workload_id} counts {failed_iterations:.0f} failed iterations, and {shown_failed:.0f} are there",
         "check that the result JSON is whole",
@@ -291,7 +293,7 @@ _RUNS = (
     Rule(
         "workloads.shown_in_full",
         "info",
-        _among("complete", True),
+        _among("complete", (True,)),
         "Every iteration is in the inputs.",
         "{workload_id} ran {iterations:.0f} iterations, of which the report shows {shown:.0f} one by one",
         _GET_RESULTS,
@@ -478,18 +480,10 @@ _HOOKS = (
         "declare the hook's scripts as hook_scripts:, or let the hook print what it does",
     ),
     Rule(
-        "injections.partial_was_no_accident",
+        "injections.status_tells_effect",
         "info",
-        _among("hook_status", "success", only_where=("effect", "partial")),
-        "A hook that Rally calls failed had no effect; where it had some, its status is not its effect.",
-        "Rally calls the hook of {injection_id} {hook_status}, yet the fault took hold: {effect_reason}",
-        "nothing: the injection is labeled by its effect, not by the hook's exit code",
-    ),
-    Rule(
-        "injections.full_was_no_accident",
-        "info",
-        _among("hook_status", "success", only_where=("effect", "full")),
-        "A hook that Rally calls failed did not take full effect; where it did, its status is not its effect.",
+        _among("hook_status", "success", only_where=("effect", ("full", "partial"))),
+        "Rally calls a hook that took effect a success.",
         "Rally calls the hook of {injection_id} {hook_status}, yet the fault took hold: {effect_reason}",
         "nothing: the injection is labeled by its effect, not by the hook's exit code",
     ),
@@ -541,7 +535,7 @@ _TARGETS = (
     Rule(
         "targets.node_is_known",
         "warning",
-        _among("node_known", True, only_where=("commanded", True)),
+        _among("node_known", True, only_where=("commanded", (True,))),
         "Every commanded node is a node of the cluster file.",
         "{node} was commanded to {order}, and the cluster file has no such node",
         "add the node to node_discover in the os-faults file, or correct the host in the hook's script",
@@ -549,7 +543,7 @@ _TARGETS = (
     Rule(
         "targets.commanded_is_declared",
         "warning",
-        _among("declared", True, only_where=("commanded", True)),
+        _among("declared", True, only_where=("commanded", (True,))),
         "Every commanded container is declared on the node that the command went to.",
         "{node} was commanded to {order}, which os-faults does not declare there",
         "take the node out of the hook's script, or declare the container there in the os-faults file",
@@ -568,7 +562,7 @@ _TARGETS = (
         _present("service"),
         "Every targeted container belongs to a service.",
         "{container} belongs to no service that is known",
-        "add it to components: in experiment.yaml, such as components: {{my_agent: nova}}",
+        "add it to components: in experiment.yaml, such as components: {my_agent: nova}",
     ),
     Rule(
         "choices.none_left_open",

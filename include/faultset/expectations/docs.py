@@ -10,8 +10,8 @@ _HEAD = """\
 What `faultset validate` checks, with Great Expectations, before a dataset is written. This page is made from
 `include/faultset/expectations/catalogue.py`; a test holds the two equal.
 
-Truth tables and inputs are turned into views, small tables with one row a fact. A rule looks at one column of a view, or
-at one row as a whole. A breach is a finding:
+Truth tables and inputs are turned into views, small tables with one row a fact. A rule looks at one column of a view,
+or at one row as a whole. A breach is a finding:
 
 - **critical** stops the dataset;
 - **warning** is recorded with the dataset and deserves a look;
@@ -45,10 +45,15 @@ def _row(rule: Rule) -> str:
 
 def _check(expectation: Expectation) -> str:
     arguments = ", ".join(f"{name}={value!r}" for name, value in expectation.arguments.items())
-    condition = "" if expectation.only_where is None else " where `{} == {!r}`".format(*expectation.only_where)
-    return f"`{expectation.name}({arguments})`{condition}"
+    return f"`{expectation.name}({arguments})`{_condition(expectation)}"
+
+
+def _condition(expectation: Expectation) -> str:
+    if expectation.only_where is None:
+        return ""
+    column, values = expectation.only_where
+    return f", where {column} is {' or '.join(str(value) for value in values)}"
 
 
 def _remedy(rule: Rule) -> str:
-    text = rule.remedy.format()
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{rule.remedy[0].upper()}{rule.remedy[1:]}."

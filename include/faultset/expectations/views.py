@@ -7,6 +7,7 @@ of a command, an output or an error, so that nothing secret can pass through a v
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -30,7 +31,14 @@ _TIME = "datetime64[us, UTC]"
 CONTROL_COMPONENTS = frozenset(
     {
         *("keystone", "keystone_fernet", "glance_api", "glance_registry", "placement_api", "horizon"),
-        *("nova_api", "nova_conductor", "nova_scheduler", "nova_novncproxy", "nova_consoleauth", "nova_super_conductor"),
+        *(
+            "nova_api",
+            "nova_conductor",
+            "nova_scheduler",
+            "nova_novncproxy",
+            "nova_consoleauth",
+            "nova_super_conductor",
+        ),
         *("neutron_server", "cinder_api", "cinder_scheduler", "heat_api", "heat_api_cfn", "heat_engine"),
         *("swift_proxy_server", "mariadb", "rabbitmq", "memcached", "haproxy"),
         *("kube_apiserver", "kube_scheduler", "kube_controller_manager", "etcd"),
@@ -118,7 +126,7 @@ def nodes(cluster: Cluster | None) -> pd.DataFrame:
 
 
 def component_view(components: Sequence[Component], found: Sequence[TargetRow], placement: Placement) -> pd.DataFrame:
-    """One row a container or service; ``untouched`` names the declared hosts of an injected one that no hook went to."""
+    """One row a container or service; ``untouched`` names declared hosts of an injected one that no hook went to."""
     return _frame(
         where=(_TEXT, [_component(component) for component in components]),
         kind=(_TEXT, [component.kind for component in components]),
@@ -177,9 +185,9 @@ def placements(components: Sequence[Component], placement: Placement) -> pd.Data
 
 
 def expected_role(component: Component, role: str) -> str | None:
-    """Return the role that ``component`` belongs on: ``role`` itself where that fits, null where nothing is expected."""
+    """Return the role that ``component`` belongs on: ``role`` itself where that fits, null where any will do."""
     known_as = {name.lower().replace("-", "_") for name in (component.key, component.container)}
-    words = set(role.lower().replace("-", "").replace("_", " ").replace(",", " ").replace("/", " ").split())
+    words = set(re.findall(r"[a-z]+", role.lower()))
     roles = {name for name, synonyms in _ROLE_WORDS.items() if words & synonyms}
     if not roles:
         return None
@@ -250,7 +258,9 @@ def _strangers(row: IterationRow, known: Collection[str]) -> str | None:
 def triggers(rows: Sequence[TriggerRow], runs: Sequence[WorkloadRow]) -> pd.DataFrame:
     """One row a planned trigger, or a firing that nobody planned. The command itself is not in it."""
     known = {workload.workload_id for workload in runs}
-    clean: dict[str, bool] = {text: redact(text) == text for row in rows for text in (row.action, row.description or "")}
+    clean: dict[str, bool] = {
+        text: redact(text) == text for row in rows for text in (row.action, row.description or "")
+    }
     return _frame(
         where=(_TEXT, [f"trigger {row.trigger_id}" for row in rows]),
         trigger_id=(_TEXT, [row.trigger_id for row in rows]),
@@ -357,7 +367,7 @@ def _order(row: TargetRow) -> str:
 
 
 def choices(rows: Sequence[TargetRow]) -> pd.DataFrame:
-    """One row an injection and container; ``candidates`` names the nodes where it is not known which of them was hit."""
+    """One row an injection and container; ``candidates`` names the nodes where it is not known which was hit."""
     groups: dict[tuple[str, str], list[TargetRow]] = defaultdict(list)
     for row in rows:
         groups[row.injection_id, row.container or "the node"].append(row)

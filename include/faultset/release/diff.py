@@ -146,7 +146,11 @@ def diff(old: Path, new: Path) -> Difference:
     """
     before, after = _tables_in(old), _tables_in(new)
     names = sorted(before.keys() | after.keys(), key=_declared_order)
-    return Difference(tuple(_table(name, before.get(name), after.get(name)) for name in names))
+    found = []
+    for name in names:
+        with parquet.whole(after.get(name) or before[name]):
+            found.append(_table(name, before.get(name), after.get(name)))
+    return Difference(tuple(found))
 
 
 def _tables_in(folder: Path) -> dict[str, Path]:

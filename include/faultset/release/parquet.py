@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def write_table(table: Table, rows: Iterable[Any], path: Path) -> int:
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
             version="2.6",
+            write_page_checksum=True,
         )
     return int(data.num_rows)
 
@@ -62,10 +64,10 @@ def read_table(table: Table, path: Path) -> list[Any]:
         InputError: the file is missing, damaged, or has other columns than the table declares.
     """
     data = read_arrow(path)
-    declared = tables.schema(table)
-    if not data.schema.equals(declared):
+    if not data.schema.equals(tables.schema(table)):
         raise InputError(path, f"the columns are not those of the table {table.name}", "build the dataset again")
-    return tables.from_arrow(table, data)
+    with whole(path):
+        return tables.from_arrow(table, data)
 
 
 def read_arrow(path: Path) -> pa.Table:
@@ -77,16 +79,8 @@ def read_arrow(path: Path) -> pa.Table:
     """
     if not path.is_file():
         raise InputError(path, "the table is missing", "build the dataset again, or restore the file from a copy")
-    with reported(path):
-        try:
-            with pq.ParquetFile(path) as file:
-                return file.read()
-        except pa.ArrowException as error:
-            raise _damaged(path) from error
-        except OSError as error:
-            if error.errno:
-                raise
-            raise _damaged(path) from error
+    with reported(path), whole(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return file.read()
 
 
 def describe(path: Path) -> tuple[int, tuple[dict[str, object], ...]]:
@@ -95,14 +89,23 @@ def describe(path: Path) -> tuple[int, tuple[dict[str, object], ...]]:
     Raises:
         InputError: the file is no parquet file.
     """
-    with reported(path):
-        try:
-            with pq.ParquetFile(path) as file:
-                rows, schema = file.metadata.num_rows, file.schema_arrow
-        except pa.ArrowException as error:
-            raise _damaged(path) from error
+    with reported(path), whole(path), pq.ParquetFile(path) as file:
+        rows, schema = file.metadata.num_rows, file.schema_arrow
     return rows, tuple({"name": f.name, "type": str(f.type), "nullable": f.nullable} for f in schema)
 
 
-def _damaged(path: Path) -> InputError:
-    return InputError(path, "this is no whole parquet file", "build the dataset again, or run faultset verify")
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """Turn what pyarrow raises on a damaged file, or on values that Python cannot hold, into one clear line.
+
+    Raises:
+        InputError: names the file.
+    """
+    try:
+        yield
+    except (pa.ArrowException, ValueError, OverflowError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise InputError(
+            path, "this is no whole parquet file", "build the dataset again, or run faultset verify"
+        ) from error

@@ -7,7 +7,10 @@ in the order that the hooks prescribe. Where more than one offset fits, none is 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from faultset.moments import UTC
 from faultset.records import Workload
@@ -25,12 +28,13 @@ def offset_of_errors(workload: Workload) -> tuple[int | None, str]:
 
     Args:
         workload: of an HTML report. ``created_at`` and ``full_duration_s`` bound the run; hook results that fired at an
-            iteration bound the order.
+            iteration bound the order, and the iterations' durations how far apart two of them must be.
     """
     times = workload.iterations.error_local_times
     if not times:
         return None, "no error times"
-    fitting = [offset for offset in OFFSETS_S if _fits(workload, times, offset)]
+    pace = _Pace.of(workload)
+    fitting = [offset for offset in OFFSETS_S if _fits(workload, pace, times, offset)]
     if len(fitting) == 1:
         return fitting[0], f"only UTC{fitting[0] / 3600:+g} h puts every failed iteration inside the run and in order"
     if not fitting:
@@ -38,10 +42,10 @@ def offset_of_errors(workload: Workload) -> tuple[int | None, str]:
     return None, f"{len(fitting)} offsets from UTC{fitting[0] / 3600:+g} h to UTC{fitting[-1] / 3600:+g} h fit"
 
 
-def _fits(workload: Workload, times: dict[int, dt.datetime], offset: int) -> bool:
+def _fits(workload: Workload, pace: _Pace, times: dict[int, dt.datetime], offset: int) -> bool:
     starts = [(number, _shift(local, offset)) for number, local in times.items()]
     return _inside(workload, [start for _, start in starts]) and all(
-        _in_order(number, start, workload) for number, start in starts
+        _in_order(number, start, workload, pace) for number, start in starts
     )
 
 
@@ -58,14 +62,49 @@ def _inside(workload: Workload, starts: Sequence[dt.datetime]) -> bool:
     return all(earliest <= start <= earliest + dt.timedelta(seconds=span) for start in starts)
 
 
-def _in_order(number: int, start: dt.datetime, workload: Workload) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How fast iterations can follow each other.
+
+    Attributes:
+        busy_s: seconds that the iterations up to a number took, summed; empty where not all of them are known.
+        longest_s: the longest iteration.
+        concurrency: iterations that run at once.
+    """
+
+    busy_s: tuple[float, ...]
+    longest_s: float
+    concurrency: int
+
+    @classmethod
+    def of(cls, workload: Workload) -> _Pace:
+        series = workload.iterations
+        spans = [
+            duration + (0.0 if math.isnan(idle) else idle)
+            for duration, idle in zip(series.duration_s, series.idle_s, strict=True)
+        ]
+        concurrency = 1 if workload.runner == "serial" else workload.concurrency
+        if not (series.complete and spans and concurrency) or any(math.isnan(span) for span in spans):
+            return cls((), 0.0, 1)
+        return cls(tuple(itertools.accumulate(spans, initial=0.0)), max(spans), concurrency)
+
+    def least_gap(self, first: int, second: int) -> dt.timedelta:
+        """The least time between the starts of two iterations: all but a handful of those between have ended."""
+        if not 1 <= first < second < len(self.busy_s):
+            return dt.timedelta(0)
+        between = self.busy_s[second - 1] - self.busy_s[first]
+        return dt.timedelta(seconds=max(0.0, between / self.concurrency - self.longest_s))
+
+
+def _in_order(number: int, start: dt.datetime, workload: Workload, pace: _Pace) -> bool:
     slack = dt.timedelta(seconds=_ORDER_SLACK_S)
     for result in workload.results:
         if result.unit != "iteration":
             continue
-        if number <= result.value and start > result.started_at.latest + slack:
+        value = int(result.value)
+        if number <= value and start > result.started_at.latest + slack - pace.least_gap(number, value):
             return False
-        if number > result.value and start < result.started_at.at - slack:
+        if number > value and start < result.started_at.at - slack + pace.least_gap(value, number):
             return False
     return True
 

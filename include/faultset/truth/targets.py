@@ -280,7 +280,7 @@ def candidates_of(
             tuple(homes),
             True,
             (
-                f"{acted} acknowledged and {refused} refused over {sessions} sessions are {reached} sessions that acted,"
+                f"{acted} acknowledged and {refused} refused over {sessions} sessions: {reached} sessions acted,"
                 f" as many as the declared hosts"
             ),
         )
@@ -295,7 +295,7 @@ def _sessions_that_acted(acted: int, refused: int, sessions: int) -> int | None:
     return acted // each if each and acted % each == 0 else None
 
 
-# --- human commands --------------------------------------------------------------------------------------------------
+# --- human commands -------------------------------------------------------------------------------------------------
 
 
 def targets_by_command(command: HumanCommand, succeeded: bool, placement: Placement) -> tuple[Target, ...]:

@@ -1,0 +1,145 @@
+"""What is kept of a validation: the findings with the results behind them, and Great Expectations' Data Docs.
+
+Great Expectations escapes little of what it shows, stamps its pages with random ids and the time of day, copies 4 MB
+of pictures that no page shows and lets every page call home for its logo. So results are made harmless before it
+renders them, and its pages are settled after.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faultset.errors import printable
+from faultset.records import Validation
+from faultset.sources.redaction import redact
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
+    from great_expectations.data_context.data_context import EphemeralDataContext
+
+FOLDER = "validation"
+FIRST_PAGE = f"{FOLDER}/data_docs/index.html"
+_MOST_SHOWN = 20
+
+# What means something to HTML, to Jinja, to Python's templates or to Markdown, by what looks like it and means nothing.
+_LOOK_ALIKES = str.maketrans("<>&\"'`${}\\", "‹›＆”’’＄❴❵＼")  # noqa: RUF001 (that they can be confused is the point)
+_RANDOM_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b")
+_CALL_HOME = re.compile(r"https://great-expectations-web-assets\.[^\"')\s]*")
+
+
+def harmless(text: str) -> str:
+    """Return ``text`` as one line that no page, template or terminal takes for anything but text."""
+    return printable(redact(text)).translate(_LOOK_ALIKES)
+
+
+# --- before and after rendering --------------------------------------------------------------------------------------
+
+
+def prepare(folder: Path) -> Path:
+    """Return an empty place for the Data Docs under ``folder``; what an earlier check left there goes."""
+    place = folder / FOLDER
+    if place.is_dir():
+        shutil.rmtree(place)
+    return place / "data_docs"
+
+
+def configuration(docs: Path) -> dict[str, Any]:
+    """Return Great Expectations' configuration of one local site in ``docs``."""
+    return {
+        "faultset": {
+            "class_name": "SiteBuilder",
+            "show_how_to_buttons": False,
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
+        }
+    }
+
+
+def write(
+    context: EphemeralDataContext, folder: Path, validation: Validation, breaches: Mapping[str, Sequence[str]]
+) -> None:
+    """Write ``validation/`` under ``folder``.
+
+    Args:
+        context: holds the results.
+        folder: where.
+        validation: the findings.
+        breaches: rule -> what each row that breaks it says.
+    """
+    store = context.validation_results_store
+    suites = {key.expectation_suite_identifier.name: key for key in store.list_keys()}
+    for key in suites.values():
+        store.set(key, _readable(store.get(key), breaches))
+    context.build_data_docs()
+    docs = folder / FOLDER / "data_docs"
+    for page in sorted(docs.rglob("*.html")):
+        page.write_text(settled(page.read_text(encoding="utf-8")), encoding="utf-8")
+    _drop_pictures(docs / "static")
+    results = [_plain(result) for key in suites.values() for result in store.get(key).results]
+    document = {**dataclasses.asdict(validation), "great_expectations": results}
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    (folder / FOLDER / "results.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+def _readable(
+    suite: ExpectationSuiteValidationResult, breaches: Mapping[str, Sequence[str]]
+) -> ExpectationSuiteValidationResult:
+    """Show what the rows say in place of the values in their columns, which mean nothing by themselves."""
+    for result in suite.results:
+        _say(result, breaches[rule_of(result)])
+    suite.meta = {name: value for name, value in suite.meta.items() if name not in {"batch_markers", "batch_spec"}}
+    return suite
+
+
+def _say(result: ExpectationValidationResult, breaches: Sequence[str]) -> None:
+    kept = ("element_count", "unexpected_count", "unexpected_percent", "missing_count", "missing_percent")
+    result.result = {name: result.result[name] for name in kept if name in result.result}
+    shown = list(Counter(breaches).items())[:_MOST_SHOWN]
+    if shown:
+        said = [{"value": harmless(breach), "count": count} for breach, count in shown]
+        result.result["partial_unexpected_counts"] = said
+        result.result["partial_unexpected_list"] = [entry["value"] for entry in said]
+
+
+def settled(page: str) -> str:
+    """Return a page of the Data Docs without what differs from run to run, and without its calls home."""
+    numbers: dict[str, str] = {}
+    page = _CALL_HOME.sub("data:,", page)
+    return _RANDOM_ID.sub(lambda found: numbers.setdefault(found[0], f"id{len(numbers) + 1}"), page)
+
+
+def _drop_pictures(static: Path) -> None:
+    """Keep the icon; the rest illustrates a walk-through that is off."""
+    for path in static.rglob("*"):
+        if path.is_file() and path.name != "favicon.ico":
+            path.unlink()
+    for path in sorted(static.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def rule_of(result: ExpectationValidationResult) -> str:
+    """Return the id of the rule that a result belongs to; "" for one of no rule of ours."""
+    configured = result.expectation_config
+    return str(configured.meta.get("rule", "")) if configured and configured.meta else ""
+
+
+def _plain(result: ExpectationValidationResult) -> dict[str, Any]:
+    """Return a result without what is random in it."""
+    document: Any = result.to_json_dict()
+    configured = document["expectation_config"]
+    return {
+        "rule": rule_of(result),
+        "severity": configured["severity"],
+        "success": document["success"],
+        "expectation": configured["type"],
+        "arguments": {name: value for name, value in configured["kwargs"].items() if name != "batch_id"},
+        "result": document["result"],
+    }
