@@ -80,15 +80,16 @@ def shown(firings: list[dict[str, Any]], description: str | None = "Run script",
     return {"name": "sys_call", "desc": description, "additive": [], "complete": firings, **changes}
 
 
-def scenario(count: int = 10, config: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    """A workload of a report."""
+def scenario(count: int = 10, config: dict[str, Any] | str | None = None, **changes: Any) -> dict[str, Any]:
+    """A workload of a report; ``config`` as text stands there as it is."""
+    asked_for = config if isinstance(config, str) else json.dumps(config or task(), indent=2)
     return {
         "cls": "Dummy",
         "met": "dummy",
         "pos": "0",
         "name": "dummy",
         "runner": "constant",
-        "config": json.dumps(config if config is not None else task(), indent=2),
+        "config": asked_for,
         "hooks": [],
         "iterations": {
             "iter": [

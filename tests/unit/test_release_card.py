@@ -20,7 +20,8 @@ from releases import published
 
 HOSTILE = (
     '<script>alert(1)</script> <img src=x onerror="alert(1)"> [click](javascript:alert(1)) ![x](http://evil.example/x)'
-    " | `code` | *bold* __bold__ ~~gone~~ https://evil.example www.evil.example a@evil.example\n# heading\n---\n\x1b[31m\u202e"
+    " | `code` | *bold* __bold__ ~~gone~~ https://evil.example www.evil.example a@evil.example"
+    "\n# heading\n---\n\x1b[31m\u202e"
 )
 
 

@@ -306,6 +306,5 @@ def test_an_unknown_dataset_or_version_is_named(tmp_path: Path) -> None:
 
 def test_the_latest_manifest_is_the_file(tmp_path: Path) -> None:
     assert latest_manifest(tmp_path, SLUG) is None
-    assert latest_manifest(tmp_path, SLUG) is None
     result = published(tmp_path, "a")
     assert latest_manifest(tmp_path, SLUG) == load(result.path / "manifest.json")

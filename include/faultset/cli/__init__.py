@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultset.cli.call import Call
+from faultset.cli.call import Answer, Call
 from faultset.cli.commands import faultset
 from faultset.errors import FaultsetError, InputError, SetupError, printable
 
@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that ``arguments`` (default: those of the process) name and return the exit code."""
     call = Call()
     try:
-        code = faultset.main(arguments, prog_name="faultset", standalone_mode=False, obj=call)
+        answer = faultset.main(arguments, prog_name="faultset", standalone_mode=False, obj=call)
+        if isinstance(answer, Answer):  # otherwise help or the version was asked for, and printed
+            answer.print(as_json=call.json)
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
         return _failed(call, "interrupted", INTERRUPTED)
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 (the border: nothing but one line and an exit code may leave)
         known = _explained(error)
         return _failed(call, str(known), known.exit_code)
-    return int(code or 0)
+    return answer.exit_code if isinstance(answer, Answer) else 0
 
 
 def _explained(error: Exception) -> FaultsetError:

@@ -67,6 +67,13 @@ class Answer:
     show: Callable[[Console, Mapping[str, Any]], None]
     exit_code: int = 0
 
+    def print(self, *, as_json: bool) -> None:
+        """Print the answer on standard output."""
+        if as_json:
+            click.echo(json.dumps(plain(self.document), indent=2, allow_nan=False))
+        else:
+            self.show(console(sys.stdout), self.document)
+
     @classmethod
     def yes_or_no(
         cls, yes: bool, document: Mapping[str, Any], show: Callable[[Console, Mapping[str, Any]], None]
@@ -82,16 +89,11 @@ class AnsweringCommand(click.Command):
         super().__init__(*args, **kwargs)
         self.params.extend(shared_options())
 
-    def invoke(self, ctx: click.Context) -> int:
-        """Run, print the answer and return the exit code."""
-        call = ctx.find_object(Call) or Call()
+    def invoke(self, ctx: click.Context) -> Answer:
+        """Run and return the answer."""
         with contextlib.redirect_stdout(sys.stderr):  # whatever a library prints is no part of the answer
             answer: Answer = super().invoke(ctx)
-        if call.json:
-            click.echo(json.dumps(plain(answer.document), indent=2, allow_nan=False))
-        else:
-            answer.show(console(sys.stdout), answer.document)
-        return answer.exit_code
+        return answer
 
 
 def shared_options() -> list[click.Parameter]:

@@ -22,7 +22,7 @@ from faultset.sources.redaction import redact
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
-    from great_expectations.data_context.data_context import EphemeralDataContext
+    from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
 
 FOLDER = "validation"
 FIRST_PAGE = f"{FOLDER}/data_docs/index.html"
@@ -73,7 +73,7 @@ def write(
         validation: the findings.
         breaches: rule -> what each row that breaks it says.
     """
-    store = context.validation_results_store
+    store: Any = context.validation_results_store
     suites = {key.expectation_suite_identifier.name: key for key in store.list_keys()}
     for key in suites.values():
         store.set(key, _readable(store.get(key), breaches))
@@ -94,7 +94,7 @@ def _readable(
     """Show what the rows say in place of the values in their columns, which mean nothing by themselves."""
     for result in suite.results:
         _say(result, breaches[rule_of(result)])
-    suite.meta = {name: value for name, value in suite.meta.items() if name not in {"batch_markers", "batch_spec"}}
+    suite.meta = {name: value for name, value in suite.meta.items() if name != "batch_markers"}
     return suite
 
 

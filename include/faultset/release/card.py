@@ -53,7 +53,7 @@ def render(manifest: Manifest, figures: Figures) -> str:
 def _quoted(value: str) -> str:
     """Return a YAML scalar (a JSON text is one) that is harmless also where the head is shown as Markdown."""
     quoted = json.dumps(printable(value), ensure_ascii=False)
-    return re.sub(r"[<>&`|\[\]*_]", lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    return re.sub(r"[<>&`|\[\]*_~@!#$:{}]|(?<=www)\.", lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
 def _head(manifest: Manifest) -> list[str]:
@@ -231,7 +231,7 @@ def _how_to_load(manifest: Manifest) -> list[str]:
         'targets = pd.read_parquet("targets.parquet")',
         'hit = targets[targets["effective"].eq(True)]',
         'hit = hit.merge(injections, on="injection_id", suffixes=("", "_injection"))',
-        'print(hit[["injection_id", "node", "container", "started_at", "ended_at"]])',
+        'print(hit[["injection_id", "node", "container", "started_at", "ended_at"]].to_string())',
         "```",
         "",
         "With pyarrow:",

@@ -41,7 +41,9 @@ class Word:
     @property
     def bare(self) -> str | None:
         """The text of a word without quotes and expansions; None for others."""
-        return self.parts[0].text if len(self.parts) == 1 and self.parts[0] == Part("text", self.parts[0].text, False) else None
+        if len(self.parts) == 1 and self.parts[0].kind == "text" and not self.parts[0].quoted:
+            return self.parts[0].text
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,8 @@ class _Lexer:
         self._position = 0
         self.line = first_line
         self._next: _Token | None = None
-        self._documents: list[tuple[str, bool, bool, list[Part]]] = []
+        self._resume: int | None = None
+        self._in_array = False
 
     def peek(self) -> _Token:
         if self._next is None:
@@ -264,7 +267,9 @@ class _Lexer:
         if match and not self._is_process_substitution(match):
             self._move(match.end())
             if match["newline"]:
-                self._read_documents()
+                if self._resume is not None:
+                    self._move(self._resume)
+                    self._resume = None
                 return _Token("newline", line)
             kind: Literal["redirect", "control"] = "redirect" if match["redirect"] else "control"
             return _Token(kind, line, match[0])
@@ -278,7 +283,7 @@ class _Lexer:
         parts: list[Part] = []
         while self._position < len(self._text):
             character = self._text[self._position]
-            if character == "(" and _ARRAY.fullmatch(self._text, start, self._position):
+            if character == "(" and not self._in_array and _ARRAY.fullmatch(self._text, start, self._position):
                 return self._read_array(Word(tuple(parts), line))
             if character in " \t\r\n;&|()" or (character in "<>" and parts):
                 break
@@ -306,12 +311,14 @@ class _Lexer:
 
     def _read_array(self, name: Word) -> _Token:
         self._position += 1
+        self._in_array = True
         values: list[Word] = []
         while (token := self._read()).text != ")" or token.kind != "control":
             if token.kind == "end":
                 raise Unreadable(name.line, "a list in parentheses is never closed")
             if token.word:
                 values.append(token.word)
+        self._in_array = False
         return _Token("array", name.line, "", name, tuple(values))
 
     def _escape(self) -> list[Part]:
@@ -423,12 +430,300 @@ class _Lexer:
             position += 1
         raise Unreadable(self.line, f"'{opening}' is never closed")
 
-    def expect_document(self, operator: str, word: Word) -> Word:
-        """Return a word whose parts are filled with the here-document once the line's end is reached."""
-        raise NotImplementedError
+    def document(self, delimiter: Word, *, strip: bool) -> Word:
+        """Return the here-document that begins behind the line at hand (or behind the one before it)."""
+        start = self._resume
+        if start is None:
+            start = self._text.find("\n", self._position) + 1 or len(self._text)
+        first_line = self.line + self._text.count("\n", self._position, start)
+        mark = "".join(part.text for part in delimiter.parts)
+        lines: list[str] = []
+        position = start
+        while position < len(self._text):
+            end = self._text.find("\n", position)
+            end = len(self._text) if end < 0 else end
+            line = self._text[position:end]
+            line = line.lstrip("\t") if strip else line
+            position = end + 1
+            if line == mark:
+                break
+            lines.append(line)
+        self._resume = min(position, len(self._text))
+        text = "\n".join(lines)
+        if any(part.quoted for part in delimiter.parts):
+            return Word((Part("text", text, True),), first_line)
+        return Word(tuple(_Lexer(text, first_line).document_parts()), first_line)
 
-    def _read_documents(self) -> None:
-        documents, self._documents = self._documents, []
-        for delimiter, strip, expand, parts in documents:
-            text = self._document(delimiter, strip=strip)
-            parts += self._expanded(text) if expand else [Part("text", text, True)]
+    def document_parts(self) -> list[Part]:
+        """Return the text as a here-document with expansions."""
+        parts = [Part("text", "", True)]
+        while self._position < len(self._text):
+            parts += self._quoted_piece(self._text[self._position], "\\$`")
+        return _joined(parts)
+
+
+def _joined(parts: list[Part]) -> list[Part]:
+    """Join neighbouring texts of one kind."""
+    joined: list[Part] = []
+    texts: list[str] = []
+    for index, part in enumerate(parts):
+        following = parts[index + 1] if index + 1 < len(parts) else None
+        texts.append(part.text)
+        if following and part.kind == following.kind == "text" and part.quoted == following.quoted:
+            continue
+        joined.append(Part(part.kind, "".join(texts), part.quoted))
+        texts = []
+    return joined
+
+
+# --- tokens to commands ----------------------------------------------------------------------------------------------
+
+_RESERVED = frozenset({"for", "select", "while", "until", "if", "case", "{", "function"})
+# A here-document's operator carries no word of its own that is a file.
+_DOCUMENTS = ("<<", "<<-")
+
+
+class _Parser:
+    """Recursive descent, at most ``DEEPEST`` levels deep."""
+
+    def __init__(self, lexer: _Lexer) -> None:
+        self._lexer = lexer
+
+    def statements(self, into: list[AndOr], ends: frozenset[str], depth: int) -> None:
+        """Read statements up to a reserved word or an operator of ``ends``, which is left where it is."""
+        if depth > DEEPEST:
+            raise Unreadable(self._lexer.line, f"commands are nested more than {DEEPEST} levels deep")
+        while (token := self._lexer.peek()).kind != "end":
+            if token.kind == "newline" or token.text in (";", "&"):
+                self._lexer.take()
+            elif _is_end(token, ends):
+                return
+            else:
+                into.append(self._and_or(depth))
+
+    def _body(self, ends: frozenset[str], depth: int) -> Body:
+        """Read statements and the word that ends them."""
+        items: list[AndOr] = []
+        line = self._lexer.line
+        self.statements(items, ends, depth + 1)
+        if self._lexer.take().kind == "end":
+            raise Unreadable(line, f"{' or '.join(sorted(ends))} is missing")
+        return tuple(items)
+
+    def _and_or(self, depth: int) -> AndOr:
+        pipelines = [("", self._pipeline(depth))]
+        while (token := self._lexer.peek()).kind == "control" and token.text in ("&&", "||"):
+            self._lexer.take()
+            self._skip_newlines()
+            pipelines.append((token.text, self._pipeline(depth)))
+        return AndOr(tuple(pipelines))
+
+    def _pipeline(self, depth: int) -> Pipeline:
+        negated = False
+        while _is_bare(self._lexer.peek(), "!"):
+            self._lexer.take()
+            negated = not negated
+        commands = [self._command(depth)]
+        while (token := self._lexer.peek()).kind == "control" and token.text in ("|", "|&"):
+            self._lexer.take()
+            self._skip_newlines()
+            commands.append(self._command(depth))
+        return Pipeline(tuple(commands), negated)
+
+    def _skip_newlines(self) -> None:
+        while self._lexer.peek().kind == "newline":
+            self._lexer.take()
+
+    def _command(self, depth: int) -> Command:
+        token = self._lexer.peek()
+        if token.kind == "control":
+            if token.text != "(":
+                raise Unreadable(token.line, f"'{token.text}' stands where a command is expected")
+            arithmetic = self._lexer.arithmetic()
+            if arithmetic is not None:
+                return Arithmetic(token.line, arithmetic)
+            self._lexer.take()
+            return self._with_redirects(Group(token.line, self._body(frozenset({")"}), depth), ()))
+        word = token.word.bare if token.kind == "word" and token.word else None
+        if word in _RESERVED:
+            self._lexer.take()
+            return self._with_redirects(self._compound(word, token.line, depth))
+        return self._simple(depth)
+
+    def _compound(self, word: str, line: int, depth: int) -> Command:
+        if word in ("for", "select"):
+            return self._for(line, depth)
+        if word in ("while", "until"):
+            condition = self._body(frozenset({"do"}), depth)
+            return While(line, condition, word == "until", self._body(frozenset({"done"}), depth))
+        if word == "if":
+            return self._if(line, depth)
+        if word == "case":
+            return self._case(line, depth)
+        if word == "{":
+            return Group(line, self._body(frozenset({"}"}), depth), ())
+        name = self._expect_word("the name of a function")
+        return self._function(name, depth)
+
+    def _with_redirects(self, command: Command) -> Command:
+        redirects = self._redirects()
+        if not redirects:
+            return command
+        inside = AndOr((("", Pipeline((command,), negated=False)),))
+        return Group(getattr(command, "line", self._lexer.line), (inside,), redirects)
+
+    def _redirects(self) -> tuple[Redirect, ...]:
+        found: list[Redirect] = []
+        while self._lexer.peek().kind == "redirect":
+            found.append(self._redirect())
+        return tuple(found)
+
+    def _redirect(self) -> Redirect:
+        operator = self._lexer.take().text.lstrip("0123456789")
+        token = self._lexer.peek()
+        if token.kind != "word" or token.word is None:
+            raise Unreadable(token.line, f"nothing stands behind '{operator}'")
+        self._lexer.take()
+        if operator in _DOCUMENTS:
+            return Redirect("<<", self._lexer.document(token.word, strip=operator == "<<-"))
+        return Redirect(operator, token.word)
+
+    def _for(self, line: int, depth: int) -> Command:
+        if self._lexer.peek().text == "(":
+            header = self._lexer.arithmetic()
+            pieces = (header or "").split(";")
+            if len(pieces) != 3:
+                raise Unreadable(line, "the head of a loop is not (first; condition; step)")
+            return CountedFor(line, *(piece.strip() for piece in pieces), body=self._do(depth))
+        name = self._expect_word("the name of a loop's variable")
+        self._skip_newlines()
+        items: tuple[Word, ...] | None = None
+        if _is_bare(self._lexer.peek(), "in"):
+            self._lexer.take()
+            items = self._words()
+        return For(line, name, items, self._do(depth))
+
+    def _words(self) -> tuple[Word, ...]:
+        words: list[Word] = []
+        while (token := self._lexer.peek()).kind == "word" and token.word:
+            words.append(token.word)
+            self._lexer.take()
+        return tuple(words)
+
+    def _do(self, depth: int) -> Body:
+        """Read ``do ... done``, or the braces that bash takes as well."""
+        while (token := self._lexer.peek()).kind == "newline" or token.text == ";":
+            self._lexer.take()
+        if _is_bare(token, "{"):
+            self._lexer.take()
+            return self._body(frozenset({"}"}), depth)
+        if not _is_bare(token, "do"):
+            raise Unreadable(token.line, "'do' is missing")
+        self._lexer.take()
+        return self._body(frozenset({"done"}), depth)
+
+    def _if(self, line: int, depth: int) -> If:
+        branches: list[tuple[Body, Body]] = []
+        condition = self._body(frozenset({"then"}), depth)
+        while True:
+            items: list[AndOr] = []
+            self.statements(items, frozenset({"elif", "else", "fi"}), depth + 1)
+            branches.append((condition, tuple(items)))
+            end = self._lexer.take()
+            if end.kind == "end":
+                raise Unreadable(line, "'fi' is missing")
+            if end.text == "fi":
+                return If(line, tuple(branches))
+            condition = self._body(frozenset({"then"}), depth) if end.text == "elif" else ()
+
+    def _case(self, line: int, depth: int) -> Case:
+        self._expect_word("what a case is about")
+        self._skip_newlines()
+        self._expect_word("in")
+        branches: list[Body] = []
+        while True:
+            self._skip_newlines()
+            token = self._lexer.peek()
+            if token.kind == "end":
+                raise Unreadable(line, "'esac' is missing")
+            if _is_bare(token, "esac"):
+                self._lexer.take()
+                return Case(line, tuple(branches))
+            self._skip_pattern(line)
+            items: list[AndOr] = []
+            self.statements(items, frozenset({";;", ";&", ";;&", "esac"}), depth + 1)
+            branches.append(tuple(items))
+            if self._lexer.peek().kind == "control":
+                self._lexer.take()
+
+    def _skip_pattern(self, line: int) -> None:
+        if self._lexer.peek().text == "(":
+            self._lexer.take()
+        while (token := self._lexer.take()).text != ")" or token.kind != "control":
+            if token.kind in ("end", "newline"):
+                raise Unreadable(line, "a pattern of a case has no ')'")
+
+    def _function(self, name: str, depth: int) -> Function:
+        for bracket in "()":
+            if self._lexer.peek().text == bracket:
+                self._lexer.take()
+        self._skip_newlines()
+        command = self._command(depth + 1) if depth < DEEPEST else None
+        if command is None:
+            raise Unreadable(self._lexer.line, f"commands are nested more than {DEEPEST} levels deep")
+        return Function(name, (AndOr((("", Pipeline((command,), negated=False)),)),))
+
+    def _expect_word(self, what: str) -> str:
+        token = self._lexer.take()
+        if token.kind != "word" or token.word is None:
+            raise Unreadable(token.line, f"{what} is missing")
+        return token.word.bare or token.text
+
+    def _simple(self, depth: int) -> Command:
+        line = self._lexer.peek().line
+        assignments: list[Assignment] = []
+        words: list[Word] = []
+        redirects: list[Redirect] = []
+        while (token := self._lexer.peek()).kind in ("word", "array", "redirect"):
+            if token.kind == "redirect":
+                redirects.append(self._redirect())
+                continue
+            self._lexer.take()
+            assignment = _assignment(token) if not words or words[0].bare in _DECLARATIONS else None
+            if assignment:
+                assignments.append(assignment)
+            elif token.word:
+                words.append(token.word)
+        if len(words) == 1 and self._lexer.peek().text == "(" and words[0].bare:
+            return self._function(words[0].bare, depth)
+        if not (words or assignments or redirects):
+            raise Unreadable(line, "a command is expected")
+        return Simple(line, tuple(assignments), tuple(words), tuple(redirects))
+
+
+_DECLARATIONS = frozenset({"export", "local", "declare", "readonly", "typeset"})
+
+
+def _assignment(token: _Token) -> Assignment | None:
+    """Return the assignment that a word is; None where it is none."""
+    word = token.word
+    if word is None or not word.parts or word.parts[0].kind != "text" or word.parts[0].quoted:
+        return None
+    match = _ASSIGNMENT.match(word.parts[0].text)
+    if match is None:
+        return None
+    if token.kind == "array":
+        return Assignment(match["name"], token.values, array=True, append=bool(match["append"]))
+    first = Part("text", word.parts[0].text[match.end() :], quoted=False)
+    value = Word((first, *word.parts[1:]) if first.text else word.parts[1:], word.line)
+    return Assignment(match["name"], (value,), array=False, append=bool(match["append"]))
+
+
+def _is_bare(token: _Token, text: str) -> bool:
+    return token.kind == "word" and token.word is not None and token.word.bare == text
+
+
+def _is_end(token: _Token, ends: frozenset[str]) -> bool:
+    if token.kind == "control":
+        return token.text in ends
+    return token.kind == "word" and token.word is not None and token.word.bare in ends

@@ -1,0 +1,389 @@
+"""Views: the truth tables and the evidence as small tables, one row a fact."""
+
+from __future__ import annotations
+
+import datetime as dt
+import string
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faultset import tables
+from faultset.expectations import catalogue, docs, views
+from faultset.expectations.catalogue import RULES, VIEWS
+from faultset.moments import from_epoch
+from faultset.records import Cluster, Component, Evidence, Iterations, Node, RallyRun, RunEvidence, Workload
+from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.truth import Truth
+from faultset.truth.placement import Placement
+
+CONTROLLER, COMPUTE = "192.0.2.1", ("192.0.2.2", "192.0.2.3")
+NODES = (
+    Node("ctl1", "ctl1.example.org", CONTROLLER, "controller", 4),
+    Node("cmp1", "cmp1.example.org", COMPUTE[0], "compute", 8),
+    Node("cmp2", "cmp2.example.org", COMPUTE[1], "compute", 12),
+)
+NOON = from_epoch(1_574_200_000.0)
+
+
+def component(key: str, hosts: tuple[str, ...] | None, container: str | None = None) -> Component:
+    return Component(key, "container", "docker_container", container or key, hosts, 20)
+
+
+NOVA_COMPUTE = component("nova_compute", COMPUTE)
+DHCP_AGENT = component("neutron_dhcp_agent", (CONTROLLER, *COMPUTE))
+
+
+def cluster(*components: Component) -> Cluster:
+    return Cluster("os-faults.yaml", NODES, components)
+
+
+def after(seconds: float) -> dt.datetime:
+    return NOON + dt.timedelta(seconds=seconds)
+
+
+WORKLOAD = WorkloadRow(
+    workload_id="w",
+    name="NovaServers.boot",
+    position=0,
+    runner="constant",
+    times=3,
+    concurrency=1,
+    iterations=3,
+    failed_iterations=1,
+    started_at=NOON,
+    ended_at=after(100),
+    created_at=after(-5),
+    load_duration_s=100.0,
+    sla_passed=True,
+    rally_version="1.5.1",
+    report="report.html",
+)
+TRIGGER = TriggerRow(
+    trigger_id="w.hook0.iteration2",
+    workload_id="w",
+    hook_index=0,
+    hook="sys_call",
+    action="sh restart.sh",
+    description=None,
+    kind="event",
+    unit="iteration",
+    value=2.0,
+    outcome="fired",
+    evidence="the result JSON shows its result",
+)
+INJECTION = InjectionRow(
+    injection_id="w.hook0.iteration2",
+    trigger_id="w.hook0.iteration2",
+    workload_id="w",
+    unit="iteration",
+    value=2.0,
+    started_at=after(20),
+    ended_at=after(40),
+    start_uncertainty_s=0.0,
+    end_uncertainty_s=0.0,
+    time_source="results",
+    hook_status="success",
+    return_code=0,
+    action="stop+start",
+    effect="full",
+    effect_reason="it acted on nova_compute on cmp1, cmp2 and missed none",
+    outcome=None,
+)
+TARGET = TargetRow(
+    injection_id="w.hook0.iteration2",
+    node="cmp1",
+    node_ip=COMPUTE[0],
+    role="compute",
+    component="nova_compute",
+    container="nova_compute",
+    service="nova",
+    layer="openstack",
+    action="stop+start",
+    action_count=4,
+    declared=True,
+    commanded=True,
+    effective=True,
+    resolution="exact",
+    evidence="commands.sh:1 commands stop+start",
+)
+TARGETS = (TARGET, replace(TARGET, node="cmp2", node_ip=COMPUTE[1]))
+ITERATIONS = tuple(
+    IterationRow(
+        workload_id="w",
+        iteration=number,
+        started_at=after(10 * number),
+        ended_at=after(10 * number + 8),
+        duration_s=8.0,
+        idle_s=0.0,
+        failed=number == 2,
+        error="Timeout: gave up" if number == 2 else None,
+        trace_id=None,
+        injection_ids=["w.hook0.iteration2"] if number > 1 else [],
+        is_boundary=False,
+    )
+    for number in (1, 2, 3)
+)
+TRUTH = Truth((WORKLOAD,), (TRIGGER,), (INJECTION,), TARGETS, ITERATIONS)
+
+
+def evidence_of(cluster_file: Cluster | None, *, complete: bool = True) -> Evidence:
+    workload = Workload(
+        name="NovaServers.boot",
+        position=0,
+        uuid="0123456789ab",
+        created_at=None,
+        runner="constant",
+        times=3,
+        concurrency=1,
+        iterations_count=3,
+        failed_count=1,
+        started_at=None,
+        load_duration_s=None,
+        full_duration_s=None,
+        sla_passed=True,
+        sla=(),
+        hooks=(),
+        results=(),
+        charted_hooks={},
+        iterations=Iterations(complete=complete),
+    )
+    return Evidence((RunEvidence(RallyRun("report.html", "report", "1.5.1", (workload,))),), cluster_file)
+
+
+# --- the catalogue and the views belong together ---------------------------------------------------------------------
+
+
+def test_every_rule_looks_at_columns_that_its_view_has():
+    frames = views.views_of(TRUTH, evidence_of(cluster(NOVA_COMPUTE)))
+    for rule in RULES:
+        arguments = rule.expectation.arguments
+        asked = {arguments.get(name) for name in ("column", "column_A", "column_B")} | set(
+            arguments.get("column_list", ())
+        )
+        asked |= {rule.expectation.only_where[0]} if rule.expectation.only_where else set()
+        named = {field.split(":")[0] for _, field, _, _ in string.Formatter().parse(rule.breach) if field}
+        assert asked - {None} | named <= set(frames[rule.view].columns), rule.id
+
+
+def test_every_view_is_asked_something_and_every_rule_has_its_own_id():
+    assert {rule.view for rule in RULES} == set(VIEWS) == set(views.views_of(TRUTH, Evidence(())))
+    assert len({rule.id for rule in RULES}) == len(RULES)
+
+
+def test_every_closed_vocabulary_of_the_tables_is_held():
+    held = {rule.id for rule in RULES if rule.id.endswith("_in_vocabulary")}
+    assert "triggers.outcome_in_vocabulary" in held
+    assert held == {
+        f"{table.name}.{spec.name}_in_vocabulary"
+        for table in tables.TABLES
+        for spec in tables.columns(table)
+        if spec.column.values
+    }
+
+
+def test_rules_speak_plainly():
+    for rule in RULES:
+        assert rule.meaning.endswith("."), rule.id
+        assert rule.breach, rule.id
+        assert not rule.remedy.endswith("."), rule.id
+        # Great Expectations renders these into pages without escaping them.
+        assert not set("<>$&") & set(rule.meaning), rule.id
+
+
+def test_the_reference_page_is_the_catalogue():
+    page = Path(__file__).parents[2] / "docs" / "reference" / "expectations.md"
+    assert page.read_text(encoding="utf-8") == docs.catalogue_page()
+    assert all(f"`{rule.id}`" in docs.catalogue_page() for rule in catalogue.RULES)
+
+
+def test_views_of_nothing_have_their_columns_and_types():
+    empty = views.views_of(Truth((), (), (), (), ()), Evidence(()))
+    full = views.views_of(TRUTH, evidence_of(cluster(NOVA_COMPUTE)))
+    assert {name: list(frame.dtypes) for name, frame in empty.items()} == {
+        name: list(frame.dtypes) for name, frame in full.items()
+    }
+    assert len(empty["experiment"]) == 1
+    assert sum(len(frame) for name, frame in empty.items() if name != "experiment") == 0
+
+
+# --- the cluster -----------------------------------------------------------------------------------------------------
+
+
+def test_hosts_are_known_by_ip_by_name_and_by_full_name():
+    parts = (component("nova_compute", (COMPUTE[0], "cmp2", "CTL1.example.org", "192.0.2.99", "cmp9")),)
+    rows = views.hosts(parts, (), Placement(cluster(*parts)))
+    assert [None if node != node else node for node in rows["node"]] == ["cmp1", "cmp2", "ctl1", None, None]
+    assert not any(rows["injected"])
+
+
+def test_a_component_is_injected_when_it_is_targeted_under_its_key_or_its_containers_name():
+    parts = (component("ovs_vswitchd", COMPUTE, "openvswitch_vswitchd"), component("nova_compute", COMPUTE))
+    placement = Placement(cluster(*parts))
+    for name in ("ovs_vswitchd", "openvswitch_vswitchd"):
+        hit = (replace(TARGET, component="ovs_vswitchd", container=name),)
+        rows = views.hosts(parts, hit, placement)
+        assert list(rows["injected"]) == [True, True, False, False]
+
+
+def test_trap_the_agent_is_declared_on_every_host_and_commanded_on_one():
+    placement = Placement(cluster(DHCP_AGENT))
+    hit = (replace(TARGET, node="ctl1", component="neutron_dhcp_agent", container="neutron_dhcp_agent"),)
+    assert list(views.component_view((DHCP_AGENT,), hit, placement)["untouched"]) == ["cmp1, cmp2"]
+
+
+def test_candidates_of_a_random_choice_are_not_called_untouched():
+    placement = Placement(cluster(NOVA_COMPUTE))
+    hit = tuple(replace(target, commanded=None, resolution="ambiguous") for target in TARGETS)
+    assert views.component_view((NOVA_COMPUTE,), hit, placement)["untouched"].isna().all()
+
+
+@pytest.mark.parametrize("hosts", [None, COMPUTE])
+def test_components_without_injection_or_without_hosts_have_no_untouched_hosts(hosts):
+    part = component("nova_compute", hosts)
+    hit = TARGETS[:1] if hosts is None else ()
+    assert views.component_view((part,), hit, Placement(cluster(part)))["untouched"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("key", "container", "role", "expected"),
+    [
+        ("nova_compute", None, "compute", "compute"),
+        ("nova_compute", None, "controller", "compute"),
+        ("nova-compute", None, "control", "compute"),
+        ("neutron_server", None, "compute", "control"),
+        ("api", "glance_api", "cmp", "control"),
+        ("rabbitmq", None, "control-plane", "control-plane"),
+        ("keystone", None, "controller, compute", "controller, compute"),
+        ("nova_compute", None, "controller/compute", "controller/compute"),
+        ("neutron_dhcp_agent", None, "compute", None),
+        ("nova_compute", None, "storage", None),
+    ],
+)
+def test_expected_role(key, container, role, expected):
+    assert views.expected_role(component(key, COMPUTE, container), role) == expected
+
+
+def test_components_without_hosts_say_nothing_about_roles():
+    part = component("nova_compute", None)
+    assert views.placements((part,), Placement(cluster(part))).empty
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_workload_is_complete_when_one_of_its_inputs_has_every_iteration():
+    row = replace(WORKLOAD, workload_id="NovaServers.boot-0-01234567")
+    truth = replace(TRUTH, workloads=(row,))
+    assert list(views.workloads(truth, evidence_of(None))["complete"]) == [True]
+    html_only = evidence_of(None, complete=False)
+    assert list(views.workloads(truth, html_only)["complete"]) == [False]
+    run = html_only.runs[0]
+    both = Evidence((replace(run, results=evidence_of(None).runs[0].report),))
+    assert list(views.workloads(truth, both)["complete"]) == [True]
+
+
+def test_iterations_name_the_injections_that_do_not_exist():
+    odd = replace(ITERATIONS[0], injection_ids=["w.hook0.iteration2", "gone"])
+    unknown = replace(ITERATIONS[1], injection_ids=None)
+    rows = views.iterations(replace(TRUTH, iterations=(odd, unknown)))
+    assert list(rows["unknown_injections"].fillna("")) == ["gone", ""]
+
+
+# --- hooks -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_that_still_holds_a_secret_is_seen_and_not_shown():
+    leaking = replace(TRIGGER, action="sshpass -p hunter2 ssh root@cmp1 reboot")
+    rows = views.triggers((TRIGGER, leaking), (WORKLOAD,))
+    assert list(rows["secret_free"]) == [True, False]
+    assert "hunter2" not in rows.to_csv()
+
+
+def test_a_described_secret_is_seen_too():
+    rows = views.triggers((replace(TRIGGER, description="password=hunter2"),), (WORKLOAD,))
+    assert list(rows["secret_free"]) == [False]
+    assert "hunter2" not in rows.to_csv()
+
+
+def test_what_nobody_planned_is_told_apart():
+    odd = replace(TRIGGER, evidence="unplanned: the file shows a firing that no hook plans")
+    assert list(views.triggers((TRIGGER, odd), ())["planned"]) == [True, False]
+
+
+def injection(name: str, start: float, end: float, **changes: object) -> InjectionRow:
+    return replace(INJECTION, injection_id=name, started_at=after(start), ended_at=after(end), **changes)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [(20, 40, 0.0), (0, 100, 0.0), (-1.5, 40, 1.5), (90, 100.25, 0.25), (-1, 103, 3.0)],
+)
+def test_seconds_outside_of_the_run(start, end, expected):
+    assert views.seconds_outside(injection("i", start, end), WORKLOAD) == expected
+
+
+def test_uncertainty_is_no_reason_to_lie_outside():
+    assert views.seconds_outside(injection("i", -0.5, 40, start_uncertainty_s=1.0), WORKLOAD) == 0.0
+
+
+def test_trap_a_report_knows_no_start_of_the_load():
+    html = replace(WORKLOAD, started_at=None, ended_at=None)
+    assert views.seconds_outside(injection("i", -4, 400), html) == 0.0
+    assert views.seconds_outside(injection("i", -7, 400), html) == 2.0
+    assert views.seconds_outside(injection("i", -7, 400), replace(html, created_at=None)) is None
+    assert views.seconds_outside(injection("i", -7, 400), None) is None
+
+
+def overlaps(*rows: InjectionRow, triggers: tuple[TriggerRow, ...] = (TRIGGER,)) -> list[str]:
+    frame = views.injections(replace(TRUTH, injections=rows, triggers=triggers))
+    return list(frame["overlapping"].fillna(""))
+
+
+def test_firings_of_one_hook_overlap_when_one_starts_before_another_ended():
+    assert overlaps(injection("a", 0, 10), injection("b", 10, 20), injection("c", 19, 30)) == ["", "", "b"]
+    assert overlaps(injection("a", 0, 50), injection("b", 10, 20), injection("c", 30, 40)) == ["", "a", "a"]
+
+
+def test_whole_seconds_that_touch_do_not_prove_an_overlap():
+    first, second = injection("a", 0, 11), injection("b", 10, 20)
+    assert overlaps(first, replace(second, start_uncertainty_s=1.0)) == ["", ""]
+    assert overlaps(first, second) == ["", "a"]
+
+
+def test_firings_of_different_hooks_may_overlap():
+    other = replace(TRIGGER, trigger_id="other", hook_index=1)
+    rows = (injection("a", 0, 10), injection("b", 5, 20, trigger_id="other"))
+    assert overlaps(*rows, triggers=(TRIGGER, other)) == ["", ""]
+
+
+# --- targets ---------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_cluster_file_nothing_is_undeclared():
+    rows = views.targets((replace(TARGET, declared=None),), (INJECTION,), Placement(None))
+    assert list(rows["node_known"]) == [None]
+    assert list(rows["declared"]) == [None]
+
+
+def test_targets_say_what_was_ordered():
+    reboot = replace(TARGET, action="reboot", container=None, component=None, service=None, layer="host")
+    rows = views.targets((TARGET, reboot, replace(TARGET, action=None)), (INJECTION,), Placement(cluster()))
+    assert list(rows["order"]) == ["stop+start nova_compute", "reboot the node", "act on nova_compute"]
+    assert list(rows["service"]) == ["nova", "the node itself", "nova"]
+
+
+def test_an_open_choice_names_its_candidates():
+    rows = views.choices((*(replace(target, resolution="ambiguous") for target in TARGETS),))
+    assert list(rows["candidates"]) == ["cmp1, cmp2"]
+    assert views.choices(TARGETS)["candidates"].isna().all()
+
+
+@given(st.lists(st.text(min_size=1, max_size=5), max_size=60))
+def test_a_list_of_names_counts_all_and_shows_twenty(names):
+    text = views.listed(names)
+    assert text.startswith(", ".join(names[:20]))
+    assert (f"and {len(names) - 20} more" in text) == (len(names) > 20)
