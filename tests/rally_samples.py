@@ -161,9 +161,7 @@ def workload(count: int = 10, hooks: list[dict[str, Any]] | None = None, **chang
         "created_at": "2026-11-23T14:57:20",
         "position": 0,
         "pass_sla": True,
-        "sla_results": {
-            "sla": [{"criterion": "failure_rate", "success": True, "detail": "0.00% <= 0.00% - Passed"}]
-        },
+        "sla_results": {"sla": [{"criterion": "failure_rate", "success": True, "detail": "0.00% <= 0.00% - Passed"}]},
         **changes,
     }
 

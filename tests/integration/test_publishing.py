@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
 import resource
 import shutil
-import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 import releases
 from faultset import release, tables
-from faultset.errors import FaultsetError, SetupError
+from faultset.errors import FaultsetError
 from faultset.release.commit import publish
 from faultset.release.parquet import read_table
 from faultset.release.verify import verify
@@ -23,6 +26,7 @@ from releases import NOW, SLUG, candidate, published
 
 pytestmark = pytest.mark.integration
 
+TESTS = Path(__file__).resolve().parent.parent
 WRITERS = 4
 ROUNDS = 10
 _FORK = multiprocessing.get_context("fork")
@@ -40,8 +44,8 @@ def with_injections(number: int) -> dict[str, list[Any]]:
 def write_all(root: Path, writer: int, answers: Any) -> None:
     for number in range(ROUNDS):
         mark = f"{writer}-{number}"
-        # Even writers change a record (major), odd ones only what is said about it (patch or major).
-        result = published(root, mark, with_injections(writer % 2 * 100 + number))
+        # Half of the writers write one and the same record, so that majors and patches are mixed.
+        result = published(root, mark, with_injections(0 if writer % 2 else number))
         answers.put((mark, result.version, result.new))
 
 
@@ -84,7 +88,7 @@ def assert_no_gap(root: Path) -> None:
     """Each version follows from the one before it, and was compared with that one."""
     numbers = [tuple(map(int, record.version.split("."))) for record in release.versions(root)]
     assert numbers[0] == (1, 0, 0)
-    for (major, minor, patch), after in zip(numbers, numbers[1:], strict=False):
+    for (major, minor, patch), after in itertools.pairwise(numbers):
         assert after in ((major + 1, 0, 0), (major, minor + 1, 0), (major, minor, patch + 1))
         manifest = json.loads((root / SLUG / ".".join(map(str, after)) / "manifest.json").read_bytes())
         assert manifest["previous"]["version"] == f"{major}.{minor}.{patch}"
@@ -92,10 +96,7 @@ def assert_no_gap(root: Path) -> None:
 
 def publish_same(root: Path, writer: int, answers: Any) -> None:
     for number in range(ROUNDS):
-        made = candidate(root, f"same-{number}", with_injections(number), folder=None) if False else None
-        assert made is None
-        own = root / f"writer-{writer}"
-        mine = candidate(own, f"same-{number}", with_injections(number))
+        mine = candidate(root / f".writer-{writer}", f"same-{number}", with_injections(number))
         result = publish(mine, root, created_at=NOW)
         answers.put((number, result.version, result.new))
 
@@ -120,7 +121,7 @@ def test_writers_of_the_same_content_make_one_version_of_it(tmp_path: Path) -> N
 _STEPS = ("rename", "replace", "fsync", "unlink", "chmod", "mkdir", "open", "close")
 
 
-def die_at(step: int) -> Callable[[], int]:
+def die_at(step: int) -> None:
     """Let this process end at once, as by SIGKILL, at its ``step``-th call that changes a disk."""
     taken = 0
 
@@ -136,7 +137,6 @@ def die_at(step: int) -> Callable[[], int]:
 
     for name in _STEPS:
         setattr(os, name, count(getattr(os, name)))
-    return lambda: taken
 
 
 def publish_until(root: Path, mark: str, step: int) -> int:
@@ -222,33 +222,75 @@ def test_where_files_cannot_grow_the_candidate_is_given_back_and_nothing_is_show
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
-def test_where_permission_is_missing_nothing_is_shown(tmp_path: Path) -> None:
-    published(tmp_path, "a")
-    made = candidate(tmp_path, "b", with_injections(1))
+def test_where_permission_is_missing_nothing_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the other user may not pass through the folders above
+    tmp_path.chmod(0o755)
+    root = Path()
+    published(root, "a")
+    made = candidate(root, "b", with_injections(1))
 
     def run() -> None:
+        os.setgroups([])
         os.setegid(65534)
         os.seteuid(65534)
-        publish(made, tmp_path, created_at=NOW)
+        assert verify(root) == ()
+        publish(made, root, created_at=NOW)
 
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == "root" and not folder.stat().st_mode & stat.S_IXOTH:
-            folder.chmod(0o755)
     answer = in_a_process(run)
     assert answer.startswith("3 ")
     assert "permission is missing" in answer
-    assert [record.version for record in release.versions(tmp_path)] == ["1.0.0"]
+    assert made.folder.is_dir()
+    assert [record.version for record in release.versions(root)] == ["1.0.0"]
 
 
-def test_a_user_without_the_right_to_write_can_still_read_and_verify(tmp_path: Path) -> None:
-    path = published(tmp_path, "a").path
-    with pytest.raises((PermissionError, AssertionError)):
-        assert os.geteuid() != 0, "nothing is forbidden to root"
-        (path / "targets.parquet").write_bytes(b"")
-    assert verify(tmp_path) == ()
+FILL = """
+import sys
+from pathlib import Path
+import releases
+from faultset import release
+from faultset.errors import SetupError
+from faultset.release.commit import publish
+from faultset.release.verify import verify
+root, before = Path(sys.argv[1]), sys.argv[2]
+releases.published(root, "a")
+made = releases.candidate(root, "b", releases.rows() | {"injections": [releases.injection(500)]})
+if before == "full":
+    with (root / "filler").open("wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(b"0" * 512)
+        except OSError:
+            pass
+else:
+    import subprocess
+    subprocess.run(["mount", "-o", "remount,ro", root], check=True)
+try:
+    publish(made, root, created_at=releases.NOW)
+except SetupError as error:
+    print(error.exit_code, error)
+assert made.folder.is_dir()
+assert [record.version for record in release.versions(root)] == ["1.0.0"]
+assert verify(root) == () and release.leftovers(root) == []
+"""
 
 
-def test_a_read_only_root_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(SetupError) as caught:
-        publish(candidate(tmp_path, "a"), "/proc/self/fdinfo", created_at=NOW)
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize(("before", "line"), [("full", "the disk is full"), ("read-only", "file system is read-only")])
+def test_a_disk_that_takes_nothing_more_is_one_clear_line(tmp_path: Path, before: str, line: str) -> None:
+    """On a small file system of its own, in a mount namespace that goes with the process."""
+    paths = os.pathsep.join([str(TESTS), str(TESTS.parent / "include")])
+    mounted = 'mount -t tmpfs -o size=400k tmpfs "$1" && exec "$2" -c "$3" "$1" "$4"'
+    if shutil.which("unshare") is None or os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", tmp_path], check=False).returncode:
+        pytest.skip("mounting is forbidden here")
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted, "sh", tmp_path, sys.executable, FILL, before],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("3 ")
+    assert line in done.stdout
+    assert len(done.stdout.splitlines()) == 1

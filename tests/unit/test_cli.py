@@ -59,14 +59,13 @@ def run(capsys):
     return call
 
 
-def process(*arguments: object, **options) -> subprocess.Popen[bytes]:
+def process(*arguments: object, encoding_of_streams: str = "utf-8") -> subprocess.Popen[bytes]:
     code = "import sys; from faultset.cli import main; sys.exit(main())"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(INCLUDE)},
-        **options,
+        env={**os.environ, "PYTHONPATH": str(INCLUDE), "PYTHONIOENCODING": encoding_of_streams},
     )
 
 
@@ -171,14 +170,26 @@ def test_an_interrupt_is_clean(run, monkeypatch):
     assert outcome.code == 130
 
 
-def test_a_reader_that_goes_away_is_no_error(sample):
-    with process("inspect", sample / "report.html", "--json") as running:
+@pytest.mark.parametrize("arguments", [["inspect", "--json"], ["inspect"]])
+def test_a_reader_that_goes_away_is_no_error(sample, arguments):
+    with process(*arguments, sample / "report.html") as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()
         err = running.stderr.read()
     assert err == b""
     assert running.returncode == 141
+
+
+def test_a_name_outside_of_the_terminals_encoding_is_shown_as_far_as_it_goes(tmp_path):
+    (tmp_path / "catalog" / "nova").mkdir(parents=True)
+    (tmp_path / "catalog" / "nova" / "experiment.yaml").write_text("tïtel: x")
+    arguments = ["doctor", "--catalog", tmp_path / "catalog", "--datasets", tmp_path / "datasets"]
+    with process(*arguments, encoding_of_streams="ascii") as running:
+        out, err = running.communicate()
+    assert b"t?tel" in out
+    assert err == b""
+    assert running.returncode == 1
 
 
 def test_terminal_codes_in_an_argument_do_not_reach_the_terminal(run):

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rally_samples import UUID, call_chart, firing, hook, page, scenario, shown, task, workload, written
-from rally_samples import results as results_json
 
 from faultset.errors import InputError
 from faultset.records import TriggerPlan, Workload
 from faultset.sources.files import read_bytes, sha256_of
 from faultset.sources.rally_report import read_report, read_run
+from rally_samples import UUID, call_chart, firing, hook, page, scenario, shown, task, workload, written
+from rally_samples import results as results_json
 
 UTC = dt.UTC
 
@@ -320,8 +320,10 @@ def test_a_file_is_told_by_its_content(tmp_path: Path) -> None:
 
 
 def other_page(data: str) -> str:
-    return page([]).replace("        $scope.source", f"      $scope.data = {data};\n        x").replace(
-        "$scope.scenarios =", "y ="
+    return (
+        page([])
+        .replace("        $scope.source", f"      $scope.data = {data};\n        x")
+        .replace("$scope.scenarios =", "y =")
     )
 
 
@@ -347,7 +349,10 @@ def other_page(data: str) -> str:
         (page(None), "holds no workload"),
         (page({"a": 1}), "scenarios is a mapping, not a list"),
         (page([scenario()]).replace("[{", "[{'", 1), "$scope.scenarios is broken"),
-        (page([scenario()]).replace("$scope.scenarios = [", "$scope.scenarios = " + "[" * 100_000), "nested too deeply"),
+        (
+            page([scenario()]).replace("$scope.scenarios = [", "$scope.scenarios = " + "[" * 100_000),
+            "nested too deeply",
+        ),
     ],
 )
 def test_other_files_are_told_apart(tmp_path: Path, content: Any, words: str) -> None:

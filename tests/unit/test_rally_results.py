@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from faultset.errors import InputError
+from faultset.records import RallyRun, Workload
+from faultset.sources.rally_compare import disagreements, merge
+from faultset.sources.rally_report import read_report
+from faultset.sources.rally_results import read_results
 from rally_samples import (
     UUID,
     firing,
@@ -24,12 +30,6 @@ from rally_samples import (
     workload,
     written,
 )
-
-from faultset.errors import InputError
-from faultset.records import RallyRun, Workload
-from faultset.sources.rally_compare import disagreements, merge
-from faultset.sources.rally_report import read_report
-from faultset.sources.rally_results import read_results
 
 UTC = dt.UTC
 
@@ -220,7 +220,10 @@ def test_other_files_are_told_apart(tmp_path: Path, content: Any, words: str) ->
         ({"start_time": -5}, "start_time"),
         ({"runner": []}, "workloads[0].runner"),
         ({"hooks": [{"config": {}}]}, "hooks[0].config"),
-        ({"hooks": [{"config": hook(), "results": [hook_result(started_at=None)]}]}, "results[0].started_at is missing"),
+        (
+            {"hooks": [{"config": hook(), "results": [hook_result(started_at=None)]}]},
+            "results[0].started_at is missing",
+        ),
         ({"hooks": [{"config": hook(), "results": [hook_result(finished_at=1e300)]}]}, "results[0].finished_at"),
         ({"hooks": [{"config": hook(), "results": [hook_result(-1)]}]}, "triggered_by.value is -1"),
     ],
@@ -273,8 +276,7 @@ def test_a_firing_that_differs_is_one_sentence(
 def test_firings_that_only_one_file_has_are_said(tmp_path: Path) -> None:
     report, recorded_run = both(tmp_path, [reported()], results(recorded(value=6)))
     assert disagreements(report, recorded_run) == (
-        "Workload Dummy.dummy [0]: hook 0 (sys_call) at iteration 5: "
-        "the report shows a firing that the results lack.",
+        "Workload Dummy.dummy [0]: hook 0 (sys_call) at iteration 5: the report shows a firing that the results lack.",
         "Workload Dummy.dummy [0]: hook 0 (sys_call) at iteration 6: "
         "the results hold a firing with output that the report does not show.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -24,6 +25,8 @@ NOBODY_READS = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that ``arguments`` (default: those of the process) name and return the exit code."""
     call = Call()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name from a report is not worth failing on a narrow encoding
     try:
         answer = faultset.main(arguments, prog_name="faultset", standalone_mode=False, obj=call)
         if isinstance(answer, Answer):  # otherwise help or the version was asked for, and printed
@@ -31,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
         return _failed(call, "interrupted", INTERRUPTED)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click ends the process where nobody reads its help
         _discard_stdout()
         return NOBODY_READS
     except click.exceptions.NoArgsIsHelpError as error:

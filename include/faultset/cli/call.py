@@ -71,8 +71,11 @@ class Answer:
         """Print the answer on standard output."""
         if as_json:
             click.echo(json.dumps(plain(self.document), indent=2, allow_nan=False))
-        else:
-            self.show(console(sys.stdout), self.document)
+            return
+        out = console(sys.stdout)
+        with out.capture() as shown:  # rich would end the process itself where nobody reads
+            self.show(out, self.document)
+        sys.stdout.write(shown.get())
 
     @classmethod
     def yes_or_no(

@@ -54,7 +54,7 @@ def inspection(console: Console, document: Document) -> None:
                 *(row[key] for key in ("name", "position", "runner", "times", "concurrency")),
                 *(row[key] for key in ("iterations", "failed_iterations")),
                 _moment(row["started_at"]),
-                _moment(row["ended_at"]),
+                _moment(row["ended_at"], beside=row["started_at"]),
                 {True: "passed", False: "failed", None: "?"}[row["sla_passed"]],
             )
             for row in document["workloads"]
@@ -69,15 +69,15 @@ def inspection(console: Console, document: Document) -> None:
     _table(
         console,
         "Injections",
-        ("injection", "start (UTC)", "+", "end (UTC)", "+", "from", "hook", "code", "action", "effect"),
+        ("injection", "start (UTC)", "+", "end (UTC)", "+", "hook", "code", "action", "effect"),
         (
             (
                 names[row["injection_id"]],
                 _moment(row["started_at"]),
                 f"{row['start_uncertainty_s']:g} s",
-                _moment(row["ended_at"]),
+                _moment(row["ended_at"], beside=row["started_at"]),
                 f"{row['end_uncertainty_s']:g} s",
-                *(row[key] for key in ("time_source", "hook_status", "return_code", "action", "effect")),
+                *(row[key] for key in ("hook_status", "return_code", "action", "effect")),
             )
             for row in document["injections"]
         ),
@@ -259,9 +259,12 @@ def _line(console: Console, text: str) -> None:
     console.print(Text(printable(text, 2000)), soft_wrap=True)
 
 
-def _moment(text: str | None) -> str:
-    """Return an ISO time without its separators; the heading says UTC."""
-    return text.replace("T", " ").removesuffix("Z") if text else "?"
+def _moment(text: str | None, beside: str | None = None) -> str:
+    """Return an ISO time without its separators, and without the day where it is that of ``beside``."""
+    if not text:
+        return "?"
+    day, _, clock = text.removesuffix("Z").partition("T")
+    return clock if beside and beside.startswith(day) else f"{day} {clock}"
 
 
 def _truth(value: bool | None) -> str:

@@ -293,7 +293,7 @@ _RUNS = (
     Rule(
         "workloads.shown_in_full",
         "info",
-        _among("complete", (True,)),
+        _among("complete", True),
         "Every iteration is in the inputs.",
         "{workload_id} ran {iterations:.0f} iterations, of which the report shows {shown:.0f} one by one",
         _GET_RESULTS,

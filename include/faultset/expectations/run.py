@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import operator
 import os
+import string
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -197,7 +198,8 @@ def outcome(rule: Rule, result: ExpectationValidationResult, view: pd.DataFrame)
     rows = result.result.get("unexpected_index_list")
     if rows is None or bool(rows) == bool(result.success):
         raise SetupError(_TOOL, f"{rule.id} gave a result without the rows that it is about", _REMEDY)
-    broken = view.loc[rows].to_dict("records")
+    named = {field for _, field, _, _ in string.Formatter().parse(rule.breach) if field}
+    broken = view.loc[rows, sorted(named | {"where"})].to_dict("records")
     return Outcome(rule, tuple(rule.breach.format(**row) for row in broken), tuple(str(row["where"]) for row in broken))
 
 

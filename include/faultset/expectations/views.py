@@ -24,7 +24,7 @@ Views = dict[str, pd.DataFrame]
 _TEXT = "str"
 _FLAG = "object"  # True, False or None
 _NUMBER = "float64"  # counts too: they can be unknown
-_TIME = "datetime64[us, UTC]"
+_TIME = "datetime64[us]"  # UTC: Great Expectations drops a zone with a warning for each value
 
 # What a deployment keeps on its controllers, and what only makes sense beside a hypervisor. Components that sites
 # place as they like (Neutron's agents, Cinder's volume service, Ceph) are in neither.
@@ -76,6 +76,11 @@ def views_of(truth: Truth, evidence: Evidence) -> Views:
 def _frame(**columns: tuple[str, Sequence[object]]) -> pd.DataFrame:
     """Return a frame of the given columns, each a dtype and its values."""
     return pd.DataFrame({name: pd.Series(list(values), dtype=dtype) for name, (dtype, values) in columns.items()})
+
+
+def _utc(moments: Iterable[dt.datetime | None]) -> tuple[str, list[dt.datetime | None]]:
+    """Return a column of moments that are known to be UTC."""
+    return _TIME, [moment.replace(tzinfo=None) if moment else None for moment in moments]
 
 
 def listed(things: Iterable[str]) -> str:
@@ -216,8 +221,8 @@ def workloads(truth: Truth, evidence: Evidence) -> pd.DataFrame:
         shown_failed=(_NUMBER, [failed[row.workload_id] for row in rows]),
         complete=(_FLAG, [row.workload_id in complete for row in rows]),
         sla_passed=(_FLAG, [row.sla_passed for row in rows]),
-        started_at=(_TIME, [row.started_at for row in rows]),
-        ended_at=(_TIME, [row.ended_at for row in rows]),
+        started_at=_utc(row.started_at for row in rows),
+        ended_at=_utc(row.ended_at for row in rows),
     )
 
 
@@ -241,8 +246,8 @@ def iterations(truth: Truth) -> pd.DataFrame:
         workload_exists=(_FLAG, [row.workload_id in times for row in rows]),
         iteration=(_NUMBER, [row.iteration for row in rows]),
         times=(_NUMBER, [times.get(row.workload_id) for row in rows]),
-        started_at=(_TIME, [row.started_at for row in rows]),
-        ended_at=(_TIME, [row.ended_at for row in rows]),
+        started_at=_utc(row.started_at for row in rows),
+        ended_at=_utc(row.ended_at for row in rows),
         is_boundary=(_FLAG, [row.is_boundary for row in rows]),
         unknown_injections=(_TEXT, [_strangers(row, known) for row in rows]),
     )
@@ -292,8 +297,8 @@ def injections(truth: Truth) -> pd.DataFrame:
         trigger_exists=(_FLAG, [row.trigger_id in planned for row in rows]),
         workload_exists=(_FLAG, [row.workload_id in runs for row in rows]),
         unit=(_TEXT, [row.unit for row in rows]),
-        started_at=(_TIME, [row.started_at for row in rows]),
-        latest_end=(_TIME, [row.ended_at + dt.timedelta(seconds=row.end_uncertainty_s) for row in rows]),
+        started_at=_utc(row.started_at for row in rows),
+        latest_end=_utc(row.ended_at + dt.timedelta(seconds=row.end_uncertainty_s) for row in rows),
         start_uncertainty_s=(_NUMBER, [row.start_uncertainty_s for row in rows]),
         time_source=(_TEXT, [row.time_source for row in rows]),
         outside_s=(_NUMBER, [seconds_outside(row, runs.get(row.workload_id)) for row in rows]),

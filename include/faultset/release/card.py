@@ -53,7 +53,7 @@ def render(manifest: Manifest, figures: Figures) -> str:
 def _quoted(value: str) -> str:
     """Return a YAML scalar (a JSON text is one) that is harmless also where the head is shown as Markdown."""
     quoted = json.dumps(printable(value), ensure_ascii=False)
-    return re.sub(r"[<>&`|\[\]*_~@!#$:{}]|(?<=www)\.", lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    return re.sub(r"[<>&`|\[\]*~@!#$:{}]|\b_|_\b|(?<=www)\.", lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
 def _head(manifest: Manifest) -> list[str]:

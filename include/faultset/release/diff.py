@@ -247,9 +247,19 @@ def _grouped(data: pa.Table, key: tuple[str, ...], rest: tuple[str, ...]) -> dic
 
 
 def _records(data: pa.Table, key: tuple[str, ...], rest: tuple[str, ...]) -> Iterator[tuple[Key, Values]]:
-    plain = {name: [_comparable(value) for value in data[name].to_pylist()] for name in (*key, *rest)}
+    keys = [_plain(data[name]) for name in key]
+    values = [_plain(_as_count(data[name])) for name in rest]
     for row in range(data.num_rows):
-        yield tuple(plain[name][row] for name in key), tuple(plain[name][row] for name in rest)
+        yield tuple(column[row] for column in keys), tuple(column[row] for column in values)
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    return [_comparable(value) for value in column.to_pylist()]
+
+
+def _as_count(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return times as numbers: they compare the same, and are far quicker to take out."""
+    return column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
 
 
 def _comparable(value: Any) -> Any:

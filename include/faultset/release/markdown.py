@@ -15,7 +15,7 @@ _LIVE = re.compile(
     re.IGNORECASE,
 )
 # What makes a heading, list, quote, rule or code block, but only at the start of a line.
-_START = re.compile(r"^(?:[#+=-]|\d{1,9}[.)])")
+_START = re.compile(r"^(?:[#+=-]|\d{1,9}[.)](?=\s|$))")
 
 
 def text(untrusted: object, limit: int = 500) -> str:

@@ -12,7 +12,7 @@ from faultset.errors import InputError
 from faultset.moments import Instant, iso
 from faultset.records import HookResult, RallyRun, Workload
 
-_TOLERANCE = dt.timedelta(microseconds=2)
+_ROUNDING = dt.timedelta(microseconds=1)
 
 
 def disagreements(report: RallyRun, results: RallyRun) -> tuple[str, ...]:
@@ -185,7 +185,7 @@ def _differences(shown: HookResult, recorded: HookResult) -> list[str]:
 
 def _holds(one: Instant, other: Instant) -> bool:
     """Whether the exact ``other`` lies where ``one`` allows."""
-    return one.at - _TOLERANCE <= other.at < one.latest + _TOLERANCE
+    return one.at <= other.at < one.latest or abs(other.at - one.at) <= _ROUNDING
 
 
 def _name(workload: Workload) -> str:

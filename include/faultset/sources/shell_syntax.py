@@ -182,12 +182,12 @@ def parse(text: str, first_line: int = 1) -> Program:
     problems: tuple[str, ...] = ()
     try:
         parser.statements(items, frozenset(), 0)
-    except Unreadable as error:
+    except UnreadableError as error:
         problems = (str(error),)
     return Program(tuple(items), problems)
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """The text is no shell command as far as it is understood here; the message says where and why."""
 
     def __init__(self, line: int, reason: str) -> None:
@@ -284,11 +284,11 @@ class _Lexer:
         while self._position < len(self._text):
             character = self._text[self._position]
             if character == "(" and not self._in_array and _ARRAY.fullmatch(self._text, start, self._position):
-                return self._read_array(Word(tuple(parts), line))
+                return self._read_array(Word(tuple(_joined(parts)), line))
             if character in " \t\r\n;&|()" or (character in "<>" and parts):
                 break
             parts += self._piece(character)
-        return _Token("word", line, self._text[start : self._position], Word(_joined(parts), line))
+        return _Token("word", line, self._text[start : self._position], Word(tuple(_joined(parts)), line))
 
     def _piece(self, character: str) -> list[Part]:
         """Read one piece of a word."""
@@ -315,7 +315,7 @@ class _Lexer:
         values: list[Word] = []
         while (token := self._read()).text != ")" or token.kind != "control":
             if token.kind == "end":
-                raise Unreadable(name.line, "a list in parentheses is never closed")
+                raise UnreadableError(name.line, "a list in parentheses is never closed")
             if token.word:
                 values.append(token.word)
         self._in_array = False
@@ -329,7 +329,7 @@ class _Lexer:
     def _single(self) -> list[Part]:
         end = self._text.find("'", self._position + 1)
         if end < 0:
-            raise Unreadable(self.line, "a single quote is never closed")
+            raise UnreadableError(self.line, "a single quote is never closed")
         inside = self._text[self._position + 1 : end]
         self._move(end + 1)
         return [Part("text", inside, True)]
@@ -339,7 +339,7 @@ class _Lexer:
         while end < len(self._text) and self._text[end] != "'":
             end += 2 if self._text[end] == "\\" else 1
         if end >= len(self._text):
-            raise Unreadable(self.line, "a single quote is never closed")
+            raise UnreadableError(self.line, "a single quote is never closed")
         inside = self._text[self._position + 2 : end]
         self._move(end + 1)
         return [Part("text", inside.replace("\\n", "\n").replace("\\t", "\t").replace("\\'", "'"), True)]
@@ -354,7 +354,7 @@ class _Lexer:
                 self._position += 1
                 return parts
             parts += self._quoted_piece(character, '"\\$`')
-        raise Unreadable(line, "a double quote is never closed")
+        raise UnreadableError(line, "a double quote is never closed")
 
     def _quoted_piece(self, character: str, escapable: str) -> list[Part]:
         """Read one piece of what double quotes or a here-document protect."""
@@ -405,7 +405,7 @@ class _Lexer:
         while end < len(self._text) and self._text[end] != "`":
             end += 2 if self._text[end] == "\\" else 1
         if end >= len(self._text):
-            raise Unreadable(self.line, "a back quote is never closed")
+            raise UnreadableError(self.line, "a back quote is never closed")
         inside = self._text[self._position + 1 : end].replace("\\`", "`")
         self._move(end + 1)
         return [Part("command", inside, quoted)]
@@ -428,7 +428,7 @@ class _Lexer:
                 if depth == 0:
                     return self._text[start:position], position + 1
             position += 1
-        raise Unreadable(self.line, f"'{opening}' is never closed")
+        raise UnreadableError(self.line, f"'{opening}' is never closed")
 
     def document(self, delimiter: Word, *, strip: bool) -> Word:
         """Return the here-document that begins behind the line at hand (or behind the one before it)."""
@@ -492,7 +492,7 @@ class _Parser:
     def statements(self, into: list[AndOr], ends: frozenset[str], depth: int) -> None:
         """Read statements up to a reserved word or an operator of ``ends``, which is left where it is."""
         if depth > DEEPEST:
-            raise Unreadable(self._lexer.line, f"commands are nested more than {DEEPEST} levels deep")
+            raise UnreadableError(self._lexer.line, f"commands are nested more than {DEEPEST} levels deep")
         while (token := self._lexer.peek()).kind != "end":
             if token.kind == "newline" or token.text in (";", "&"):
                 self._lexer.take()
@@ -507,7 +507,7 @@ class _Parser:
         line = self._lexer.line
         self.statements(items, ends, depth + 1)
         if self._lexer.take().kind == "end":
-            raise Unreadable(line, f"{' or '.join(sorted(ends))} is missing")
+            raise UnreadableError(line, f"{' or '.join(sorted(ends))} is missing")
         return tuple(items)
 
     def _and_or(self, depth: int) -> AndOr:
@@ -538,7 +538,7 @@ class _Parser:
         token = self._lexer.peek()
         if token.kind == "control":
             if token.text != "(":
-                raise Unreadable(token.line, f"'{token.text}' stands where a command is expected")
+                raise UnreadableError(token.line, f"'{token.text}' stands where a command is expected")
             arithmetic = self._lexer.arithmetic()
             if arithmetic is not None:
                 return Arithmetic(token.line, arithmetic)
@@ -582,7 +582,7 @@ class _Parser:
         operator = self._lexer.take().text.lstrip("0123456789")
         token = self._lexer.peek()
         if token.kind != "word" or token.word is None:
-            raise Unreadable(token.line, f"nothing stands behind '{operator}'")
+            raise UnreadableError(token.line, f"nothing stands behind '{operator}'")
         self._lexer.take()
         if operator in _DOCUMENTS:
             return Redirect("<<", self._lexer.document(token.word, strip=operator == "<<-"))
@@ -593,8 +593,9 @@ class _Parser:
             header = self._lexer.arithmetic()
             pieces = (header or "").split(";")
             if len(pieces) != 3:
-                raise Unreadable(line, "the head of a loop is not (first; condition; step)")
-            return CountedFor(line, *(piece.strip() for piece in pieces), body=self._do(depth))
+                raise UnreadableError(line, "the head of a loop is not (first; condition; step)")
+            first, condition, step = (piece.strip() for piece in pieces)
+            return CountedFor(line, first, condition, step, self._do(depth))
         name = self._expect_word("the name of a loop's variable")
         self._skip_newlines()
         items: tuple[Word, ...] | None = None
@@ -618,7 +619,7 @@ class _Parser:
             self._lexer.take()
             return self._body(frozenset({"}"}), depth)
         if not _is_bare(token, "do"):
-            raise Unreadable(token.line, "'do' is missing")
+            raise UnreadableError(token.line, "'do' is missing")
         self._lexer.take()
         return self._body(frozenset({"done"}), depth)
 
@@ -631,7 +632,7 @@ class _Parser:
             branches.append((condition, tuple(items)))
             end = self._lexer.take()
             if end.kind == "end":
-                raise Unreadable(line, "'fi' is missing")
+                raise UnreadableError(line, "'fi' is missing")
             if end.text == "fi":
                 return If(line, tuple(branches))
             condition = self._body(frozenset({"then"}), depth) if end.text == "elif" else ()
@@ -645,7 +646,7 @@ class _Parser:
             self._skip_newlines()
             token = self._lexer.peek()
             if token.kind == "end":
-                raise Unreadable(line, "'esac' is missing")
+                raise UnreadableError(line, "'esac' is missing")
             if _is_bare(token, "esac"):
                 self._lexer.take()
                 return Case(line, tuple(branches))
@@ -661,7 +662,7 @@ class _Parser:
             self._lexer.take()
         while (token := self._lexer.take()).text != ")" or token.kind != "control":
             if token.kind in ("end", "newline"):
-                raise Unreadable(line, "a pattern of a case has no ')'")
+                raise UnreadableError(line, "a pattern of a case has no ')'")
 
     def _function(self, name: str, depth: int) -> Function:
         for bracket in "()":
@@ -670,13 +671,13 @@ class _Parser:
         self._skip_newlines()
         command = self._command(depth + 1) if depth < DEEPEST else None
         if command is None:
-            raise Unreadable(self._lexer.line, f"commands are nested more than {DEEPEST} levels deep")
+            raise UnreadableError(self._lexer.line, f"commands are nested more than {DEEPEST} levels deep")
         return Function(name, (AndOr((("", Pipeline((command,), negated=False)),)),))
 
     def _expect_word(self, what: str) -> str:
         token = self._lexer.take()
         if token.kind != "word" or token.word is None:
-            raise Unreadable(token.line, f"{what} is missing")
+            raise UnreadableError(token.line, f"{what} is missing")
         return token.word.bare or token.text
 
     def _simple(self, depth: int) -> Command:
@@ -697,7 +698,7 @@ class _Parser:
         if len(words) == 1 and self._lexer.peek().text == "(" and words[0].bare:
             return self._function(words[0].bare, depth)
         if not (words or assignments or redirects):
-            raise Unreadable(line, "a command is expected")
+            raise UnreadableError(line, "a command is expected")
         return Simple(line, tuple(assignments), tuple(words), tuple(redirects))
 
 

@@ -54,7 +54,7 @@ def _some_effect(
 
 
 def _names(targets: Sequence[Target]) -> str:
-    names = [f"{target.container or 'the node'} on {target.place.name}" for target in targets]
+    names = sorted(f"{target.container or 'the node'} on {target.place.name}" for target in targets)
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 

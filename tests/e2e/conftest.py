@@ -1,0 +1,141 @@
+"""A real Airflow: api server, scheduler and dag processor in a folder of their own, ended with all their children."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).resolve().parents[2]
+T = TypeVar("T")
+
+
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float) -> T:
+    """Return the probe's first answer; a bounded wait on processes that report by nothing but their state."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = probe()
+        if answer:
+            return answer
+        time.sleep(0.5)
+    msg = f"{what}: not within {seconds:.0f} s"
+    raise AssertionError(msg)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Airflow:
+    """Airflow in ``home`` on a free port.
+
+    Attributes:
+        home: database, configuration, logs of tasks and of the processes.
+        environment: beside the caller's own, for every process.
+    """
+
+    home: Path
+    environment: dict[str, str]
+    port: int = field(default_factory=free_port)
+    token: str = ""
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self) -> None:
+        self.home.mkdir(parents=True)
+        migrate = self._spawn("db", "migrate")
+        assert migrate.wait(120) == 0, self._log("db")
+        self.processes += [self._spawn(part) for part in ("api-server", "scheduler", "dag-processor")]
+        wait_for("a healthy Airflow", self._healthy, 120)
+        passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
+        login = {"username": "admin", "password": passwords["admin"]}
+        self.token = self.call("POST", "/auth/token", login)["access_token"]
+
+    def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
+        settings = {"FAULTSET_AIRFLOW_HOME": str(self.home), "FAULTSET_AIRFLOW_PORT": str(self.port)}
+        with (self.home / f"{arguments[0]}.log").open("wb") as log:
+            return subprocess.Popen(
+                [str(ROOT / "tools" / "run"), "airflow", *arguments],
+                cwd=self.home,
+                env={**os.environ, **self.environment, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _log(self, part: str) -> str:
+        return (self.home / f"{part}.log").read_text(errors="replace")[-5000:]
+
+    def _healthy(self) -> bool:
+        for process in self.processes:
+            assert process.poll() is None, f"{process.args}: ended with {process.returncode}"
+        try:
+            health = self.call("GET", "/api/v2/monitor/health")
+        except OSError:
+            return False
+        return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the JSON answer of the REST API."""
+        request = urllib.request.Request(  # noqa: S310 (a fixed scheme and host)
+            f"http://127.0.0.1:{self.port}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+        )
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def run(self, dag_id: str, conf: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Start a DAG and return its run once it has ended."""
+        wait_for(f"the DAG {dag_id}", lambda: self._known(dag_id), 120)
+        started = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{started['dag_run_id']}"
+
+        def ended() -> dict[str, Any] | None:
+            run: dict[str, Any] = self.call("GET", path)
+            return run if run["state"] in {"success", "failed"} else None
+
+        return wait_for(f"the end of {dag_id}", ended, seconds)
+
+    def _known(self, dag_id: str) -> bool:
+        try:
+            return bool(self.call("GET", f"/api/v2/dags/{dag_id}"))
+        except urllib.error.HTTPError as error:
+            assert error.code == 404, error
+            return False
+
+    def stop(self) -> None:
+        """End every process and all its children; a scheduler may otherwise outlive its signal by minutes."""
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            for process in self.processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, sent)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                for process in self.processes:
+                    process.wait(5)
+
+
+@contextlib.contextmanager
+def running_airflow(home: Path, environment: dict[str, str]) -> Iterator[Airflow]:
+    airflow = Airflow(home, environment)
+    try:
+        airflow.start()
+        yield airflow
+    finally:
+        airflow.stop()
