@@ -36,17 +36,17 @@ Trouble with storage is retried. Running it twice, or twice at once, is harmless
 
 @task
 def find_experiments() -> list[str]:
-    from faultset import pipeline
-
     with use_case("catalog") as settings:
+        from faultset import pipeline
+
         return get_current_context()["params"]["experiments"] or pipeline.slugs(settings)
 
 
 @task(map_index_template=SUBJECT, multiple_outputs=False)
 def extract(slug: str) -> dict[str, Any]:
-    from faultset import pipeline
-
     with use_case(slug) as settings:
+        from faultset import pipeline
+
         build = pipeline.extract(slug, settings, force=get_current_context()["params"]["force"])
     if build.unchanged:
         raise AirflowSkipException(f"{slug}: the latest version was made of the same inputs")
@@ -55,29 +55,26 @@ def extract(slug: str) -> dict[str, Any]:
 
 @task(map_index_template=SUBJECT, multiple_outputs=False)
 def decide(reference: dict[str, Any]) -> dict[str, Any]:
-    from faultset import pipeline
+    with use_case(reference["slug"]) as settings:
+        from faultset import pipeline
 
-    build = pipeline.Build.from_dict(reference)
-    with use_case(build.slug) as settings:
-        return pipeline.decide(build, settings).as_dict()
+        return pipeline.decide(pipeline.Build.from_dict(reference), settings).as_dict()
 
 
 @task(map_index_template=SUBJECT, multiple_outputs=False)
 def validate(reference: dict[str, Any]) -> dict[str, Any]:
-    from faultset import pipeline
+    with use_case(reference["slug"]) as settings:
+        from faultset import pipeline
 
-    build = pipeline.Build.from_dict(reference)
-    with use_case(build.slug) as settings:
-        return pipeline.validate(build, settings).as_dict()
+        return pipeline.validate(pipeline.Build.from_dict(reference), settings).as_dict()
 
 
 @task(map_index_template=SUBJECT, multiple_outputs=False, outlets=[DATASETS])
 def write(reference: dict[str, Any]) -> dict[str, Any]:
-    from faultset import pipeline
+    with use_case(reference["slug"]) as settings:
+        from faultset import pipeline
 
-    build = pipeline.Build.from_dict(reference)
-    with use_case(build.slug) as settings:
-        published = pipeline.write(build, settings)
+        published = pipeline.write(pipeline.Build.from_dict(reference), settings)
     if not published.new:
         # A task that succeeds always makes an event of its outlets; a skipped one makes none.
         raise AirflowSkipException(f"{published.slug}: version {published.version} holds the same tables already")

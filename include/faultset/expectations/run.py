@@ -69,8 +69,8 @@ def check(truth: Truth, evidence: Evidence, folder: Path | None) -> Validation:
     views = views_of(truth, evidence)
     with _ONE_AT_A_TIME:
         gx = _great_expectations()
-        docs = site.prepare(folder) if folder else None
         try:
+            docs = site.prepare(folder) if folder else None
             context = _context(docs)
             results = _results(context, views, _last_moment(truth))
             outcomes = tuple(_outcomes(results, views))

@@ -154,7 +154,7 @@ def _untouched(component: Component, found: Sequence[TargetRow], placement: Plac
     reached = {target.node for target in _targets_of(component, found)}
     if not reached or component.hosts is None:
         return None
-    return listed(place.name for place in placement.homes(component) if place.name not in reached) or None
+    return listed(p.name for p in placement.homes(component) if p.node and p.name not in reached) or None
 
 
 def hosts(components: Sequence[Component], found: Sequence[TargetRow], placement: Placement) -> pd.DataFrame:
