@@ -100,6 +100,7 @@ def report() -> None:
     experiments = ti.xcom_pull(task_ids="find_experiments")
     if experiments is None:
         reason = ti.xcom_pull(task_ids="find_experiments", key=REASON) or "find_experiments failed; see its log"
+        ti.xcom_push(REASON, reason)
         raise AirflowFailException(f"no experiment was rebuilt: {reason}")
     outcomes = read_outcomes(ti, context["run_id"], experiments, CHAIN)
     for line in table(outcomes):

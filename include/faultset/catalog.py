@@ -47,7 +47,8 @@ def _zones() -> frozenset[str]:
 
 def _known_zone(name: str) -> str:
     if name not in _zones():
-        raise ValueError(f'"{name}" is no IANA time zone{_nearest(name, _zones())}')
+        places = (zone for zone in _zones() if "/" in zone)  # EST would be the nearest to CEST, and be wrong
+        raise ValueError(f'"{name}" is no IANA time zone{_nearest(name, places)}')
     return name
 
 

@@ -18,11 +18,11 @@ or at one row as a whole. A breach is a finding:
 - **info** is recorded with the dataset; it happens in sound runs too.
 
 What is unknown breaks no rule, unless the rule asks for just that. Findings and the results of Great Expectations are
-kept in `validation/results.json` of a dataset version, its Data Docs in `validation/data_docs/index.html`. In both, the
-characters ``< > & " ' ` $ { } \\`` that come from the inputs are replaced by harmless look-alikes, since Great
-Expectations does not escape them. The run time that Data Docs show is the last moment of the experiment itself, so that
-the same inputs give the same pages. Data Docs take their style sheets and scripts from public hosts when they are
-opened; nothing is sent to Great Expectations.
+kept in `validation/results.json` of a dataset version, its Data Docs in `validation/data_docs/index.html`. In the
+latter, the characters ``< > & " ' ` $ { } \\`` that come from the inputs are replaced by harmless look-alikes, since
+Great Expectations does not escape them. The run time that Data Docs show is the last moment of the experiment itself,
+so that the same inputs give the same pages. Data Docs take their style sheets and scripts from public hosts when they
+are opened; nothing is sent to Great Expectations.
 """
 
 

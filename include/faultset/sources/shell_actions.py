@@ -1,4 +1,4 @@
-"""What a single command does to a machine: argument lists of docker, systemctl, ssh and their like, read and not run."""
+"""What a single command does to a machine: arguments of docker, systemctl, ssh and their like, read and never run."""
 
 from __future__ import annotations
 
@@ -91,11 +91,14 @@ def without_prefixes(words: Sequence[str]) -> list[str]:
     while rest:
         while rest and _VARIABLE.fullmatch(rest[0]):
             rest = rest[1:]
-        prefix = _PREFIXES.get(base_name(rest[0])) if rest else None
+        command = base_name(rest[0]) if rest else ""
+        prefix = _PREFIXES.get(command)
         if prefix is None:
             break
         short, long, operands = prefix
-        rest = arguments(rest[1:], short, long, in_front=True)[operands:]
+        inside = arguments(rest[1:], short, long, in_front=True)[operands:]
+        # sudo -i and sudo -s open a shell, which may be piped a script.
+        rest = inside or (["sh"] if command == "sudo" and {"-i", "-s", "-Si", "-Ss"} & set(rest) else [])
     return rest
 
 
@@ -252,7 +255,8 @@ def _kill(words: Sequence[str]) -> list[Deed]:
     ids = arguments(_without_signal(words), "sn", frozenset({"--signal"}))
     if "-l" in words or words[:1] == ["-0"]:
         return []
-    return [Deed("kill", word.removeprefix(PROCESS_ID), "process") for word in ids if not word.startswith("%")]
+    names = [word.removeprefix(PROCESS_ID) if word.startswith(PROCESS_ID) else UNKNOWN for word in ids]
+    return [Deed("kill", name, "process") for name in names]
 
 
 _SIGNAL = re.compile(r"-(?:\d{1,2}|(?:SIG)?[A-Z][A-Z0-9]{1,8})")

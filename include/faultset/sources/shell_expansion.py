@@ -15,6 +15,8 @@ from faultset.sources.shell_syntax import Part, Word
 
 UNKNOWN = "\x00"
 MOST_WORDS = 10_000
+# Characters made by one expansion; a variable that doubles itself ends there.
+_MOST_EXPANDED = 4_000_000
 _LONGEST_BRACES = 4_096
 _DEEPEST_BRACES = 8
 
@@ -54,13 +56,14 @@ class Expander:
     Args:
         scope: what is known.
         run: what a command in ``$(...)`` prints; ``UNKNOWN`` where that is not known.
-        note: told, in words, what was cut.
+        note: told the line and, in words, what was cut.
     """
 
-    def __init__(self, scope: Scope, run: Callable[[str], str], note: Callable[[str], None]) -> None:
+    def __init__(self, scope: Scope, run: Callable[[str], str], note: Callable[[int, str], None]) -> None:
         self._scope = scope
         self._run = run
         self._note = note
+        self._room = _MOST_EXPANDED
 
     def words(self, word: Word) -> list[str]:
         """Return the words that ``word`` becomes."""
@@ -73,7 +76,7 @@ class Expander:
         )
         alternatives = braces(template)
         if len(alternatives) > MOST_WORDS:
-            self._note(f"line {word.line}: braces give more than {MOST_WORDS:,} words, only so many are counted")
+            self._note(word.line, f"braces give more than {MOST_WORDS:,} words, only so many are counted")
         found: list[str] = []
         for alternative in alternatives[:MOST_WORDS]:
             found += self._fields(alternative, word.parts)
@@ -81,7 +84,7 @@ class Expander:
 
     def text(self, word: Word) -> str:
         """Return ``word`` as one text, without splitting."""
-        return "".join(" ".join(self._values(part)) if part.kind != "text" else part.text for part in word.parts)
+        return "".join(" ".join(self._values(part)) for part in word.parts)
 
     def _fields(self, template: str, parts: tuple[Part, ...]) -> list[str]:
         fields: list[str] = []
@@ -117,6 +120,11 @@ class Expander:
         return split, text[:1].isspace(), bool(split) and text[-1:].isspace()
 
     def _values(self, part: Part) -> list[str]:
+        values = self._looked_up(part)
+        self._room -= len(values) + sum(map(len, values))
+        return values if self._room > 0 else [UNKNOWN]
+
+    def _looked_up(self, part: Part) -> list[str]:
         if part.kind == "text":
             return [part.text]
         if part.kind == "arithmetic":

@@ -205,6 +205,7 @@ _PLAIN = re.compile(r"[^\s;&|<>()\\'\"`$]+")
 _NAME = re.compile(r"\w+|[@*#?$!-]")
 _ARRAY = re.compile(r"[A-Za-z_]\w*\+?=")
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)(?:\[[^\]]{0,80}\])?(?P<append>\+?)=")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _DOUBLE_TEXT = re.compile(r"[^\"\\$`]+")
 # Placeholders of the expansion live here, so that no script may use them.
 _PRIVATE = re.compile("[\x00\ue000-\uf8ff]")
@@ -421,6 +422,8 @@ class _Lexer:
                 position = self._text.find("'", position + 1)
                 if position < 0:
                     break
+            elif character == '"' and closing == ")" and (quoted := _QUOTED.match(self._text, position)):
+                position = quoted.end() - 1
             elif character == opening:
                 depth += 1
             elif character == closing:
@@ -579,12 +582,13 @@ class _Parser:
         return tuple(found)
 
     def _redirect(self) -> Redirect:
-        operator = self._lexer.take().text.lstrip("0123456789")
+        # The descriptor stays where it is not the usual one: 2> is no output that goes anywhere.
+        operator = re.sub(r"^(?:0(?=<)|1(?=>))", "", self._lexer.take().text)
         token = self._lexer.peek()
         if token.kind != "word" or token.word is None:
             raise UnreadableError(token.line, f"nothing stands behind '{operator}'")
         self._lexer.take()
-        if operator in _DOCUMENTS:
+        if operator.lstrip("0123456789") in _DOCUMENTS:
             return Redirect("<<", self._lexer.document(token.word, strip=operator == "<<-"))
         return Redirect(operator, token.word)
 

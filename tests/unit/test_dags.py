@@ -1,0 +1,161 @@
+"""The DAG files: they load, they are described, they stay light, and they see nothing but the use cases."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DAGS = ROOT / "dags"
+FILES = sorted(DAGS.rglob("*.py"))
+USE_CASES = {"faultset.pipeline", "faultset.settings", "faultset.errors"}
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    # Airflow reads its settings when it is imported, and writes a configuration into its home.
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        environment.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        environment.setenv("FAULTSET_CATALOG", "/nowhere/to/be/read")
+        environment.syspath_prepend(str(DAGS))
+        from airflow.dag_processing.dagbag import DagBag
+
+        yield DagBag(str(DAGS))
+
+
+@pytest.fixture(scope="module")
+def rebuild(bag: Any) -> Any:
+    return bag.dags["rebuild_datasets"]
+
+
+def imports_of(file: Path, *, at_the_top: bool) -> set[str]:
+    tree = ast.parse(file.read_text())
+    nodes = tree.body if at_the_top else list(ast.walk(tree))
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "faultset":
+            names |= {f"faultset.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def test_every_dag_file_loads_without_reading_the_catalog(bag: Any) -> None:
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == sorted(file.stem for file in DAGS.glob("*.py"))
+
+
+def test_every_dag_has_an_owner_tags_and_a_description(bag: Any) -> None:
+    for dag in bag.dags.values():
+        assert dag.owner
+        assert "faultset" in dag.tags
+        assert dag.doc_md
+        assert not dag.catchup
+
+
+def test_every_task_ends_some_time(bag: Any) -> None:
+    for dag in bag.dags.values():
+        assert dag.dagrun_timeout
+        assert all(task.execution_timeout for task in dag.tasks)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_parsing_imports_nothing_heavier_than_the_task_sdk(file: Path) -> None:
+    roots = {name.split(".")[0] for name in imports_of(file, at_the_top=True)}
+    ours = {"faultset_dags"}
+    assert {root for root in roots - ours if root not in sys.stdlib_module_names} <= {"airflow"}
+    airflow = {name for name in imports_of(file, at_the_top=True) if name.split(".")[0] == "airflow"}
+    assert {name for name in airflow if not name.startswith("airflow.sdk")} == set()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_dags_see_nothing_of_the_product_but_its_use_cases(file: Path) -> None:
+    seen = {name for name in imports_of(file, at_the_top=False) if name.split(".")[0] == "faultset"}
+    assert seen <= USE_CASES
+
+
+def test_parsing_leaves_the_product_unimported() -> None:
+    code = "import sys; import rebuild_datasets; print([n for n in sys.modules if n.split('.')[0] == 'faultset'])"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=DAGS, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_rebuild_datasets_runs_daily_and_one_at_a_time(rebuild: Any) -> None:
+    assert rebuild.schedule == "@daily"
+    assert rebuild.max_active_runs == 1
+
+
+def test_rebuild_datasets_takes_a_subset_and_force(rebuild: Any) -> None:
+    defaults = rebuild.params.dump()
+    assert defaults == {"experiments": [], "force": False}
+    pattern = rebuild.params.get_param("experiments").schema["items"]["pattern"]
+    assert pattern == "^[a-z0-9][a-z0-9-]*$"
+
+
+def test_each_experiment_has_a_chain_of_its_own(rebuild: Any) -> None:
+    chain = ["find_experiments", "rebuild.extract", "rebuild.decide", "rebuild.validate", "rebuild.write", "report"]
+    for before, after in zip(chain, chain[1:], strict=False):
+        assert after in rebuild.get_task(before).downstream_task_ids
+    for name in chain[1:-1]:
+        assert rebuild.get_task(name).get_closest_mapped_task_group() is not None
+
+
+def test_the_report_runs_whatever_became_of_the_experiments(rebuild: Any) -> None:
+    report = rebuild.get_task("report")
+    assert report.trigger_rule == "all_done"
+    assert report.retries == 0
+    assert rebuild.leaves == [report]
+
+
+def test_only_writing_makes_events_of_the_datasets(rebuild: Any) -> None:
+    makers = {task.task_id: [asset.name for asset in task.outlets] for task in rebuild.tasks if task.outlets}
+    assert makers == {"rebuild.write": ["faultset_datasets"]}
+
+
+class TestOutcomes:
+    """What the report makes of the states of a chain."""
+
+    @pytest.fixture(autouse=True)
+    def _importable(self, bag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.syspath_prepend(str(DAGS))
+
+    def test_the_first_failed_task_is_to_blame_not_those_that_waited_for_it(self) -> None:
+        from faultset_dags.outcomes import blame
+
+        states = {"extract": "success", "decide": "failed", "validate": "upstream_failed", "write": "upstream_failed"}
+        assert blame(states) == "decide"
+
+    def test_a_task_that_never_came_to_an_end_is_to_blame_as_well(self) -> None:
+        from faultset_dags.outcomes import blame
+
+        assert blame({"extract": "success", "decide": None, "validate": None}) == "decide"
+
+    @pytest.mark.parametrize("states", [{"extract": "success"}, {"extract": "skipped"}])
+    def test_nobody_is_to_blame_for_success_or_a_skip(self, states: dict[str, str]) -> None:
+        from faultset_dags.outcomes import blame
+
+        assert blame(states) is None
+
+    def test_the_table_shows_what_was_found_and_why_it_failed(self) -> None:
+        from faultset_dags.outcomes import Outcome, table
+
+        found = {"critical": 0, "warning": 1, "info": 2}
+        published = {"version": "1.0.0", "injections": 2, "targets": 9, "findings": found}
+        outcomes = [
+            Outcome("nova", "published", published=published),
+            Outcome("glance", "unchanged"),
+            Outcome("neutron", "failed", "report.html: it is cut off; copy it again"),
+        ]
+        assert [line.split() for line in table(outcomes)[1:3]] == [
+            ["nova", "published", "1.0.0", "2", "9", "1", "warning,", "2", "info"],
+            ["glance", "unchanged", "-", "-", "-", "-"],
+        ]
+        assert table(outcomes)[3].endswith("  report.html: it is cut off; copy it again")
