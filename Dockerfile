@@ -18,4 +18,5 @@ COPY --chown=airflow:0 plugins /opt/airflow/plugins
 COPY --chown=airflow:0 dags /opt/airflow/dags
 COPY --chown=airflow:0 experiments /opt/airflow/experiments
 
-USER airflow
+# The user "airflow" of the image, by number: hosts that demand a non-root user cannot look up a name.
+USER 50000

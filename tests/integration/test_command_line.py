@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,29 @@ def test_one_broken_experiment_fails_alone_and_is_named(place):
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
     assert "report.html" in errors[0]
+
+
+def test_on_a_terminal_the_findings_are_shown_and_a_person_decides(place):
+    ours, theirs = pty.openpty()
+    os.write(ours, b"n\n")
+    places = {"FAULTSET_CATALOG": str(place / "catalog"), "FAULTSET_DATASETS": str(place / "undecided")}
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "publish", "nova"],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        check=False,
+        env={**os.environ, **places, "PYTHONPATH": str(INCLUDE), "TERM": "dumb"},
+    )
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert "Findings" in shown
+    assert "Publish nova? [y/N]: " in shown
+    assert "error: nova: not published, as you answered" in shown
+    assert done.stdout == b""
+    assert done.returncode == 1
+    assert not (place / "undecided" / "nova").exists()
 
 
 def test_a_dataset_is_published_once_verified_and_found_damaged(place):

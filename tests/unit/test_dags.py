@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,9 +84,12 @@ def test_dags_see_nothing_of_the_product_but_its_use_cases(file: Path) -> None:
     assert seen <= USE_CASES
 
 
-def test_parsing_leaves_the_product_unimported() -> None:
+def test_parsing_leaves_the_product_unimported(tmp_path: Path) -> None:
     code = "import sys; import rebuild_datasets; print([n for n in sys.modules if n.split('.')[0] == 'faultset'])"
-    answer = subprocess.run([sys.executable, "-c", code], cwd=DAGS, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=DAGS, env=environment, capture_output=True, text=True, check=True
+    )
     assert answer.stdout.strip() == "[]"
 
 
@@ -102,7 +107,7 @@ def test_rebuild_datasets_takes_a_subset_and_force(rebuild: Any) -> None:
 
 def test_each_experiment_has_a_chain_of_its_own(rebuild: Any) -> None:
     chain = ["find_experiments", "rebuild.extract", "rebuild.decide", "rebuild.validate", "rebuild.write", "report"]
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in itertools.pairwise(chain):
         assert after in rebuild.get_task(before).downstream_task_ids
     for name in chain[1:-1]:
         assert rebuild.get_task(name).get_closest_mapped_task_group() is not None
@@ -120,12 +125,9 @@ def test_only_writing_makes_events_of_the_datasets(rebuild: Any) -> None:
     assert makers == {"rebuild.write": ["faultset_datasets"]}
 
 
+@pytest.mark.usefixtures("bag")
 class TestOutcomes:
     """What the report makes of the states of a chain."""
-
-    @pytest.fixture(autouse=True)
-    def _importable(self, bag: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.syspath_prepend(str(DAGS))
 
     def test_the_first_failed_task_is_to_blame_not_those_that_waited_for_it(self) -> None:
         from faultset_dags.outcomes import blame

@@ -21,6 +21,7 @@ from faultset.release import fingerprint, parquet
 from faultset.release.commit import latest_manifest
 from faultset.settings import Settings
 from faultset.sources import files
+from faultset.storage import reported
 from faultset.truth import Truth
 from faultset.truth.decide import decide as decide_truth
 
@@ -200,8 +201,14 @@ def decide(build: Build, settings: Settings) -> Build:
     """Decide the truth tables of an extracted experiment and write them into the build's folder."""
     if build.unchanged:
         return build
-    truth = decide_truth(_evidence(build, settings))
+    try:
+        truth = decide_truth(_evidence(build, settings))
+    except InputError:
+        _drop(build, settings)
+        raise
     folder = _candidate_folder(build, settings)
+    with reported(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for table in tables.TABLES:
         parquet.write_table(table, getattr(truth, table.name), folder / f"{table.name}.parquet")
     remarks = _Remarks(truth.disagreements, truth.different_runs, truth.notes)
@@ -329,17 +336,11 @@ def _drop(build: Build, settings: Settings) -> None:
 
 
 def _put(path: Path, data: bytes) -> None:
-    try:
+    with reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    except OSError as error:
-        raise SetupError(
-            path, f"it cannot be written ({error.strerror})", "check space and permissions of FAULTSET_DATASETS"
-        ) from error
 
 
 def _get(path: Path) -> bytes:
-    try:
+    with reported(path):
         return path.read_bytes()
-    except OSError as error:
-        raise SetupError(path, f"the build's file cannot be read ({error.strerror})", "build again") from error
