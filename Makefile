@@ -12,7 +12,7 @@ export PYTHON PORT
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
-setup: ## install what requirements.txt locks into .venv (every other target does this first)
+setup: ## install what requirements.txt locks into .venv (the other targets do this first)
 	@tools/setup
 
 demo: setup ## rebuild and publish the sample experiments through Airflow, then show what was found
@@ -29,7 +29,7 @@ up: setup ## start Airflow with its UI on the sample experiments; Ctrl-C stops i
 lint: setup ## check style, types, imports, the Dockerfile, the scripts and the lock
 	@tools/lint
 
-lock: setup ## compile requirements.txt from pyproject.toml, keeping pins that still fit
+lock: ## compile requirements.txt from pyproject.toml, keeping pins that still fit
 	@tools/lock
 
 bench: setup ## run the benchmarks; each prints ratios within one run

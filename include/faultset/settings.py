@@ -38,3 +38,10 @@ class Settings:
             catalog=environment.get("FAULTSET_CATALOG") or str(root / "experiments"),
             datasets=environment.get("FAULTSET_DATASETS") or str(root / "datasets"),
         )
+
+    def __post_init__(self) -> None:
+        """Make folders absolute, so that a change of the current folder moves nothing; URIs stay as they are."""
+        for name in ("catalog", "datasets"):
+            value = getattr(self, name)
+            if "://" not in value:
+                object.__setattr__(self, name, str(Path(value).absolute()))

@@ -29,7 +29,7 @@ def changed(**changes: object) -> Kind:
 
 
 def fired(**changes: object) -> Kind:
-    firing = {**samples.FIRED, **changes}
+    firing = {key: value for key, value in {**samples.FIRED, **changes}.items() if value is not ...}
     return changed(hooks=[{**HOOKED, "complete": [firing]}])
 
 
@@ -74,7 +74,7 @@ REPORTS: dict[str, Kind] = {
     "created_at is no time": changed(created_at="yesterday"),
     "hooks is a mapping": changed(hooks={"sys_call": []}),
     "a hook is a text": changed(hooks=["sys_call"]),
-    "complete is null": changed(hooks=[{**HOOKED, "complete": None}]),
+    "complete is a text": changed(hooks=[{**HOOKED, "complete": "none"}]),
     "started_at missing": fired(started_at=...),
     "started_at is no time": fired(started_at="2019-13-45 99:00:00"),
     "started_at is a number": fired(started_at=1574186026.5),
@@ -128,7 +128,7 @@ RESULTS: dict[str, Kind] = {
     "timestamp is NaN": document(data=[{"timestamp": float("nan"), "duration": 1.0, "error": []}]),
     "timestamp in the year 9999": document(data=[{"timestamp": 253402300799.0, "duration": 1.0, "error": []}]),
     "timestamp is huge": document(data=[{"timestamp": 1e300, "duration": 1.0, "error": []}]),
-    "duration is negative": document(data=[{"timestamp": 1574186023.0, "duration": -1.0, "error": []}]),
+    "duration is infinite": document(data=[{"timestamp": 1574186023.0, "duration": float("inf"), "error": []}]),
     "data is a mapping": document(data={"a": 1}),
     "hooks is null and so is data": document(hooks=3, data=None),
     "a hook result has no times": document(hooks=[{**HOOK_RESULT, "results": [{"status": "success"}]}]),

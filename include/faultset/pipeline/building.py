@@ -258,10 +258,15 @@ def build(slug: str, settings: Settings, *, force: bool = False, progress: Progr
     if extracted.unchanged:
         progress(3, 3, f"{slug}: unchanged")
         return Built(slug, extracted.fingerprint, True, None, 0, 0)
-    progress(1, 3, f"{slug}: deciding")
-    decided = decide(extracted, settings)
-    progress(2, 3, f"{slug}: validating")
-    validated = validate(decided, settings)
+    try:
+        progress(1, 3, f"{slug}: deciding")
+        decided = decide(extracted, settings)
+        progress(2, 3, f"{slug}: validating")
+        validated = validate(decided, settings)
+    except BaseException:
+        # Tasks may be tried again and need the folder; whoever called this starts anew.
+        _drop(extracted, settings)
+        raise
     progress(3, 3, f"{slug}: candidate ready")
     folder = candidate_folder(slug, validated.fingerprint, settings)
     return Built(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from faultset import release, tables
+from faultset import catalog, release, tables
 from faultset.errors import InputError
 from faultset.moments import UTC
 from faultset.pipeline.building import CANDIDATES, NOTE, Build, candidate_folder, read_note
@@ -95,6 +95,7 @@ def publish(slug: str, settings: Settings, *, progress: Progress = silent) -> Pu
         InputError: nothing was built, and nothing was ever published.
         SetupError: the datasets root cannot be written.
     """
+    catalog.check_slug(slug)
     made = sorted(
         (Path(settings.datasets) / CANDIDATES / slug).glob(f"*/{NOTE}"), key=lambda note: note.stat().st_mtime_ns
     )

@@ -152,13 +152,13 @@ class Field:
         return int(number)
 
     def seconds_or_none(self) -> float | None:
-        """Return a span in seconds, None where absent, negative (a clock was set back) or not finite."""
+        """Return a span in seconds, None where absent or negative (a clock was set back)."""
         if self.value is None:
             return None
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
-            raise self.error("a number of seconds")
         number = finite(self.value)
-        return number if number is not None and number >= 0 else None
+        if number is None:
+            raise self.error("a number of seconds")
+        return number if number >= 0 else None
 
     def flag_or_none(self) -> bool | None:
         """Return true or false, None where absent."""

@@ -128,10 +128,11 @@ def orders(command: str, library: ScriptLibrary) -> HookScripts | None:
     program = parse(redact(command.replace("\x00", " ")))
     reading = _Reading(library)
     reading.start(program)
-    entries = library.entries()
-    if not reading.said_something and reading.missing and len(entries) == 1:
-        reading = _Reading(library, stand_in=entries[0])
-        reading.start(program)
+    if not reading.said_something and reading.missing:
+        entries = library.entries()
+        if len(entries) == 1:
+            reading = _Reading(library, stand_in=entries[0])
+            reading.start(program)
     return reading.result(program)
 
 

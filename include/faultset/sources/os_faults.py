@@ -44,8 +44,8 @@ _PLAIN_NAME = re.compile(r"[\w.@:-]+")
 _ROLE = re.compile(r"\brole\s*[:=]\s*[\"']?(?P<role>[\w-]+)", re.IGNORECASE)
 _HOST = re.compile(r"[\w.:%-]+")
 _LONGEST_NAME = 255
-# A difference of a letter or two in a name of five.
-_NEAR = 0.81
+# How alike a slip and what was meant are: arg and args, hots and hosts, but not vip and ip.
+_NEAR, _NEAR_IN_SHORT = 0.75, 0.81
 
 
 def read_cluster(uri: str) -> Cluster:
@@ -296,6 +296,7 @@ def _refuse_near_misses(mapping: YamlNode, valid: Sequence[str]) -> None:
     for key, _ in mapping.entries:
         if key.text in valid or len(key.text) > _LONGEST_NAME:
             continue
-        near = difflib.get_close_matches(key.text.lower(), valid, n=1, cutoff=_NEAR)
+        cutoff = _NEAR if len(key.text) > 3 else _NEAR_IN_SHORT
+        near = difflib.get_close_matches(key.text.lower(), valid, n=1, cutoff=cutoff)
         if near:
             raise InputError(key.where, f"the key '{key.text}' is not known", f"write '{near[0]}'")

@@ -62,9 +62,12 @@ def read_page(uri: str) -> ReportPage:
     scenarios = _assignment(data, _SCENARIOS)
     if scenarios is None:
         _refuse(uri, data)
+    markup = _Markup.of(data)
+    if markup.generator is not None and markup.rally_version is None:
+        raise InputError(uri, f'is no page of Rally\'s: "{markup.generator}" made it', _WANTED)
     source = _assignment(data, _SOURCE)
     return ReportPage(
-        rally_version=_Markup.of(data).rally_version,
+        rally_version=markup.rally_version,
         source=None if source is None else _decode(uri, data, source, "$scope.source"),
         scenarios=_decode(uri, data, scenarios, "$scope.scenarios"),
     )
@@ -122,8 +125,14 @@ def _is_cut_off(data: bytes) -> bool:
 class _Markup:
     """What the page's head says."""
 
-    rally_version: str | None
+    generator: str | None
     title: str
+
+    @property
+    def rally_version(self) -> str | None:
+        """Version of the Rally that made the page; None where it does not say so."""
+        match = _GENERATOR.search(self.generator or "")
+        return match[1] if match else None
 
     @classmethod
     def of(cls, data: bytes) -> _Markup:
@@ -141,16 +150,17 @@ class _Markup:
         except ParserRejectedMarkup:
             return cls(None, "")
         title = soup.find("title")
-        return cls(_rally_version(soup), title.get_text(" ", strip=True) if title else "")
+        return cls(_generator(soup), title.get_text(" ", strip=True) if title else "")
 
 
-def _rally_version(soup: BeautifulSoup) -> str | None:
-    for meta in soup.find_all("meta"):
-        if str(meta.get("name", "")).lower() == "generator":
-            match = _GENERATOR.search(str(meta.get("content", "")))
-            if match:
-                return match[1]
-    return None
+def _generator(soup: BeautifulSoup) -> str | None:
+    """The program that the page says it was made by; Rally's word wins where several are named."""
+    names = [
+        str(meta.get("content", ""))
+        for meta in soup.find_all("meta")
+        if str(meta.get("name", "")).lower() == "generator"
+    ]
+    return next((name for name in names if _GENERATOR.search(name)), next(iter(names), None))
 
 
 def _refuse(uri: str, data: bytes) -> NoReturn:

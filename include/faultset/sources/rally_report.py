@@ -358,15 +358,15 @@ def _spans(series: dict[str, Field], count: int) -> tuple[list[float], list[floa
 
 def _column(series: Field | None, count: int) -> list[float] | None:
     """Return a series' values where it has one for each iteration, NaN for those that are no span of time."""
-    if series is None or len(series.values()) != count:
+    if series is None:
         return None
     pairs = _pairs(series)
+    values = [value for _, value in pairs]
+    if not all(value is None or finite(value) is not None for value in values):
+        raise series.error("a series of finite numbers")
     if [number for number, _ in pairs] != list(range(1, count + 1)):
         return None
-    values = [value for _, value in pairs]
-    if not {type(value) for value in values} <= {int, float, type(None)}:
-        raise series.error("a series of numbers")
-    return [span if (span := finite(value)) is not None and span >= 0 else math.nan for value in values]
+    return [math.nan if span is None or span < 0 else span for span in values]  # type: ignore[operator, misc]
 
 
 def _trace_ids(outputs: list[object]) -> dict[int, str]:

@@ -330,8 +330,8 @@ def _iterations(field: Field) -> Iterations:
     return Iterations(
         number=list(range(1, len(rows) + 1)),
         started_at=[starts[index] for index in order],
-        duration_s=[_span(rows[index].get("duration")) for index in order],
-        idle_s=[_span(rows[index].get("idle_duration")) for index in order],
+        duration_s=[_span(field, index, rows[index], "duration") for index in order],
+        idle_s=[_span(field, index, rows[index], "idle_duration") for index in order],
         errors=read_errors(errors, field),
         trace_ids=trace_ids,
     )
@@ -349,10 +349,15 @@ def _start(field: Field, index: int, row: dict[object, object]) -> float:
     return float(start)
 
 
-def _span(value: object) -> float:
+def _span(field: Field, index: int, row: dict[object, object], key: str) -> float:
     """Return seconds; NaN where the file does not say, or where a clock that was set back made them negative."""
+    value = row.get(key)
+    if value is None:
+        return math.nan
     span = finite(value)
-    return float(span) if span is not None and span >= 0 else math.nan
+    if span is None:
+        raise Field(field.uri, field.at(index), row).get(key).error("a finite number of seconds")
+    return float(span) if span >= 0 else math.nan
 
 
 def _error(field: Field) -> tuple[object, object]:
