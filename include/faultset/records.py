@@ -378,6 +378,28 @@ class Evidence:
     inputs: tuple[InputFile, ...] = ()
 
 
+# --- telemetry ------------------------------------------------------------------------------------------------------
+
+TelemetryKind = Literal["metrics", "logs", "traces"]
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryFile:
+    """A file of telemetry, as the catalog declares it.
+
+    Attributes:
+        kind: what it holds.
+        uri: where it lies.
+        name: as a dataset names it, relative to the experiment's folder; never a machine's own path.
+        time_zone: IANA zone of the wall-clock times in it.
+    """
+
+    kind: TelemetryKind
+    uri: str
+    name: str
+    time_zone: str
+
+
 # --- validation -----------------------------------------------------------------------------------------------------
 
 Severity = Literal["critical", "warning", "info"]

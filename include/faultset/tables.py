@@ -60,9 +60,7 @@ Layer = Annotated[
         values=("openstack", "infrastructure", "kubernetes", "network", "storage", "host"),
     ),
 ]
-Verb = Annotated[
-    str | None, Column("What was done, such as restart or stop+start; null where no input tells.")
-]
+Verb = Annotated[str | None, Column("What was done, such as restart or stop+start; null where no input tells.")]
 
 TriggerOutcome = Literal["fired", "not_reached", "not_observable"]
 Effect = Literal["full", "partial", "none", "unknown"]
@@ -128,9 +126,7 @@ class InjectionRow:
     value: Value
     started_at: StartedAt
     ended_at: EndedAt
-    start_uncertainty_s: Annotated[
-        float, Column("The true start lies in [started_at, started_at + this).", unit="s")
-    ]
+    start_uncertainty_s: Annotated[float, Column("The true start lies in [started_at, started_at + this).", unit="s")]
     end_uncertainty_s: Annotated[float, Column("The true end lies in [ended_at, ended_at + this).", unit="s")]
     time_source: Annotated[str, Column("Which input gave the times.", values=("results", "report"))]
     hook_status: Annotated[str, Column("Rally's own word for how the hook ended; says nothing about the fault.")]
@@ -207,6 +203,71 @@ class IterationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ImpactRow:
+    """One row a KPI of a node that moved because of an injection, detected by method or reviewed by a person."""
+
+    injection_id: InjectionId
+    node: Annotated[str, Column("Short name of the node.")]
+    kpi: Annotated[str, Column("Column of the metrics that moved, such as mem.used.")]
+    started_at: StartedAt
+    ended_at: EndedAt
+    direction: Annotated[
+        str | None, Column("Which way it moved; null where a review does not say.", values=("up", "down"))
+    ]
+    source: Annotated[str, Column("Who says so.", values=("detected", "reviewed"))]
+    method: Annotated[str, Column("How it was found, with the method's version.")]
+    score: Annotated[
+        float | None,
+        Column("Size of the move in robust standard deviations of the quiet time before; null: reviewed.", "1"),
+    ]
+    p_value: Annotated[
+        float | None,
+        Column("Probability of such a move in quiet time, false discoveries controlled; null: reviewed.", "1"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryLabels:
+    """What is added to each row of telemetry; the source's columns stay as they are, under their own names."""
+
+    timestamp: Annotated[
+        dt.datetime | None, Column("Time of the row, UTC; null where the row has none that can be read.")
+    ]
+    node: Annotated[str | None, Column("Short name of the node.")]
+    source_row: Annotated[int, Column("Row of the source file, from 0, its header not counted.", unit="1")]
+    is_anomalous: Annotated[
+        bool, Column("Whether an injection that concerns this node covers the row, or the node has not recovered yet.")
+    ]
+    injection_ids: InjectionIds
+    phase: Annotated[
+        str,
+        Column(
+            "injection: a fault is being injected, on any node; recovery: this node's KPIs are not back yet; else normal.",
+            values=("normal", "injection", "recovery"),
+        ),
+    ]
+    is_boundary: Annotated[
+        bool, Column("Whether the row cannot be decided within the uncertainty of its time and of the windows' ends.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsLabels(TelemetryLabels):
+    """Labels of a row of metrics."""
+
+    impacted_kpis: Annotated[list[str], Column("KPIs of this node that an impact covers at this time.")]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLabels(TelemetryLabels):
+    """Labels of a log line."""
+
+    names_injection: Annotated[
+        bool, Column("Whether the row names the injection itself, so that a model could read the answer.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table of the dataset: its name, its row class and the columns that identify a row, in sort order."""
 
@@ -225,6 +286,7 @@ TRIGGERS = Table("triggers", TriggerRow, ("trigger_id",))
 INJECTIONS = Table("injections", InjectionRow, ("injection_id",))
 TARGETS = Table("targets", TargetRow, ("injection_id", "node", "container", "component"))
 ITERATIONS = Table("iterations", IterationRow, ("workload_id", "iteration"))
+IMPACTS = Table("impacts", ImpactRow, ("injection_id", "node", "kpi", "source", "started_at"))
 TABLES = (WORKLOADS, TRIGGERS, INJECTIONS, TARGETS, ITERATIONS)
 
 

@@ -266,7 +266,7 @@ def test_trap_the_first_assignment_counts(tmp_path: Path) -> None:
         lambda text: text.replace("\n", "\r\n"),
         lambda text: "\ufeff" + text,
         lambda text: text.replace("$scope.scenarios = [{", "$scope.scenarios=[\n  {\n"),
-        lambda text: text.replace('"has_output": false', '"has_output": NaN'),
+        lambda text: text.replace('"met":', '"load_profile": NaN, "met":'),
         lambda text: text.replace("0.00% - Passed", "\\udce9"),
         lambda text: text.replace("</html>", ""),
         lambda text: text.replace('  <meta name="generator" content="Rally version 3.4.0">\n', ""),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from faultset.records import CommandedAction, HookScripts, HumanCommand
+from faultset.sources import human_commands
 from faultset.tables import Resolution, TargetRow
 from faultset.truth.output import Acknowledgements
 from faultset.truth.placement import Place, Placement
@@ -301,7 +302,9 @@ def _sessions_that_acted(acted: int, refused: int, sessions: int) -> int | None:
 def targets_by_command(command: HumanCommand, succeeded: bool, placement: Placement) -> tuple[Target, ...]:
     """Decide the targets of an os-faults human command. A random choice is recorded nowhere: all stay candidates."""
     component = placement.component(command.component) if command.component else None
-    container = component.container if component else command.component
+    # "reboot node with SERVICE service" acts on the service's nodes, not on the service.
+    on_node = command.action in human_commands.NODE_ACTIONS
+    container = None if on_node else component.container if component else command.component
     homes = placement.homes(component) if component else placement.everywhere()
     chosen, certain, why = _chosen(command, homes, placement)
     effective = True if certain and succeeded else None
