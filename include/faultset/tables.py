@@ -242,7 +242,7 @@ class TelemetryLabels:
     phase: Annotated[
         str,
         Column(
-            "injection: a fault is being injected, on any node; recovery: this node's KPIs are not back yet; else normal.",
+            "injection: a fault is being injected, on any node; recovery: KPIs of this node are not back yet; or normal.",
             values=("normal", "injection", "recovery"),
         ),
     ]
