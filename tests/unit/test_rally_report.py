@@ -272,7 +272,16 @@ def test_trap_the_first_assignment_counts(tmp_path: Path) -> None:
         lambda text: text.replace('  <meta name="generator" content="Rally version 3.4.0">\n', ""),
         lambda text: text.replace("  <script", f"<script>{'x = 1;' * 50_000}</script>\n  <script", 1),
     ],
-    ids=["CRLF", "BOM", "pretty-printed", "NaN where nobody looks", "lone surrogate", "end lost", "no generator", "static"],
+    ids=[
+        "CRLF",
+        "BOM",
+        "pretty-printed",
+        "NaN",
+        "lone surrogate",
+        "end lost",
+        "no generator",
+        "static",
+    ],
 )
 def test_reports_that_are_written_differently_are_read_as_well(tmp_path: Path, change: Any) -> None:
     text = page([scenario()])

@@ -1,7 +1,7 @@
 """What is kept of a validation: the findings with the results behind them, and Great Expectations' Data Docs.
 
 Great Expectations escapes little of what it shows, stamps its pages with random ids and the time of day, copies 4 MB
-of pictures that no page shows and lets every page call home for its logo. So results are made harmless before it
+of pictures that no page shows and lets every page fetch from half a dozen hosts. So results are made harmless before it
 renders them, and its pages are settled after.
 """
 
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faultset.errors import printable
+from faultset.expectations import pages
+from faultset.expectations.catalogue import RULES
 from faultset.records import Validation
 from faultset.sources.redaction import redact
 
@@ -31,7 +33,6 @@ _MOST_SHOWN = 20
 # What means something to HTML, to Jinja, to Python's templates or to Markdown, by what looks like it and means nothing.
 _LOOK_ALIKES = str.maketrans("<>&\"'`${}\\", "‹›＆”’’＄❴❵＼")  # noqa: RUF001 (that they can be confused is the point)
 _RANDOM_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b")
-_CALL_HOME = re.compile(r"https://great-expectations-web-assets\.[^\"')\s]*")
 
 
 def harmless(text: str) -> str:
@@ -80,8 +81,14 @@ def write(
     context.build_data_docs()
     docs = folder / FOLDER / "data_docs"
     for page in sorted(docs.rglob("*.html")):
-        page.write_text(settled(page.read_text(encoding="utf-8")), encoding="utf-8")
-    _drop_pictures(docs / "static")
+        text = pages.settle(page.read_text(encoding="utf-8"), pages.way_home(page, docs))
+        page.write_text(settled(text), encoding="utf-8")
+    shutil.rmtree(docs / "static", ignore_errors=True)
+    shown = {
+        page.parts[-4]: page.relative_to(docs).as_posix() for page in sorted(docs.rglob("validations/*/*/*/*.html"))
+    }
+    broken = {rule: len(rows) for rule, rows in breaches.items()}
+    (docs / "index.html").write_text(pages.front(validation, RULES, broken, shown), encoding="utf-8")
     results = [_plain(result) for key in suites.values() for result in store.get(key).results]
     document = {**dataclasses.asdict(validation), "great_expectations": results}
     text = json.dumps(document, indent=1, ensure_ascii=False)
@@ -109,20 +116,9 @@ def _say(result: ExpectationValidationResult, breaches: Sequence[str]) -> None:
 
 
 def settled(page: str) -> str:
-    """Return a page of the Data Docs without what differs from run to run, and without its calls home."""
+    """Return a page of the Data Docs without what differs from run to run."""
     numbers: dict[str, str] = {}
-    page = _CALL_HOME.sub("data:,", page)
     return _RANDOM_ID.sub(lambda found: numbers.setdefault(found[0], f"id{len(numbers) + 1}"), page)
-
-
-def _drop_pictures(static: Path) -> None:
-    """Keep the icon; the rest illustrates a walk-through that is off."""
-    for path in static.rglob("*"):
-        if path.is_file() and path.name != "favicon.ico":
-            path.unlink()
-    for path in sorted(static.rglob("*"), reverse=True):
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
 
 
 def rule_of(result: ExpectationValidationResult) -> str:
