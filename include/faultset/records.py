@@ -400,6 +400,69 @@ class TelemetryFile:
     time_zone: str
 
 
+@dataclass(frozen=True, slots=True)
+class TelemetryFacts:
+    """What is known of one labeled file of telemetry, for validation, card and manifest.
+
+    Attributes:
+        kind: what it holds.
+        source: the source file, as the dataset names it.
+        path: the labeled file in the dataset, such as ``metrics/node01_metrics.parquet``.
+        time_zone: zone declared for its wall-clock times.
+        nodes: nodes that its rows are of.
+        source_rows: rows of the source.
+        rows: rows of the labeled file.
+        first: earliest time, UTC; None where no row has one.
+        last: latest time, UTC.
+        columns: the source's columns with their types, in order.
+        cadence_s: usual distance of two rows of a node, in seconds; None with less than two rows.
+        longest_gap_s: longest distance of two rows of a node, in seconds.
+        out_of_order: rows earlier than the one before them.
+        repeated_moments: rows of the same moment as the one before them; normal in metrics of whole seconds.
+        duplicates: rows equal to an earlier row in every column.
+        without_time: rows whose time cannot be read.
+        ambiguous_times: rows in a repeated hour (end of summer time) that nothing decides.
+        nonexistent_times: rows in a skipped hour (start of summer time).
+        out_of_range: column -> rows outside of what it can be (percent in 0..100, memory and load from 0).
+        anomalous: rows labeled anomalous.
+        boundary: rows that cannot be decided.
+        phases: phase -> rows.
+        leaks: rows that name the injection itself.
+        coverage: injection id -> share of its window that has rows, 0 to 1.
+        abbreviation_note: how the zone's abbreviation in the text disagrees with the declared zone; None where it agrees.
+        shift_s: seconds that the source seems to be off by; None where it seems right.
+        shift_reason: why.
+    """
+
+    kind: TelemetryKind
+    source: str
+    path: str
+    time_zone: str
+    nodes: tuple[str, ...]
+    source_rows: int
+    rows: int
+    first: dt.datetime | None
+    last: dt.datetime | None
+    columns: tuple[tuple[str, str], ...]
+    cadence_s: float | None = None
+    longest_gap_s: float | None = None
+    out_of_order: int = 0
+    repeated_moments: int = 0
+    duplicates: int = 0
+    without_time: int = 0
+    ambiguous_times: int = 0
+    nonexistent_times: int = 0
+    out_of_range: dict[str, int] = field(default_factory=dict)
+    anomalous: int = 0
+    boundary: int = 0
+    phases: dict[str, int] = field(default_factory=dict)
+    leaks: int = 0
+    coverage: dict[str, float] = field(default_factory=dict)
+    abbreviation_note: str | None = None
+    shift_s: float | None = None
+    shift_reason: str = ""
+
+
 # --- validation -----------------------------------------------------------------------------------------------------
 
 Severity = Literal["critical", "warning", "info"]
