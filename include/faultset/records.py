@@ -429,7 +429,7 @@ class TelemetryFacts:
         phases: phase -> rows.
         leaks: rows that name the injection itself.
         coverage: injection id -> share of its window that has rows, 0 to 1.
-        abbreviation_note: how the zone's abbreviation in the text disagrees with the declared zone; None where it agrees.
+        abbreviation_note: how the abbreviation in the text disagrees with the declared zone; None where it agrees.
         shift_s: seconds that the source seems to be off by; None where it seems right.
         shift_reason: why.
     """
