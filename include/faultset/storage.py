@@ -40,7 +40,10 @@ _EXPLAINED = {
     errno.EROFS: ("the file system is read-only", "point FAULTSET_DATASETS at a folder that can be written"),
     errno.EACCES: ("permission is missing", "give the user that runs this read and write permission"),
     errno.EPERM: ("permission is missing", "give the user that runs this read and write permission"),
-    errno.ENOENT: ("it is not there and cannot be made", "check FAULTSET_DATASETS, and whether something else removes files here"),
+    errno.ENOENT: (
+        "it is not there and cannot be made",
+        "check FAULTSET_DATASETS, and whether something else removes files here",
+    ),
     errno.ENOTDIR: ("a file stands where a folder is needed", "point FAULTSET_DATASETS at a folder"),
     errno.EXDEV: ("it lies on another file system", "build candidates under the root of the datasets"),
     errno.ENOLCK: ("this file system has no locks", "keep the datasets on a local disk"),

@@ -242,7 +242,7 @@ class TelemetryLabels:
     phase: Annotated[
         str,
         Column(
-            "injection: a fault is being injected, on any node; recovery: KPIs of this node are not back yet; or normal.",
+            "injection: a fault is being injected, on any node; recovery: this node is not back to normal; or normal.",
             values=("normal", "injection", "recovery"),
         ),
     ]

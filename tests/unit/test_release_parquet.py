@@ -153,7 +153,7 @@ def test_any_other_input_gives_another_fingerprint(inputs: list[InputFile], expe
 
 def test_another_version_of_the_tool_gives_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint([ONE], {})
-    monkeypatch.setattr("faultset.__version__", "999.0.0")
+    monkeypatch.setattr("faultset.version.__version__", "999.0.0")
     assert fingerprint([ONE], {}) != before
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from faultset import __version__
 from faultset.cli import show
 from faultset.cli.call import Answer, AnsweringCommand, Call, console, progress, shared_options
 from faultset.errors import AnswerIsNo, FaultsetError, InputError
+from faultset.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import faultset
-from faultset import tables
+from faultset import tables, version
 from faultset.records import InputFile
 from faultset.storage import reported
 
@@ -23,7 +22,7 @@ def fingerprint(inputs: Sequence[InputFile], experiment: Mapping[str, Any] | str
     """
     entry = json.loads(experiment) if isinstance(experiment, str) else experiment
     made_from = {
-        "faultset": faultset.__version__,
+        "faultset": version.__version__,
         "schema": tables.SCHEMA_VERSION,
         "experiment": entry,
         "inputs": sorted([file.role, file.uri, file.sha256, file.bytes] for file in inputs),

@@ -12,8 +12,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import faultset
-from faultset import storage
+from faultset import storage, version
 from faultset.errors import InputError
 from faultset.records import Finding, InputFile, Validation
 from faultset.release import parquet
@@ -161,7 +160,7 @@ def describe_file(folder: Path, name: str) -> FileEntry:
 
 def tool_versions() -> dict[str, str]:
     """Return the version of each tool that a dataset's content depends on."""
-    versions = {"faultset": faultset.__version__, "python": platform.python_version()}
+    versions = {"faultset": version.__version__, "python": platform.python_version()}
     return versions | {name: metadata.version(name) for name in _TOOLS}
 
 
