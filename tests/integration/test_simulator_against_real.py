@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,22 @@ def test_a_simulated_metrics_file_starts_as_a_real_one_does(simulated: Path) -> 
         theirs = next(file).split(",")
     assert [len(part) for part in ours[1].split(",")[:1]] == [len(part) for part in theirs[:1]]
     assert ours[1].split(",")[2].isdigit()
+
+
+def test_a_simulated_trace_tree_has_the_shape_of_a_real_one(simulated: Path) -> None:
+    (path,) = simulated.glob("traces/osprofiler-*.json")
+    ours, theirs = json.loads(path.read_text()), json.loads((SHARED / "msod/osprofiler_trace_sample.json").read_text())
+    assert list(ours) == list(theirs)
+    assert shape(ours["info"]) == shape(theirs["info"])
+    assert shape(ours["stats"]["wsgi"]) == shape(theirs["stats"]["wsgi"])
+    leaves = [next(one for one in tree["children"] if not one["children"]) for tree in (ours, theirs)]
+    assert shape(leaves[0]) == shape(leaves[1])
+    assert list(leaves[0]["info"]) == list(leaves[1]["info"])
+
+
+def test_simulated_reviews_have_the_form_of_real_ones(simulated: Path) -> None:
+    ours = (simulated / "impacts.csv").read_text().splitlines()
+    theirs = (SHARED / "msod/adjust_anomaly_label_sequential.csv").read_text().splitlines()
+    assert ours[0] == theirs[0]
+    mine, real = (re.sub(r"\d", "0", line.split(",", 2)[2]) for line in (ours[1], theirs[2]))
+    assert re.sub(r"\.0+,|\.0+$", ".0,", mine) == re.sub(r"\.0+,|\.0+$", ".0,", real)

@@ -1,4 +1,4 @@
-"""Experiments of any size with known truth: Rally reports, os-faults YAML, hook scripts and metrics.
+"""Experiments of any size with known truth: Rally reports, os-faults YAML, hook scripts, metrics, logs and traces.
 
 Nothing here uses the readers or what decides on their records: it is the oracle that these are held against.
 """
@@ -6,8 +6,9 @@ Nothing here uses the readers or what decides on their records: it is the oracle
 from __future__ import annotations
 
 from faultset.simulator.plan import SECRETS
+from faultset.simulator.rows import RowTruth, row_truth
 from faultset.simulator.scenarios import SCENARIOS
-from faultset.simulator.truth import Truth
+from faultset.simulator.truth import InjectionTruth, Truth
 from faultset.simulator.write import TRUTH, simulate
 
-__all__ = ["SCENARIOS", "SECRETS", "TRUTH", "Truth", "simulate"]
+__all__ = ["SCENARIOS", "SECRETS", "TRUTH", "InjectionTruth", "RowTruth", "Truth", "row_truth", "simulate"]

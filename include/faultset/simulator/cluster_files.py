@@ -86,14 +86,18 @@ def _inner(fault: ScriptFault) -> str:
     return "\n".join([*lines, "done", ""])
 
 
-def experiment(scenario: Scenario, runs: list[dict[str, Any]], time_zone: str) -> str:
-    """Return ``experiment.yaml``; ``runs`` names each run's files."""
+def experiment(
+    scenario: Scenario, runs: list[dict[str, Any]], telemetry: list[dict[str, str]], reviewed_impacts: str | None
+) -> str:
+    """Return ``experiment.yaml``; ``runs`` names each run's files, ``telemetry`` each kind's with their zone."""
+    reviews = {"reviewed_impacts": reviewed_impacts} if reviewed_impacts else {}
     declaration = {
         "title": scenario.title,
         "description": scenario.description,
         "cluster": OS_FAULTS,
         "runs": runs,
-        "telemetry": [{"kind": "metrics", "files": "metrics/*.csv", "time_zone": time_zone}],
+        "telemetry": telemetry,
+        **reviews,
         "license": "CC-BY-4.0",
         "creators": [{"name": "Faultset simulator"}],
     }

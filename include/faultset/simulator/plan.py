@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -36,6 +37,19 @@ class Size:
     nodes: int | None = None
     metric_seconds: int | None = None
     error_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbances:
+    """What is wrong with the telemetry, and how far the KPIs move; see ``simulate``."""
+
+    shift_hours: Mapping[str, float] = field(default_factory=dict)
+    gaps: int = 0
+    clock_drift_ppm: float = 0.0
+    level_drift: float = 0.0
+    dst: bool = False
+    kpi_size: float | None = None
+    kpi_seconds: float | None = None
 
 
 # --- the cluster ----------------------------------------------------------------------------------------------------
@@ -291,6 +305,8 @@ class Scenario:
         rendered_in: IANA zone of the machine that renders the HTML reports.
         has_results: whether result JSON is written unless the caller says otherwise.
         metric_seconds: length of the metrics; None: five minutes before the first load to five minutes after the last.
+        logs_in_one_file: whether the logs of all nodes lie in one file; otherwise each node has its own.
+        has_reviews: whether a person has reviewed which KPIs moved.
     """
 
     title: str
@@ -301,3 +317,5 @@ class Scenario:
     rendered_in: str
     has_results: bool = True
     metric_seconds: int | None = None
+    logs_in_one_file: bool = False
+    has_reviews: bool = False

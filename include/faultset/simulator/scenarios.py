@@ -249,7 +249,7 @@ def _restart_glance_api(trigger: Event) -> HookPlan:
         hosts=(_CONTROLLER,),
         banner=_BANNER,
     )
-    impacts = (ImpactPlan("cpu.user", 7.0, 12.0), ImpactPlan("mem.used", -6.0, 60.0))
+    impacts = (ImpactPlan("cpu.user", 7.0, 40.0), ImpactPlan("mem.used", -6.0, 60.0))
     return HookPlan(fault, trigger, "Run script", impacts)
 
 
@@ -299,6 +299,7 @@ def nova_compute_restart(size: Size) -> Scenario:
         cluster=cluster,
         runs=(RunPlan("", (_nova(iterations, 3, (hook,), size.error_share or 0.0),)),),
         rendered_in="UTC",
+        has_reviews=True,
         metric_seconds=size.metric_seconds,
     )
 
@@ -314,6 +315,7 @@ def glance_api_restart(size: Size) -> Scenario:
         cluster=_cluster(size),
         runs=(RunPlan("", (_glance(iterations, (hook,), size.error_share or 0.0),)),),
         rendered_in="Europe/Berlin",
+        logs_in_one_file=True,
         metric_seconds=size.metric_seconds,
     )
 
@@ -452,7 +454,7 @@ def large(size: Size) -> Scenario:
         banner=_BANNER,
     )
     injections = min(500, iterations - 1)
-    hook = HookPlan(fault, _evenly(size, iterations, injections), "Run script", (ImpactPlan("mem.used", -6.0, 15.0),))
+    hook = HookPlan(fault, _evenly(size, iterations, injections), "Run script", (ImpactPlan("mem.used", -6.0, 40.0),))
     workload = WorkloadPlan(
         name="VMTasks.boot_runcommand_delete",
         description="Boot a server, run a script on it, delete it.",

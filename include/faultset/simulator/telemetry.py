@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import zlib
-import zoneinfo
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from faultset.simulator.plan import SECOND, Floats, Microseconds
+from faultset.simulator import clocks
+from faultset.simulator.plan import SECOND, Flags, Floats, Microseconds
 from faultset.simulator.truth import KpiMove
 
 TIME_ZONE = "Europe/Berlin"
+KPIS = ("cpu.user", "mem.used")
 COLUMNS = "now,cpu.user,mem.used,load.cpucore,load.min1,load.min5,load.min15"
 
 _CORES = 8
@@ -37,27 +37,53 @@ class WantedMove:
 
 @dataclass(frozen=True, slots=True)
 class NodeMetrics:
-    """A node's metrics, a row a sample; ``moves`` says what the faults did to them."""
+    """A node's metrics, a row a sample; ``moves`` says what the faults did to them.
+
+    The load is of its own, not what ``cpu_user`` adds up to: a KPI that no fault moves stays untouched to the last bit.
+    """
 
     sampled_us: Microseconds
     cpu_user: Floats
     mem_used: Floats
+    loads: tuple[Floats, ...]
     moves: tuple[KpiMove, ...]
 
+    def only(self, kept: Flags) -> NodeMetrics:
+        """Return the rows that were ``kept``."""
+        loads = tuple(load[kept] for load in self.loads)
+        return NodeMetrics(self.sampled_us[kept], self.cpu_user[kept], self.mem_used[kept], loads, self.moves)
 
-def measure(node: str, wanted: Iterable[WantedMove], begin_us: int, end_us: int, seed: int) -> NodeMetrics:
-    """Return the metrics of ``node`` in [begin_us, end_us], moved as ``wanted``."""
+
+def measure(
+    node: str, wanted: Iterable[WantedMove], begin_us: int, end_us: int, seed: int, *, drift: Mapping[str, float]
+) -> NodeMetrics:
+    """Return the metrics of ``node`` in [begin_us, end_us], moved as ``wanted``.
+
+    ``drift`` says by how many robust standard deviations an hour a KPI creeps; a move beyond ``end_us`` is left out.
+    """
     random = np.random.default_rng([seed, zlib.crc32(node.encode())])
     sampled = _samples(begin_us, end_us, random)
-    cpu = _cpu(sampled, random)
-    mem = _mem(sampled, random)
+    parts = {"cpu.user": _cpu(sampled, random), "mem.used": _mem(sampled, random)}
+    loads = _loads(np.add(*parts["cpu.user"]))
+    for kpi, rate in drift.items():
+        slow, noise = parts[kpi]
+        slow += rate * robust_sd(noise) * (sampled - begin_us) / (3600 * SECOND)
     moves = []
     for move in wanted:
-        slow, noise = cpu if move.kpi == "cpu.user" else mem
+        if move.started_us > end_us:
+            continue
+        slow, noise = parts[move.kpi]
         size = move.size * robust_sd(noise)
         slow += size * _shape(sampled, move)
         moves.append(KpiMove(move.injection_id, node, move.kpi, move.started_us, move.ended_us, float(size), move.size))
-    return NodeMetrics(sampled, np.clip(np.add(*cpu), 0.1, 100.0), np.add(*mem), tuple(moves))
+    cpu, mem = (np.add(*parts[kpi]) for kpi in KPIS)
+    return NodeMetrics(sampled, np.clip(cpu, 0.1, 100.0), mem, loads, tuple(moves))
+
+
+def _loads(cpu_user: Floats) -> tuple[Floats, ...]:
+    """Return the load over 1, 5 and 15 minutes."""
+    load = np.clip(cpu_user, 0.1, 100.0) / 100 * _CORES
+    return tuple(np.round(_trailing_mean(load, 60 * minutes), 2) for minutes in (1, 5, 15))
 
 
 def robust_sd(values: Floats) -> float:
@@ -119,35 +145,23 @@ def _trailing_sums(values: Floats, width: int) -> tuple[Floats, Microseconds]:
 
 def _shape(sampled: Microseconds, move: WantedMove) -> Floats:
     """Return 1 from the move's start on, falling to 0 between the moments where it fades and ends."""
+    if move.fades_us == move.ended_us:
+        return ((sampled >= move.started_us) & (sampled < move.ended_us)).astype(np.float64)
     falling = np.interp(sampled, [move.fades_us, move.ended_us], [1.0, 0.0])
     return np.asarray(np.where(sampled >= move.started_us, falling, 0.0))
 
 
-def rows(metrics: NodeMetrics) -> Iterator[str]:
-    """Yield the lines of the CSV. The time says ``CEST`` in winter too, as the real collector's does."""
-    load = metrics.cpu_user / 100 * _CORES
-    means = [np.round(_trailing_mean(load, 60 * minutes), 2) for minutes in (1, 5, 15)]
+def rows(metrics: NodeMetrics, read_us: Microseconds, shift_us: int) -> Iterator[str]:
+    """Yield the CSV of ``metrics``, whose clock reads ``read_us``; the text is ``shift_us`` ahead of it.
+
+    The time says ``CEST`` in winter too, as the real collector's does.
+    """
     cpu_user = np.round(metrics.cpu_user, 1)
     mem_used = np.rint(metrics.mem_used / _PAGE).astype(np.int64) * _PAGE
     yield f"{COLUMNS}\n"
     for first in range(0, len(cpu_user), _BLOCK):
         block = slice(first, first + _BLOCK)
-        times = _wall_clock(metrics.sampled_us[block])
-        columns = [column[block].tolist() for column in (cpu_user, mem_used, *means)]
+        times = clocks.texts(clocks.local(read_us[block], TIME_ZONE)[0] + shift_us, "s")
+        columns = [column[block].tolist() for column in (cpu_user, mem_used, *metrics.loads)]
         for now, cpu, mem, min1, min5, min15 in zip(times, *columns, strict=True):
             yield f"{now} CEST,{cpu},{mem},{_CORES},{min1},{min5},{min15}\n"
-
-
-def _wall_clock(sampled: Microseconds) -> list[str]:
-    """Return the moments as wall-clock text of ``TIME_ZONE``, cut to the second."""
-    zone = zoneinfo.ZoneInfo(TIME_ZONE)
-    seconds = sampled // SECOND
-    hours, which = np.unique(seconds // 3600, return_inverse=True)  # offsets change at full hours only
-    offsets = np.array([_offset_s(int(hour) * 3600, zone) for hour in hours], dtype=np.int64)
-    local = (seconds + offsets[which]).astype("datetime64[s]")
-    return [text.replace("T", " ") for text in np.datetime_as_string(local).tolist()]
-
-
-def _offset_s(epoch_s: int, zone: zoneinfo.ZoneInfo) -> int:
-    offset = dt.datetime.fromtimestamp(epoch_s, zone).utcoffset()
-    return int(offset.total_seconds()) if offset else 0

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from faultset.simulator.plan import NodePlan, Unit
+from faultset.simulator.plan import Disturbances, NodePlan, Unit
 
 Effect = Literal["full", "partial", "none"]
+TelemetryKind = Literal["metrics", "logs", "traces"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +220,61 @@ class MetricsTruth:
 
 
 @dataclass(frozen=True, slots=True)
+class GapTruth:
+    """Time of which a file has no row; ``injection_id`` where it lies in an injection's window on purpose."""
+
+    started_at_us: int
+    ended_at_us: int
+    injection_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryTruth:
+    """A file of telemetry; ``rows.row_truth`` tells of its rows.
+
+    Attributes:
+        path: relative to the experiment's folder.
+        kind: what it holds.
+        time_zone: IANA zone that the experiment declares for it.
+        rows: how many; of an OSProfiler tree its spans, parents before children, each at its start.
+        started_at_us: when the file begins; where clocks drift, they were right then.
+        ended_at_us: no row is later.
+        resolution_us: the text of a row's time is cut to this.
+        has_offset: whether the text of a row's time says its offset from UTC.
+        shift_hours: the text is this many hours ahead of what its zone says.
+        gaps: where rows are missing.
+        leaking_rows: rows (from 0, the header not counted) that name an injection.
+        nodes: short names, in order.
+        moments: true time of each row, packed.
+        row_nodes: place in ``nodes`` of each row, packed.
+    """
+
+    path: str
+    kind: TelemetryKind
+    time_zone: str
+    rows: int
+    started_at_us: int
+    ended_at_us: int
+    resolution_us: int
+    has_offset: bool
+    shift_hours: float
+    gaps: tuple[GapTruth, ...]
+    leaking_rows: tuple[int, ...]
+    nodes: tuple[str, ...]
+    moments: str
+    row_nodes: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDrift:
+    """How a node's clock gains (microseconds a second), and by how many robust sd an hour each KPI creeps."""
+
+    node: str
+    clock_ppm: float
+    level_sd_per_hour: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class ComponentTruth:
     """A component as declared: IPs of its hosts, in order."""
 
@@ -249,6 +305,10 @@ class Truth:
     cluster: ClusterTruth
     metrics: tuple[MetricsTruth, ...]
     kpi_moves: tuple[KpiMove, ...]
+    telemetry: tuple[TelemetryTruth, ...] = ()
+    drifts: tuple[NodeDrift, ...] = ()
+    reviewed_impacts: str | None = None
+    disturbances: Disturbances = field(default_factory=Disturbances)
 
     @property
     def workloads(self) -> tuple[WorkloadTruth, ...]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from faultset.errors import InputError, SetupError
-from faultset.simulator import cluster_files, rally_files, telemetry
-from faultset.simulator.plan import SECOND, Scenario, ScriptFault, Size
+from faultset.simulator import cluster_files, rally_files, telemetry_files
+from faultset.simulator.plan import Disturbances, Scenario, ScriptFault, Size
 from faultset.simulator.recording import RunFiles, cluster_truth, run_truth
 from faultset.simulator.scenarios import SCENARIOS
 from faultset.simulator.timeline import PlayedRun, play
-from faultset.simulator.truth import KpiMove, MetricsTruth, Truth
+from faultset.simulator.truth import Truth
 
 TRUTH = "truth.json"
 _SCRIPTS = "scripts"
-_METRICS = "metrics"
-_MARGIN_US = 300 * SECOND  # metrics before the first load and after the last
+_SUMMER_ENDS = dt.datetime(2025, 10, 26, 1, 0, tzinfo=dt.UTC)  # in Europe, where the telemetry's zone is
+_MOST_SHIFT_HOURS = 14
 _MOST_NODES = 250  # as many as the documentation network 192.0.2.0/24 has addresses for
 
 
@@ -35,6 +36,13 @@ def simulate(
     error_share: float | None = None,
     results: bool | None = None,
     results_old: bool = False,
+    shift_hours: Mapping[str, float] | None = None,
+    gaps: int = 0,
+    clock_drift_ppm: float = 0.0,
+    level_drift: float = 0.0,
+    dst: bool = False,
+    kpi_size: float | None = None,
+    kpi_seconds: float | None = None,
 ) -> Truth:
     """Write a simulated experiment into ``folder`` and return what is true of it.
 
@@ -48,51 +56,83 @@ def simulate(
         injections: firings of each ``event`` hook over iterations, spread evenly over the run; None: the
             scenario's own.
         nodes: nodes of the cluster, 5 to 250, one of them the controller; None: the scenario's own.
-        metric_seconds: length of the metrics; None: from 5 minutes before the load to 5 minutes after it.
+        metric_seconds: length of the metrics; None: from 5 minutes before the load to 5 minutes after it, as long as
+            logs are at most.
         error_share: share of iterations (0 to 1) that fail without a fault being near; None: the scenario's own.
         results: whether to write result JSON too; None: the scenario's own.
         results_old: whether to write the result JSON of ``rally task results`` too.
+        shift_hours: kind of telemetry (``metrics``, ``logs``, ``traces``) or path of a file -> whole or half hours
+            that the text of its times is ahead of what its zone says; a file's own entry goes before its kind's.
+        gaps: pieces of 5 to 60 s missing at random in each file; with one or more, some windows too lack rows, in their
+            middle or altogether.
+        clock_drift_ppm: microseconds a second that a node's clock gains or loses, at most; each node has its own rate.
+        level_drift: robust standard deviations an hour that each KPI creeps up or down, at most.
+        dst: whether summer time ends in the middle of the load, so that the hour from 2 to 3 comes twice.
+        kpi_size: size of all KPI moves in robust standard deviations, with the scenario's own signs; 0: none moves;
+            None: the scenario's own.
+        kpi_seconds: how long all KPI moves last from the injection's start on, ending at once; None: beyond the
+            injection's end, fading, as the scenario says.
 
     Raises:
         InputError: no such scenario, or a size that makes no experiment.
         SetupError: the folder cannot be written.
     """
     size = Size(iterations, injections, nodes, metric_seconds, error_share)
-    _check(scenario, size, seed)
+    wrong = Disturbances(dict(shift_hours or {}), gaps, clock_drift_ppm, level_drift, dst, kpi_size, kpi_seconds)
+    _check(scenario, size, wrong, seed)
     plan = SCENARIOS[scenario](size)
-    _check_folder(folder, plan)
+    if dst:
+        plan = _as_summer_ends(plan)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(folder, "is a file", "give a folder")
     try:
-        return _simulate(scenario, plan, folder, seed, results=results, results_old=results_old)
+        return _simulate(scenario, plan, folder, seed, wrong, results=results, results_old=results_old)
     except OSError as error:
         raise SetupError(folder, f"cannot be written ({error.strerror})", "choose a folder that can") from error
 
 
 def _simulate(
-    scenario: str, plan: Scenario, folder: Path, seed: int, *, results: bool | None, results_old: bool
+    scenario: str,
+    plan: Scenario,
+    folder: Path,
+    seed: int,
+    wrong: Disturbances,
+    *,
+    results: bool | None,
+    results_old: bool,
 ) -> Truth:
     played = play(plan, seed)
+    telemetry_files.check(folder, telemetry_files.paths(plan, played), wrong)
     folder.mkdir(parents=True, exist_ok=True)
     _write_scripts(plan, folder)
     with_results = plan.has_results if results is None else results
     files = [_write_run(run, plan, folder, with_results=with_results, with_old=results_old) for run in played]
     _write(folder / cluster_files.OS_FAULTS, [cluster_files.os_faults(plan.cluster)])
     declared = [_declared(one) for one in files]
-    _write(folder / "experiment.yaml", [cluster_files.experiment(plan, declared, telemetry.TIME_ZONE)])
-    metrics, moves = _write_metrics(plan, played, folder, seed)
+    written = telemetry_files.write(plan, played, folder, seed, wrong)
+    reviews = telemetry_files.IMPACTS if plan.has_reviews and written.kpi_moves else None
+    if reviews:
+        telemetry_files.write_reviews(folder, written.kpi_moves)
+    telemetry = [dict(one) for one in telemetry_files.DECLARED]
+    _write(folder / "experiment.yaml", [cluster_files.experiment(plan, declared, telemetry, reviews)])
     truth = Truth(
         scenario=scenario,
         seed=seed,
         title=plan.title,
         runs=tuple(run_truth(run, played, plan.rendered_in, one) for run, one in zip(played, files, strict=True)),
         cluster=cluster_truth(plan),
-        metrics=metrics,
-        kpi_moves=moves,
+        metrics=written.metrics,
+        kpi_moves=written.kpi_moves,
+        telemetry=written.telemetry,
+        drifts=written.drifts,
+        reviewed_impacts=reviews,
+        disturbances=wrong,
     )
     _write(folder / TRUTH, [json.dumps(dataclasses.asdict(truth), indent=1), "\n"])
     return truth
 
 
-def _check(scenario: str, size: Size, seed: int) -> None:
+def _check(scenario: str, size: Size, wrong: Disturbances, seed: int) -> None:
     where = f"simulate {scenario}"
     if scenario not in SCENARIOS:
         raise InputError(where, "there is no such scenario", f"choose one of {', '.join(SCENARIOS)}")
@@ -103,20 +143,26 @@ def _check(scenario: str, size: Size, seed: int) -> None:
         ("nodes", size.nodes, 5, _MOST_NODES),
         ("metric_seconds", size.metric_seconds, 60, 366 * 86_400),
         ("error_share", size.error_share, 0, 1),
+        ("gaps", wrong.gaps, 0, 1_000),
+        ("clock_drift_ppm", wrong.clock_drift_ppm, 0, 10_000),
+        ("level_drift", wrong.level_drift, 0, 1_000),
+        ("kpi_size", wrong.kpi_size, 0, 1_000),
+        ("kpi_seconds", wrong.kpi_seconds, 1, 86_400),
     ]
     for name, value, least, most in limits:
         if value is not None and not least <= value <= most:
             raise InputError(where, f"{name} is {value}", f"give a number from {least:g} to {most:g}")
+    for name, hours in wrong.shift_hours.items():
+        if not (abs(hours) <= _MOST_SHIFT_HOURS and float(2 * hours).is_integer()):
+            remedy = f"give whole or half hours, at most {_MOST_SHIFT_HOURS} either way"
+            raise InputError(where, f"shift_hours of {name} is {hours}", remedy)
 
 
-def _check_folder(folder: Path, plan: Scenario) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise InputError(folder, "is a file", "give a folder")
-    ours = {f"{node.name}_metrics.csv" for node in plan.cluster.nodes}
-    others = sorted(path.name for path in (folder / _METRICS).glob("*.csv") if path.name not in ours)
-    if others:
-        # experiment.yaml names the metrics by a pattern, which would take these in.
-        raise InputError(folder, f"{_METRICS}/{others[0]} is of another experiment", "give an empty folder")
+def _as_summer_ends(plan: Scenario) -> Scenario:
+    """Return ``plan`` at the time of year when summer time ends, in the middle of its first workload."""
+    workload = plan.runs[0].workloads[0]
+    seconds = workload.times * (workload.duration_s + workload.idle_s) / workload.concurrency
+    return dataclasses.replace(plan, begins=_SUMMER_ENDS - dt.timedelta(seconds=round(seconds / 2)))
 
 
 # --- files ----------------------------------------------------------------------------------------------------------
@@ -158,44 +204,3 @@ def _declared(files: RunFiles) -> dict[str, Any]:
     if files.scripts:
         declared["hook_scripts"] = list(files.scripts)
     return declared
-
-
-def _write_metrics(
-    plan: Scenario, played: tuple[PlayedRun, ...], folder: Path, seed: int
-) -> tuple[tuple[MetricsTruth, ...], tuple[KpiMove, ...]]:
-    begin = min(workload.started_us for run in played for workload in run.workloads) - _MARGIN_US
-    end = max(run.finished_us for run in played) + _MARGIN_US
-    if plan.metric_seconds is not None:
-        end = begin + plan.metric_seconds * SECOND
-    (folder / _METRICS).mkdir(exist_ok=True)
-    wanted = _wanted_moves(played)
-    files: list[MetricsTruth] = []
-    moves: list[KpiMove] = []
-    for node in plan.cluster.nodes:
-        measured = telemetry.measure(node.name, wanted.get(node.name, []), begin, end, seed)
-        path = f"{_METRICS}/{node.name}_metrics.csv"
-        _write(folder / path, telemetry.rows(measured))
-        files.append(MetricsTruth(path, node.name, len(measured.sampled_us), begin, end, telemetry.TIME_ZONE))
-        moves.extend(measured.moves)
-    return tuple(files), tuple(moves)
-
-
-def _wanted_moves(played: tuple[PlayedRun, ...]) -> dict[str, list[telemetry.WantedMove]]:
-    """Return node -> moves: each KPI that a hook moves, on each node that it took hold on."""
-    wanted: dict[str, list[telemetry.WantedMove]] = {}
-    for workload in (workload for run in played for workload in run.workloads):
-        for injection in (firing.truth for firing in workload.firings):
-            hit = dict.fromkeys(target.node for target in injection.targets if target.effective)
-            for impact in workload.plan.hooks[injection.hook_index].impacts:
-                recovery = round(impact.recovery_s * SECOND)
-                move = telemetry.WantedMove(
-                    injection.injection_id,
-                    impact.kpi,
-                    injection.started_at_us,
-                    injection.ended_at_us + recovery // 2,
-                    injection.ended_at_us + recovery,
-                    impact.size,
-                )
-                for node in hit:
-                    wanted.setdefault(node, []).append(move)
-    return wanted
