@@ -6,8 +6,18 @@ import datetime as dt
 from dataclasses import replace
 
 from faultset.moments import from_epoch
-from faultset.records import Cluster, Component, Evidence, Iterations, Node, RallyRun, RunEvidence, Workload
-from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.records import (
+    Cluster,
+    Component,
+    Evidence,
+    Iterations,
+    Node,
+    RallyRun,
+    RunEvidence,
+    TelemetryFacts,
+    Workload,
+)
+from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth
 
 CONTROLLER, COMPUTE = "192.0.2.1", ("192.0.2.2", "192.0.2.3")
@@ -120,6 +130,59 @@ ITERATIONS = tuple(
     for number in (1, 2, 3)
 )
 TRUTH = Truth((WORKLOAD,), (TRIGGER,), (INJECTION,), TARGETS, ITERATIONS)
+
+
+def metrics(node: str) -> TelemetryFacts:
+    """A sound file of metrics, a row a second for the whole run."""
+    target = node != "ctl1"
+    return TelemetryFacts(
+        kind="metrics",
+        source=f"metrics/{node}_metrics.csv",
+        path=f"metrics/{node}_metrics.parquet",
+        time_zone="Europe/Berlin",
+        nodes=(node,),
+        source_rows=100,
+        rows=100,
+        first=NOON,
+        last=after(99),
+        columns=(("now", "string"), ("cpu.user", "double"), ("mem.used", "int64")),
+        cadence_s=1.0,
+        longest_gap_s=3.0,
+        anomalous=20 if target else 0,
+        phases={"normal": 80, "injection": 20},
+        coverage={INJECTION_ID: 1.0},
+    )
+
+
+METRICS = tuple(metrics(node.name) for node in NODES)
+LOGS = TelemetryFacts(
+    kind="logs",
+    source="logs/openstack.csv",
+    path="logs/openstack.parquet",
+    time_zone="Europe/Berlin",
+    nodes=("cmp1", "ctl1"),
+    source_rows=7,
+    rows=7,
+    first=after(1),
+    last=after(90),
+    columns=(("Hostname", "string"), ("Payload", "string")),
+    cadence_s=0.5,
+    longest_gap_s=60.0,
+    anomalous=3,
+)
+IMPACT = ImpactRow(
+    injection_id=INJECTION_ID,
+    node="cmp1",
+    kpi="mem.used",
+    started_at=after(21),
+    ended_at=after(50),
+    direction="down",
+    source="detected",
+    method="steps at the edges, 1",
+    score=12.5,
+    p_value=0.0003,
+)
+REVIEWED = replace(IMPACT, source="reviewed", direction=None, method="by hand", score=None, p_value=None)
 
 
 def evidence_of(cluster_file: Cluster | None, *, complete: bool = True) -> Evidence:

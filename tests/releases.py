@@ -8,8 +8,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from faultset import tables
-from faultset.records import Finding, InputFile, Validation
+from faultset.records import Finding, InputFile, TelemetryFacts, Validation
 from faultset.release import parquet
 from faultset.release.commit import Candidate, Published, publish
 
@@ -125,6 +129,65 @@ def iteration(number: int, **changed: Any) -> tables.IterationRow:
         is_boundary=False,
     )
     return dataclasses.replace(row, **changed)
+
+
+def impact(kpi: str, **changed: Any) -> tables.ImpactRow:
+    row = tables.ImpactRow(
+        injection_id="boot.0.250",
+        node="wally117",
+        kpi=kpi,
+        started_at=START + dt.timedelta(seconds=251),
+        ended_at=START + dt.timedelta(seconds=300),
+        direction="down",
+        source="detected",
+        method="steps at the edges, 1",
+        score=12.54,
+        p_value=0.0003,
+    )
+    return dataclasses.replace(row, **changed)
+
+
+def facts(kind: Any, node: str, **changed: Any) -> TelemetryFacts:
+    known = TelemetryFacts(
+        kind=kind,
+        source=f"{kind}/{node}.csv",
+        path=f"{kind}/{node}.parquet",
+        time_zone="Europe/Berlin",
+        nodes=(node,),
+        source_rows=4,
+        rows=4,
+        first=START,
+        last=START + dt.timedelta(seconds=3),
+        columns=(("now", "string"), ("cpu.user", "double")),
+        anomalous=2,
+        boundary=1,
+        coverage={"boot.0.250": 1.0},
+    )
+    return dataclasses.replace(known, **changed)
+
+
+def telemetry_rows(count: int, **changed: Any) -> pa.Table:
+    """Labeled metrics, every other row anomalous; ``changed`` replaces columns."""
+    numbers = np.arange(count)
+    columns = {
+        "now": pa.array(np.char.add("2019-11-19 23:51:43 row ", numbers.astype(str))),
+        "cpu.user": pa.array(numbers / 7),
+        "timestamp": pa.array(numbers * 1_000_000, pa.timestamp("us", tz="UTC")),
+        "node": pa.array(["wally117"] * count),
+        "source_row": pa.array(numbers, pa.int64()),
+        "is_anomalous": pa.array(numbers % 2 == 1),
+        "injection_ids": pa.ListArray.from_arrays(
+            np.concatenate(([0], np.cumsum(numbers % 2))), pa.array(["boot.0.250"] * int((numbers % 2).sum()))
+        ),
+        "phase": pa.array(["normal"] * count),
+        "is_boundary": pa.array(np.zeros(count, dtype=bool)),
+    }
+    return pa.table(columns | changed)
+
+
+def write_telemetry(folder: Path, path: str, data: pa.Table) -> None:
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(data, folder / path, row_group_size=131_072, compression="zstd")
 
 
 def rows() -> dict[str, list[Any]]:

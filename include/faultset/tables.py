@@ -288,6 +288,13 @@ TARGETS = Table("targets", TargetRow, ("injection_id", "node", "container", "com
 ITERATIONS = Table("iterations", IterationRow, ("workload_id", "iteration"))
 IMPACTS = Table("impacts", ImpactRow, ("injection_id", "node", "kpi", "source", "started_at"))
 TABLES = (WORKLOADS, TRIGGERS, INJECTIONS, TARGETS, ITERATIONS)
+EVERY_TABLE = tuple(dict.fromkeys((*TABLES, IMPACTS)))
+
+# One file a source file, in a folder of the kind; only the columns that are added to the source's own are declared.
+METRICS = Table("metrics", MetricsLabels, ("source_row",))
+LOGS = Table("logs", LogLabels, ("source_row",))
+TRACES = Table("traces", LogLabels, ("source_row",))
+TELEMETRY = (METRICS, LOGS, TRACES)
 
 
 # --- what follows from the declarations -----------------------------------------------------------------------------

@@ -19,11 +19,15 @@ from expectation_samples import (
     COMPUTE,
     CONTROLLER,
     DHCP_AGENT,
+    IMPACT,
     INJECTION,
     INJECTION_ID,
     ITERATIONS,
+    LOGS,
+    METRICS,
     NODES,
     NOVA_COMPUTE,
+    REVIEWED,
     TARGET,
     TARGETS,
     TRIGGER,
@@ -207,6 +211,11 @@ def test_a_sound_experiment_has_no_findings():
     assert check(TRUTH, SOUND, None) == Validation(True, (), len(RULES), None)
 
 
+def test_a_sound_experiment_with_telemetry_and_impacts_has_no_findings():
+    sound = check(TRUTH, SOUND, None, (*METRICS, LOGS), (IMPACT, REVIEWED))
+    assert sound == Validation(True, (), len(RULES), None)
+
+
 NOTHING = Truth((), (), (), (), (), different_runs=True, disagreements=("a count differs",), notes=("no script",))
 
 BROKEN_CLUSTER = evidence_of(
@@ -224,6 +233,38 @@ BROKEN_CLUSTER = evidence_of(
     )
 )
 DHCP_ON_CONTROLLER = replace(TARGET, node="ctl1", component="neutron_dhcp_agent", container="neutron_dhcp_agent")
+
+CTL, CMP1, CMP2 = METRICS
+BROKEN_METRICS = (
+    replace(
+        CMP1,
+        rows=99,
+        without_time=4,
+        ambiguous_times=5,
+        nonexistent_times=6,
+        out_of_order=7,
+        duplicates=8,
+        longest_gap_s=31.0,
+        out_of_range={"cpu.user": 2, "mem.used": 0},
+        coverage={INJECTION_ID: 0.8999},
+        abbreviation_note="CEST in November, where Europe/Berlin is UTC+1 (CET); the zone was used",
+        shift_s=-3600.0,
+        shift_reason="the errors fit the windows there",
+        columns=(("now", "string"), ("cpu.user", "int64"), ("swap.used", "int64")),
+    ),
+    replace(CMP1, source="metrics/cmp1_again.csv", coverage={INJECTION_ID: 0.9999}),
+    replace(CTL, nodes=("ctl1", "cmp9"), first=after(101), last=after(200), anomalous=1),
+)
+BROKEN_LOGS = replace(LOGS, leaks=3)
+BROKEN_IMPACTS = (
+    replace(IMPACT, ended_at=IMPACT.started_at),
+    replace(IMPACT, ended_at=IMPACT.started_at),
+    replace(IMPACT, injection_id="gone"),
+    replace(REVIEWED, injection_id="", kpi="mem.userd"),
+    replace(REVIEWED, node="cmp9", direction="sideways"),
+    replace(IMPACT, node="ctl1"),
+    replace(IMPACT, source="hearsay"),
+)
 
 LATER = f"{WORKLOAD_ID}.hook0.iteration3"
 ORPHANS = Truth(
@@ -288,6 +329,21 @@ SCENARIOS = {
         - {"workloads.shown_in_full"}
         | {"components.all_hosts_commanded"},
     ),
+    "telemetry and impacts that cannot be": (
+        TRUTH,
+        SOUND,
+        {rule.id for rule in RULES if rule.view in {"telemetry", "telemetry_nodes", "ranges", "coverage", "impacts"}}
+        - {"telemetry.anomalous_where_concerned"}
+        | {"nodes.has_metrics"},
+        (*BROKEN_METRICS, BROKEN_LOGS),
+        BROKEN_IMPACTS,
+    ),
+    "anomalous rows where nothing happened": (
+        TRUTH,
+        SOUND,
+        {"telemetry.anomalous_where_concerned"},
+        (replace(CTL, anomalous=1), CMP1, CMP2),
+    ),
     "a report that shows some iterations": (
         replace(TRUTH, iterations=ITERATIONS[:1]),
         evidence_of(cluster(NOVA_COMPUTE), complete=False),
@@ -307,7 +363,7 @@ SCENARIOS = {
 
 @pytest.fixture(scope="module")
 def validations():
-    return {name: check(truth, evidence, None) for name, (truth, evidence, _) in SCENARIOS.items()}
+    return {name: check(truth, evidence, None, *rest) for name, (truth, evidence, _, *rest) in SCENARIOS.items()}
 
 
 @pytest.fixture(scope="module")
@@ -365,6 +421,67 @@ def test_messages_name_the_offenders(scenarios):
     assert tables["triggers.reached"].message == (
         f"hook 0 (sys_call) at iteration 400 of {WORKLOAD_ID} did not fire: the run ended after 3"
     )
+
+
+def test_messages_on_telemetry_name_file_and_reason(scenarios):
+    found = {rule: finding.message for rule, finding in scenarios["telemetry and impacts that cannot be"].items()}
+    assert found["nodes.has_metrics"] == "there are no metrics of cmp2"
+    assert found["telemetry.keeps_every_row"] == (
+        "metrics/cmp1_metrics.csv has 100 rows, and 99 of them came out labeled"
+    )
+    assert found["telemetry.columns_alike"] == (
+        "metrics/cmp1_metrics.csv lacks mem.used and has swap.used and has another type in cpu.user (int64 instead of "
+        "double), unlike metrics/cmp1_again.csv"
+    )
+    assert found["coverage.nearly_whole"] == f"metrics/cmp1_metrics.csv covers 89.9 % of {INJECTION_ID}"
+    assert found["coverage.whole"] == f"metrics/cmp1_again.csv covers 99.9 % of {INJECTION_ID}"
+    assert found["ranges.kept"] == "metrics/cmp1_metrics.csv: 2 of 99 rows have a cpu.user that cannot be"
+    assert found["telemetry_nodes.are_known"] == (
+        "metrics/ctl1_metrics.csv has rows of cmp9, which is no node of the cluster file"
+    )
+    assert found["telemetry.in_run"] == "metrics/ctl1_metrics.csv has no row inside the run"
+    assert found["telemetry.without_leaks"] == (
+        "logs/openstack.csv: 3 rows name the injection itself, and are marked in the column names_injection"
+    )
+    assert found["impacts.reviewed_has_injection"] == (
+        "the reviewed impact on mem.userd of cmp1 from 2019-11-19T21:47:01.000000Z fits no injection"
+    )
+    assert found["impacts.on_targets"] == (
+        f"mem.used of cmp1 moved with gone, which acted elsewhere; mem.used of ctl1 moved with {INJECTION_ID}, "
+        "which acted elsewhere"
+    )
+
+
+def test_trap_a_source_that_is_off_by_hours_is_a_warning_that_names_file_and_shift(scenarios):
+    finding = scenarios["telemetry and impacts that cannot be"]["telemetry.clock_fits_run"]
+    assert finding.severity == "warning"
+    assert finding.message == (
+        "metrics/cmp1_metrics.csv seems to be 1 h behind (suggested shift: +1 h), "
+        "since the errors fit the windows there"
+    )
+    assert finding.remedy == "check time_zone in experiment.yaml; nothing was shifted"
+
+
+def test_trap_summer_time_abbreviations_in_november_are_a_warning_with_what_was_used(scenarios):
+    finding = scenarios["telemetry and impacts that cannot be"]["telemetry.abbreviation_fits_zone"]
+    assert (finding.severity, finding.where) == ("warning", ("metrics/cmp1_metrics.csv",))
+    assert finding.message.endswith("CEST in November, where Europe/Berlin is UTC+1 (CET); the zone was used")
+
+
+def test_without_any_metrics_no_node_lacks_them():
+    assert by_rule(check(TRUTH, SOUND, None, (LOGS,))) == {}
+
+
+def test_leaks_and_disorder_do_not_stop_a_dataset():
+    odd = replace(CMP1, out_of_order=7, duplicates=1, leaks=3, longest_gap_s=300.0)
+    validation = check(TRUTH, SOUND, None, (CTL, odd, CMP2))
+    assert validation.passed
+    assert {finding.expectation: finding.severity for finding in validation.findings} == {
+        "telemetry.no_duplicate_row": "warning",
+        "telemetry.in_order": "info",
+        "telemetry.without_long_gaps": "info",
+        "telemetry.without_leaks": "info",
+    }
 
 
 def test_trap_a_node_commanded_and_not_declared_is_a_warning_that_names_it():

@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from expectation_samples import (
     COMPUTE,
     DHCP_AGENT,
+    IMPACT,
     INJECTION,
     INJECTION_ID,
     ITERATIONS,
+    LOGS,
+    METRICS,
     NOVA_COMPUTE,
+    REVIEWED,
     TARGET,
     TARGETS,
     TRIGGER,
@@ -28,7 +32,7 @@ from expectation_samples import (
     evidence_of,
 )
 from faultset import tables
-from faultset.expectations import catalogue, docs, views
+from faultset.expectations import catalogue, docs, telemetry_views, views
 from faultset.expectations.catalogue import RULES, VIEWS
 from faultset.records import Evidence
 from faultset.tables import InjectionRow, TriggerRow
@@ -60,7 +64,7 @@ def test_every_closed_vocabulary_of_the_tables_is_held():
     assert "triggers.outcome_in_vocabulary" in held
     assert held == {
         f"{table.name}.{spec.name}_in_vocabulary"
-        for table in tables.TABLES
+        for table in tables.EVERY_TABLE
         for spec in tables.columns(table)
         if spec.column.values
     }
@@ -83,7 +87,7 @@ def test_the_reference_page_is_the_catalogue():
 
 def test_views_of_nothing_have_their_columns_and_types():
     empty = views.views_of(Truth((), (), (), (), ()), Evidence(()))
-    full = views.views_of(TRUTH, evidence_of(cluster(NOVA_COMPUTE)))
+    full = views.views_of(TRUTH, evidence_of(cluster(NOVA_COMPUTE)), (*METRICS, LOGS), (IMPACT, REVIEWED))
     assert {name: list(frame.dtypes) for name, frame in empty.items()} == {
         name: list(frame.dtypes) for name, frame in full.items()
     }
@@ -266,3 +270,94 @@ def test_a_list_of_names_counts_all_and_shows_twenty(names):
     text = views.listed(names)
     assert text.startswith(", ".join(names[:20]))
     assert (f"and {len(names) - 20} more" in text) == (len(names) > 20)
+
+
+# --- telemetry -------------------------------------------------------------------------------------------------------
+
+
+def test_coverage_is_asked_of_metrics_of_targets_only():
+    rows = telemetry_views.coverage((*METRICS, LOGS), TRUTH)
+    assert list(rows["source"]) == ["metrics/cmp1_metrics.csv", "metrics/cmp2_metrics.csv"]
+
+
+def test_coverage_that_nobody_measured_is_unknown():
+    rows = telemetry_views.coverage((replace(METRICS[1], coverage={}),), TRUTH)
+    assert rows["share"].isna().all()
+    assert rows["mostly"].isna().all()
+
+
+def test_coverage_is_never_rounded_up_to_the_whole():
+    rows = telemetry_views.coverage((replace(METRICS[1], coverage={INJECTION_ID: 0.99999}),), TRUTH)
+    assert list(rows["percent"]) == [99.9]
+
+
+def test_nodes_are_the_same_whatever_their_case():
+    facts = replace(METRICS[1], nodes=("CMP1",))
+    assert telemetry_views.metrics_files((facts,), ["cmp1", "cmp2"]) == [1, 0]
+    assert list(telemetry_views.telemetry_nodes((facts,), Placement(cluster()))["node_known"]) == [True]
+    assert len(telemetry_views.coverage((facts,), TRUTH)) == 1
+
+
+def test_columns_are_compared_with_what_most_files_of_a_kind_and_format_have():
+    csv, odd = METRICS[0], replace(METRICS[2], columns=(*METRICS[2].columns, ("swap.used", "int64")))
+    assert telemetry_views.different_layouts((odd, csv, METRICS[1], LOGS)) == {
+        odd.source: "has swap.used, unlike metrics/ctl1_metrics.csv"
+    }
+    packed = replace(odd, source="metrics/cmp2_metrics.csv.gz")
+    assert list(telemetry_views.different_layouts((csv, METRICS[1], packed))) == [packed.source]
+    trees = replace(LOGS, kind="traces", source="traces/boot.json")
+    assert not telemetry_views.different_layouts((replace(trees, source="traces/boot.csv", columns=()), trees))
+
+
+def test_a_column_without_any_value_is_no_change_and_neither_is_the_order_of_columns():
+    name, cpu, mem = METRICS[0].columns
+    others = (
+        replace(METRICS[1], columns=(name, mem, cpu)),
+        replace(METRICS[2], columns=(name, cpu, ("mem.used", "null"))),
+    )
+    assert telemetry_views.different_layouts((METRICS[0], *others)) == {}
+
+
+@pytest.mark.parametrize(
+    ("cadence", "gap", "found"), [(1.0, 30.0, False), (1.0, 30.1, True), (10.0, 99.0, False), (10.0, 101.0, True)]
+)
+def test_a_gap_is_long_beside_the_usual_distance_of_rows(cadence, gap, found):
+    row = telemetry_views.telemetry((replace(METRICS[0], cadence_s=cadence, longest_gap_s=gap),), TRUTH, ())
+    assert (row["longest_gap_s"] > row["usual_gap_s"]).item() is found
+
+
+def test_logs_come_when_they_come_and_have_no_gaps():
+    assert telemetry_views.telemetry((LOGS,), TRUTH, ())["usual_gap_s"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (3600.0, "seems to be 1 h ahead (suggested shift: -1 h)"),
+        (-19800.0, "seems to be 5.5 h behind (suggested shift: +5.5 h)"),
+        (None, None),
+        (0.0, None),
+    ],
+)
+def test_a_shift_is_said_in_hours_with_what_would_mend_it(seconds, said):
+    (found,) = telemetry_views.telemetry((replace(METRICS[0], shift_s=seconds),), TRUTH, ())["shift"].fillna("none")
+    assert found == (said or "none")
+
+
+def test_whether_a_file_lies_in_the_run_is_unknown_where_no_time_of_the_run_is():
+    nothing = Truth((), (), (), (), ())
+    assert telemetry_views.telemetry(METRICS[:1], nothing, ())["in_run"].isna().all()
+    assert list(telemetry_views.telemetry((replace(LOGS, first=None, last=None),), TRUTH, ())["in_run"]) == [False]
+
+
+def test_a_file_whose_nodes_an_impact_concerns_may_have_anomalous_rows():
+    spread = replace(IMPACT, node="ctl1")
+    assert telemetry_views.telemetry(METRICS[:1], TRUTH, (spread,))["undisturbed_anomalous"].isna().all()
+    assert list(telemetry_views.telemetry(METRICS[:1], TRUTH, ())["undisturbed_anomalous"]) == [0]
+
+
+def test_an_impact_on_a_node_without_metrics_says_nothing_of_its_kpi():
+    placement = Placement(cluster(NOVA_COMPUTE))
+    rows = telemetry_views.impact_view((IMPACT, replace(IMPACT, kpi="x")), TRUTH, METRICS, placement)
+    assert list(rows["kpi_known"]) == [True, False]
+    assert telemetry_views.impact_view((IMPACT,), TRUTH, METRICS[:1], placement)["kpi_known"].isna().all()

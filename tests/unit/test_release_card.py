@@ -42,7 +42,7 @@ def test_the_head_is_what_dataset_hubs_read(tmp_path: Path) -> None:
 def test_the_card_tells_what_how_and_what_for(tmp_path: Path) -> None:
     text = card(tmp_path)
     for heading in (
-        "Figures",
+        "In numbers",
         "Injections",
         "Targets",
         "Findings",
@@ -104,7 +104,7 @@ def test_text_of_catalog_and_report_is_never_live(tmp_path: Path) -> None:
         assert "\n# heading" not in text
         assert "\x1b" not in text
         assert "\u202e" not in text
-    widths = {line.count("|") for line in readme.split("### Targets")[1].split("###")[0].splitlines() if line}
+    widths = {line.count("|") for line in readme.split("### Targets")[1].split("##")[0].splitlines() if line}
     assert widths == {9}
 
 

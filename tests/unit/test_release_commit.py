@@ -72,7 +72,9 @@ def test_the_manifest_says_where_the_version_comes_from(tmp_path: Path) -> None:
         "sha256": hashlib.sha256(b"a").hexdigest()
     }
     assert manifest["tools"]["faultset"] == faultset.__version__
-    assert set(manifest["tools"]) == {"faultset", "python", "pyarrow", "pandas", "great-expectations"}
+    assert set(manifest["tools"]) == {
+        *("faultset", "python", "pyarrow", "polars", "pandas", "numpy", "scipy", "matplotlib", "great-expectations")
+    }
     summary = manifest["validation"]
     assert {key: summary[key] for key in ("passed", "critical", "warning", "info", "expectations")} == {
         "passed": True,

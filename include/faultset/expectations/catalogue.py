@@ -1,121 +1,35 @@
-"""The catalogue of rules: what must hold in which view, how severe a breach is, how it reads and what to do about it.
-
-A rule names one of Great Expectations' own expectations and its arguments, so that this module needs no import of it.
-"""
+"""The catalogue of rules: what must hold in which view, how severe a breach is, how it reads and what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from faultset import tables
-from faultset.records import Severity
-
-Condition = tuple[str, tuple[str | bool, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """An expectation of Great Expectations, not built yet.
-
-    Attributes:
-        name: class in ``great_expectations.expectations``.
-        arguments: its arguments.
-        column: the column that a finding names.
-        only_where: a column and its values in the rows that it is asked of; None for all rows.
-    """
-
-    name: str
-    arguments: Mapping[str, Any]
-    column: str | None
-    only_where: Condition | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What must hold.
-
-    Attributes:
-        id: stable id, ``view.what_holds``.
-        severity: of a breach: ``critical`` stops the dataset, ``warning`` and ``info`` are recorded with it.
-        expectation: how it is checked.
-        meaning: what holds, as a sentence.
-        breach: what a row that breaks it says, filled in from the row's columns.
-        remedy: what to do about it.
-    """
-
-    id: str
-    severity: Severity
-    expectation: Expectation
-    meaning: str
-    breach: str
-    remedy: str
-
-    @property
-    def view(self) -> str:
-        """The view that it looks at."""
-        return self.id.partition(".")[0]
-
-
-# --- ways to expect --------------------------------------------------------------------------------------------------
-
-
-def _present(column: str, only_where: Condition | None = None) -> Expectation:
-    return Expectation("ExpectColumnValuesToNotBeNull", {"column": column}, column, only_where)
-
-
-def _absent(column: str) -> Expectation:
-    return Expectation("ExpectColumnValuesToBeNull", {"column": column}, column)
-
-
-def _unique(column: str) -> Expectation:
-    return Expectation("ExpectColumnValuesToBeUnique", {"column": column}, column)
-
-
-def _together_unique(*columns: str) -> Expectation:
-    return Expectation("ExpectCompoundColumnsToBeUnique", {"column_list": list(columns)}, None)
-
-
-def _among(column: str, *values: Any, only_where: Condition | None = None) -> Expectation:
-    """Nulls pass: what is unknown is no breach."""
-    return Expectation("ExpectColumnValuesToBeInSet", {"column": column, "value_set": list(values)}, column, only_where)
-
-
-def _not(column: str, value: str) -> Expectation:
-    return Expectation("ExpectColumnValuesToNotBeInSet", {"column": column, "value_set": [value]}, column)
-
-
-def _at_least(column: str, least: float) -> Expectation:
-    return Expectation("ExpectColumnValuesToBeBetween", {"column": column, "min_value": least}, column)
-
-
-def _at_most(column: str, most: float) -> Expectation:
-    return Expectation("ExpectColumnValuesToBeBetween", {"column": column, "max_value": most}, column)
-
-
-def _not_below(column: str, other: str) -> Expectation:
-    """``column`` >= ``other`` wherever both are known."""
-    arguments = {"column_A": column, "column_B": other, "or_equal": True, "ignore_row_if": "either_value_is_missing"}
-    return Expectation("ExpectColumnPairValuesAToBeGreaterThanB", arguments, column)
-
-
-def _equal(column: str, other: str, only_where: Condition | None = None) -> Expectation:
-    """``column`` == ``other`` wherever both are known."""
-    arguments = {"column_A": column, "column_B": other, "ignore_row_if": "either_value_is_missing"}
-    return Expectation("ExpectColumnPairValuesToBeEqual", arguments, column, only_where)
-
+from faultset.expectations.telemetry_rules import TELEMETRY_RULES, TELEMETRY_VIEWS
+from faultset.expectations.ways import (
+    REPORT_THIS,
+    Rule,
+    absent,
+    among,
+    at_least,
+    at_most,
+    equal,
+    is_not,
+    not_below,
+    present,
+    together_unique,
+    unique,
+)
 
 # --- the experiment as a whole ---------------------------------------------------------------------------------------
 
-_REPORT_THIS = "report this with the report file: Faultset's own tables contradict each other"
 _GET_RESULTS = "declare the run's result JSON (rally task report --json) as results: beside the report"
 
 _EXPERIMENT = (
     Rule(
         "experiment.has_workloads",
         "critical",
-        _at_least("workloads", 1),
+        at_least("workloads", 1),
         "The runs hold at least one workload.",
         "no run holds a workload, so there is nothing to label",
         "check that runs: names the report of a Rally task that ran",
@@ -123,7 +37,7 @@ _EXPERIMENT = (
     Rule(
         "experiment.is_of_one_run",
         "critical",
-        _among("different_runs", False),
+        among("different_runs", False),
         "A report and the results declared beside it are of the same run.",
         "a report and the result JSON declared beside it are of different runs",
         "declare the result JSON of that very run, or leave results: out",
@@ -131,7 +45,7 @@ _EXPERIMENT = (
     Rule(
         "experiment.has_iterations",
         "warning",
-        _at_least("iterations", 1),
+        at_least("iterations", 1),
         "At least one iteration ran.",
         "no iteration ran in any workload",
         "look for the failed context or the aborted task in Rally's log and repeat the run",
@@ -139,7 +53,7 @@ _EXPERIMENT = (
     Rule(
         "experiment.has_cluster",
         "warning",
-        _at_least("cluster_files", 1),
+        at_least("cluster_files", 1),
         "There is an os-faults file, so that targets can be checked against what is declared.",
         "there is no os-faults file: which container runs where cannot be checked",
         "declare the os-faults YAML of the cluster as cluster:",
@@ -147,7 +61,7 @@ _EXPERIMENT = (
     Rule(
         "disagreements.none",
         "warning",
-        _absent("sentence"),
+        absent("sentence"),
         "A report and the results declared beside it say the same, to the second that HTML knows.",
         "{sentence}",
         "the result JSON was believed; check that the report was rendered from the same task",
@@ -155,7 +69,7 @@ _EXPERIMENT = (
     Rule(
         "notes.none",
         "info",
-        _absent("sentence"),
+        absent("sentence"),
         "The decisions could use every input.",
         "{sentence}",
         "read the note; a script or a result JSON that is missing can be declared in experiment.yaml",
@@ -168,7 +82,7 @@ _CLUSTER = (
     Rule(
         "nodes.name_unique",
         "critical",
-        _unique("node"),
+        unique("node"),
         "No two nodes of the cluster file share a name.",
         "{where}: the name {node} stands for more than one node",
         "give each node its own fqdn in the os-faults file",
@@ -176,7 +90,7 @@ _CLUSTER = (
     Rule(
         "nodes.ip_unique",
         "critical",
-        _unique("ip"),
+        unique("ip"),
         "No two nodes of the cluster file share an IP.",
         "{where}: the IP {ip} stands for more than one node",
         "correct the IP in the os-faults file",
@@ -184,15 +98,23 @@ _CLUSTER = (
     Rule(
         "nodes.role_known",
         "info",
-        _present("role"),
+        present("role"),
         "Every node has a role.",
         "{node} has no role",
         "write it as a comment beside the node in the os-faults file: # role: compute",
     ),
     Rule(
+        "nodes.has_metrics",
+        "warning",
+        at_least("metrics_files", 1),
+        "Every node of the cluster has metrics, if any node has.",
+        "there are no metrics of {node}",
+        "declare its file as telemetry: in experiment.yaml; without it nobody can tell what the faults did there",
+    ),
+    Rule(
         "components.named_alike",
         "info",
-        _equal("container", "component"),
+        equal("container", "component"),
         "A component's key and its container's name are the same.",
         "{component} is called {container} on its hosts",
         "nothing, if so intended: both names are known and lead to the same component",
@@ -200,7 +122,7 @@ _CLUSTER = (
     Rule(
         "components.container_declared_once",
         "info",
-        _together_unique("kind", "container"),
+        together_unique("kind", "container"),
         "No two containers (or services) of the cluster file have the same name on their hosts.",
         "{where}: {container} is declared more than once",
         "declare it once, with all of its hosts",
@@ -208,7 +130,7 @@ _CLUSTER = (
     Rule(
         "components.all_hosts_commanded",
         "info",
-        _absent("untouched"),
+        absent("untouched"),
         "A component that was injected was injected on every host that declares it.",
         "{container} is also declared on {untouched}, where no injection went",
         "nothing, if so intended: those hosts ran it undisturbed and are no targets",
@@ -216,7 +138,7 @@ _CLUSTER = (
     Rule(
         "hosts.of_injected_are_known",
         "critical",
-        _present("node", only_where=("injected", (True,))),
+        present("node", only_where=("injected", (True,))),
         "Every host of an injected component is a node of the cluster file, by IP or name.",
         "{container} was injected, and its host {host} is no node of the cluster file",
         "add the node to node_discover in the os-faults file, or correct the host",
@@ -224,7 +146,7 @@ _CLUSTER = (
     Rule(
         "hosts.are_known",
         "warning",
-        _present("node", only_where=("injected", (False,))),
+        present("node", only_where=("injected", (False,))),
         "Every host of the other components is a node of the cluster file, by IP or name.",
         "{container} has the host {host}, which is no node of the cluster file",
         "add the node to node_discover in the os-faults file, or correct the host",
@@ -232,7 +154,7 @@ _CLUSTER = (
     Rule(
         "placements.role_fits",
         "warning",
-        _equal("role", "expected"),
+        equal("role", "expected"),
         "A component runs on nodes of the role that it belongs to.",
         "{container} is declared on {node}, whose role is {role} (expected: {expected})",
         "correct the role or the hosts in the os-faults file; nothing, if the cluster was built so",
@@ -245,7 +167,7 @@ _RUNS = (
     Rule(
         "workloads.id_unique",
         "critical",
-        _unique("workload_id"),
+        unique("workload_id"),
         "Every workload has its own id.",
         "the id {workload_id} stands for more than one workload",
         "declare each run once",
@@ -253,7 +175,7 @@ _RUNS = (
     Rule(
         "workloads.ends_after_start",
         "critical",
-        _not_below("ended_at", "started_at"),
+        not_below("ended_at", "started_at"),
         "A workload ends after it starts.",
         "{where} ends before it starts",
         "check the report: its times contradict each other",
@@ -261,7 +183,7 @@ _RUNS = (
     Rule(
         "workloads.ran",
         "warning",
-        _at_least("iterations", 1),
+        at_least("iterations", 1),
         "Every workload ran at least one iteration.",
         "{workload_id} ran no iteration: its context failed, or the task was aborted",
         "look for the failed context in Rally's log; the workload has no labels to offer",
@@ -269,7 +191,7 @@ _RUNS = (
     Rule(
         "workloads.within_times",
         "warning",
-        _not_below("times", "iterations"),
+        not_below("times", "iterations"),
         "A workload runs no more iterations than were asked for.",
         "{workload_id} ran {iterations:.0f} iterations, and {times:.0f} were asked for",
         "check that the report is whole and was not edited",
@@ -277,7 +199,7 @@ _RUNS = (
     Rule(
         "workloads.count_matches_rows",
         "warning",
-        _equal("iterations", "shown", only_where=("complete", (True,))),
+        equal("iterations", "shown", only_where=("complete", (True,))),
         "An input with every iteration has as many as it counts.",
         "{workload_id} counts {iterations:.0f} iterations, and {shown:.0f} are there",
         "check that the result JSON is whole",
@@ -285,7 +207,7 @@ _RUNS = (
     Rule(
         "workloads.failures_match_rows",
         "warning",
-        _equal("failed_iterations", "shown_failed", only_where=("complete", (True,))),
+        equal("failed_iterations", "shown_failed", only_where=("complete", (True,))),
         "An input with every iteration has as many failed ones as it counts.",
         "{workload_id} counts {failed_iterations:.0f} failed iterations, and {shown_failed:.0f} are there",
         "check that the result JSON is whole",
@@ -293,7 +215,7 @@ _RUNS = (
     Rule(
         "workloads.shown_in_full",
         "info",
-        _among("complete", True),
+        among("complete", True),
         "Every iteration is in the inputs.",
         "{workload_id} ran {iterations:.0f} iterations, of which the report shows {shown:.0f} one by one",
         _GET_RESULTS,
@@ -301,7 +223,7 @@ _RUNS = (
     Rule(
         "workloads.sla_passed",
         "info",
-        _among("sla_passed", True),
+        among("sla_passed", True),
         "A workload meets its service-level agreement.",
         "{workload_id} failed its SLA",
         "nothing: under faults this is a result, not a mistake",
@@ -309,31 +231,31 @@ _RUNS = (
     Rule(
         "iterations.key_unique",
         "critical",
-        _together_unique("workload_id", "iteration"),
+        together_unique("workload_id", "iteration"),
         "No iteration occurs twice.",
         "{where} occurs more than once",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "iterations.workload_exists",
         "critical",
-        _among("workload_exists", True),
+        among("workload_exists", True),
         "Every iteration belongs to a workload.",
         "{where} belongs to no workload",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "iterations.injections_exist",
         "critical",
-        _absent("unknown_injections"),
+        absent("unknown_injections"),
         "Every injection that an iteration names exists.",
         "{where} names {unknown_injections}, which is no injection",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "iterations.ends_after_start",
         "critical",
-        _not_below("ended_at", "started_at"),
+        not_below("ended_at", "started_at"),
         "An iteration ends after it starts.",
         "{where} ends before it starts",
         "check the report: its times contradict each other",
@@ -341,15 +263,15 @@ _RUNS = (
     Rule(
         "iterations.counted_from_one",
         "warning",
-        _at_least("iteration", 1),
+        at_least("iteration", 1),
         "Iterations are counted from 1.",
         "{where} is numbered below 1",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "iterations.within_times",
         "warning",
-        _not_below("times", "iteration"),
+        not_below("times", "iteration"),
         "No iteration is numbered beyond what was asked for.",
         "{where} is beyond the {times:.0f} that were asked for",
         "check that the report is whole and was not edited",
@@ -357,7 +279,7 @@ _RUNS = (
     Rule(
         "iterations.clear_of_boundaries",
         "info",
-        _among("is_boundary", False),
+        among("is_boundary", False),
         "Whether an iteration overlaps an injection can be decided.",
         "{where} begins or ends within the uncertainty of an injection's ends",
         _GET_RESULTS,
@@ -370,31 +292,31 @@ _HOOKS = (
     Rule(
         "triggers.id_unique",
         "critical",
-        _unique("trigger_id"),
+        unique("trigger_id"),
         "Every trigger has its own id.",
         "the id {trigger_id} stands for more than one trigger",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "triggers.workload_exists",
         "critical",
-        _among("workload_exists", True),
+        among("workload_exists", True),
         "Every trigger belongs to a workload.",
         "{where} belongs to no workload",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "triggers.has_outcome",
         "critical",
-        _present("outcome"),
+        present("outcome"),
         "Every planned trigger has an outcome.",
         "{what} has no outcome",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "triggers.secret_free",
         "critical",
-        _among("secret_free", True),
+        among("secret_free", True),
         "No command holds a password, a token or the path of a key.",
         "the command of {what} still holds what looks like a secret",
         "do not publish; report the form of the command, without the secret, so that it is recognised",
@@ -402,7 +324,7 @@ _HOOKS = (
     Rule(
         "triggers.planned",
         "warning",
-        _among("planned", True),
+        among("planned", True),
         "What fired was planned.",
         "{what} fired, and no hook of the configuration plans it",
         "check that the report was not edited; the firing is kept as an injection",
@@ -410,7 +332,7 @@ _HOOKS = (
     Rule(
         "triggers.observable",
         "info",
-        _not("outcome", "not_observable"),
+        is_not("outcome", "not_observable"),
         "The inputs tell of every planned trigger whether it fired.",
         "{what} may or may not have fired: {evidence}",
         _GET_RESULTS,
@@ -418,7 +340,7 @@ _HOOKS = (
     Rule(
         "triggers.reached",
         "info",
-        _not("outcome", "not_reached"),
+        is_not("outcome", "not_reached"),
         "Every planned trigger was reached.",
         "{what} did not fire: {evidence}",
         "nothing, if so intended; else plan triggers within the run",
@@ -426,31 +348,31 @@ _HOOKS = (
     Rule(
         "injections.id_unique",
         "critical",
-        _unique("injection_id"),
+        unique("injection_id"),
         "Every injection has its own id.",
         "the id {injection_id} stands for more than one injection",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "injections.trigger_exists",
         "critical",
-        _among("trigger_exists", True),
+        among("trigger_exists", True),
         "Every injection belongs to a trigger.",
         "{where} belongs to no trigger",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "injections.workload_exists",
         "critical",
-        _among("workload_exists", True),
+        among("workload_exists", True),
         "Every injection belongs to a workload.",
         "{where} belongs to no workload",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "injections.ends_after_start",
         "critical",
-        _not_below("latest_end", "started_at"),
+        not_below("latest_end", "started_at"),
         "An injection ends after it starts, within the uncertainty of its times.",
         "{where} ends before it starts",
         "check the report: its times contradict each other",
@@ -458,7 +380,7 @@ _HOOKS = (
     Rule(
         "injections.has_target",
         "warning",
-        _at_least("targets", 1),
+        at_least("targets", 1),
         "Every injection has a target.",
         "{injection_id} has no target: {effect_reason}",
         "declare the hook's scripts as hook_scripts: and the os-faults file as cluster:",
@@ -466,7 +388,7 @@ _HOOKS = (
     Rule(
         "injections.has_effect",
         "warning",
-        _not("effect", "none"),
+        is_not("effect", "none"),
         "Every injection has an effect on what it was aimed at.",
         "{injection_id} had no effect: {effect_reason}",
         "check the container names and the nodes in the hook; the window is labeled, and no target is effective",
@@ -474,7 +396,7 @@ _HOOKS = (
     Rule(
         "injections.effect_known",
         "info",
-        _not("effect", "unknown"),
+        is_not("effect", "unknown"),
         "Of every injection it is known whether it took effect.",
         "{injection_id}: {effect_reason}",
         "declare the hook's scripts as hook_scripts:, or let the hook print what it does",
@@ -482,7 +404,7 @@ _HOOKS = (
     Rule(
         "injections.status_tells_effect",
         "info",
-        _among("hook_status", "success", only_where=("effect", ("full", "partial"))),
+        among("hook_status", "success", only_where=("effect", ("full", "partial"))),
         "Rally calls a hook that took effect a success.",
         "Rally calls the hook of {injection_id} {hook_status}, yet the fault took hold: {effect_reason}",
         "nothing: the injection is labeled by its effect, not by the hook's exit code",
@@ -490,7 +412,7 @@ _HOOKS = (
     Rule(
         "injections.times_exact",
         "info",
-        _at_most("start_uncertainty_s", 0),
+        at_most("start_uncertainty_s", 0),
         "The times of an injection are known to the microsecond.",
         "the start of {injection_id} is known to {start_uncertainty_s:g} s only, as an HTML report has it",
         _GET_RESULTS,
@@ -498,7 +420,7 @@ _HOOKS = (
     Rule(
         "injections.in_run",
         "info",
-        _at_most("outside_s", 0),
+        at_most("outside_s", 0),
         "An injection lies within the run of its workload.",
         "{injection_id} reaches {outside_s:g} s out of its run",
         "nothing: a hook can outlast the load; phases follow the injection's own times",
@@ -506,7 +428,7 @@ _HOOKS = (
     Rule(
         "injections.apart_within_hook",
         "info",
-        _absent("overlapping"),
+        absent("overlapping"),
         "The firings of one hook do not overlap.",
         "{injection_id} started while {overlapping} was still going on",
         "nothing: rows that both cover carry both ids",
@@ -519,23 +441,23 @@ _TARGETS = (
     Rule(
         "targets.key_unique",
         "critical",
-        _together_unique("injection_id", "node", "container", "component"),
+        together_unique("injection_id", "node", "container", "component"),
         "No target of an injection occurs twice.",
         "{where} occurs more than once",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "targets.injection_exists",
         "critical",
-        _among("injection_exists", True),
+        among("injection_exists", True),
         "Every target belongs to an injection.",
         "{where} belongs to no injection",
-        _REPORT_THIS,
+        REPORT_THIS,
     ),
     Rule(
         "targets.node_is_known",
         "warning",
-        _among("node_known", True, only_where=("commanded", (True,))),
+        among("node_known", True, only_where=("commanded", (True,))),
         "Every commanded node is a node of the cluster file.",
         "{node} was commanded to {order}, and the cluster file has no such node",
         "add the node to node_discover in the os-faults file, or correct the host in the hook's script",
@@ -543,7 +465,7 @@ _TARGETS = (
     Rule(
         "targets.commanded_is_declared",
         "warning",
-        _among("declared", True, only_where=("commanded", (True,))),
+        among("declared", True, only_where=("commanded", (True,))),
         "Every commanded container is declared on the node that the command went to.",
         "{node} was commanded to {order}, which os-faults does not declare there",
         "take the node out of the hook's script, or declare the container there in the os-faults file",
@@ -551,7 +473,7 @@ _TARGETS = (
     Rule(
         "targets.effective_known",
         "info",
-        _present("effective"),
+        present("effective"),
         "Of every target it is known whether it was acted on.",
         "nothing shows whether {order} took effect on {node}",
         "declare the hook's scripts as hook_scripts:, or let the hook print what it does",
@@ -559,7 +481,7 @@ _TARGETS = (
     Rule(
         "targets.service_known",
         "info",
-        _present("service"),
+        present("service"),
         "Every targeted container belongs to a service.",
         "{container} belongs to no service that is known",
         "add it to components: in experiment.yaml, such as components: {my_agent: nova}",
@@ -567,7 +489,7 @@ _TARGETS = (
     Rule(
         "choices.none_left_open",
         "warning",
-        _absent("candidates"),
+        absent("candidates"),
         "Of every injected container it is known on which nodes it was hit.",
         "it is not known on which of {candidates} {injection_id} was to {order}",
         "declare the hook's scripts as hook_scripts:, or name the nodes in the fault_injection command",
@@ -583,18 +505,18 @@ def _vocabularies() -> tuple[Rule, ...]:
         Rule(
             f"{table.name}.{spec.name}_in_vocabulary",
             "critical",
-            _among(spec.name, *spec.column.values),
+            among(spec.name, *spec.column.values),
             f"{spec.name} is one of {', '.join(spec.column.values)}.",
             f"{{where}}: {spec.name} is {{{spec.name}}}, which is no word for it",
-            _REPORT_THIS,
+            REPORT_THIS,
         )
-        for table in tables.TABLES
+        for table in tables.EVERY_TABLE
         for spec in tables.columns(table)
         if spec.column.values
     )
 
 
-RULES: tuple[Rule, ...] = (*_EXPERIMENT, *_CLUSTER, *_RUNS, *_HOOKS, *_TARGETS, *_vocabularies())
+RULES: tuple[Rule, ...] = (*_EXPERIMENT, *_CLUSTER, *_RUNS, *_HOOKS, *_TARGETS, *TELEMETRY_RULES, *_vocabularies())
 
 VIEWS: Mapping[str, str] = {
     "experiment": "one row: what there is at all",
@@ -610,4 +532,5 @@ VIEWS: Mapping[str, str] = {
     "injections": "one row a firing of a hook",
     "targets": "one row a node and container that an injection acted on",
     "choices": "one row an injection and container, with the candidates where the node is not known",
+    **TELEMETRY_VIEWS,
 }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from faultset.expectations.catalogue import RULES, VIEWS, Expectation, Rule
+from faultset.expectations.catalogue import RULES, VIEWS
+from faultset.expectations.ways import Expectation, Rule
 
 _HEAD = """\
 # Expectations
 
 What `faultset validate` checks, with Great Expectations, before a dataset is written. This page is made from
-`include/faultset/expectations/catalogue.py`; a test holds the two equal.
+`catalogue.py` and `telemetry_rules.py` in `include/faultset/expectations/`; a test holds the two equal.
 
-Truth tables and inputs are turned into views, small tables with one row a fact. A rule looks at one column of a view,
-or at one row as a whole. A breach is a finding:
+Truth tables, inputs, impacts and what is known of each labeled file of telemetry are turned into views, small tables
+with one row a fact. A rule looks at one column of a view, or at one row as a whole. A breach is a finding:
 
 - **critical** stops the dataset;
 - **warning** is recorded with the dataset and deserves a look;
@@ -21,8 +22,7 @@ What is unknown breaks no rule, unless the rule asks for just that. Findings and
 kept in `validation/results.json` of a dataset version, its Data Docs in `validation/data_docs/index.html`. In the
 latter, the characters ``< > & " ' ` $ { } \\`` that come from the inputs are replaced by harmless look-alikes, since
 Great Expectations does not escape them. The run time that Data Docs show is the last moment of the experiment itself,
-so that the same inputs give the same pages. Data Docs take their style sheets and scripts from public hosts when they
-are opened; nothing is sent to Great Expectations.
+so that the same inputs give the same pages. The pages hold no script and fetch nothing when they are opened.
 """
 
 

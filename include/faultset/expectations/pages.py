@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from faultset.expectations.catalogue import Rule
+from faultset.expectations.ways import Rule
 from faultset.records import Finding, Validation
 
 # Even if markup slipped through, nothing on these pages could run or fetch.

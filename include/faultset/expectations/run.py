@@ -17,11 +17,13 @@ import pandas as pd
 
 from faultset.errors import SetupError, printable
 from faultset.expectations import site
-from faultset.expectations.catalogue import RULES, Rule
+from faultset.expectations.catalogue import RULES
 from faultset.expectations.views import Views, views_of
+from faultset.expectations.ways import Rule
 from faultset.moments import EARLIEST
-from faultset.records import Evidence, Finding, Validation
+from faultset.records import Evidence, Finding, TelemetryFacts, Validation
 from faultset.sources.redaction import redact
+from faultset.tables import ImpactRow
 from faultset.truth import Truth
 
 if TYPE_CHECKING:
@@ -54,7 +56,13 @@ class Outcome:
     where: tuple[str, ...]
 
 
-def check(truth: Truth, evidence: Evidence, folder: Path | None) -> Validation:
+def check(
+    truth: Truth,
+    evidence: Evidence,
+    folder: Path | None,
+    telemetry: Sequence[TelemetryFacts] = (),
+    impacts: Sequence[ImpactRow] = (),
+) -> Validation:
     """Check every rule of the catalogue.
 
     Args:
@@ -62,11 +70,13 @@ def check(truth: Truth, evidence: Evidence, folder: Path | None) -> Validation:
         evidence: what they were decided from.
         folder: where ``validation/results.json`` and ``validation/data_docs/`` are written, in place of those of an
             earlier check; None writes nothing.
+        telemetry: what is known of each labeled file.
+        impacts: detected and reviewed ones.
 
     Raises:
         SetupError: Great Expectations is missing or failed, or the results cannot be written.
     """
-    views = views_of(truth, evidence)
+    views = views_of(truth, evidence, telemetry, impacts)
     with _ONE_AT_A_TIME:
         gx = _great_expectations()
         try:

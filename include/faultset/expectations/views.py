@@ -13,18 +13,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from faultset.records import Cluster, Component, Evidence, Workload
+from faultset.expectations import telemetry_views
+from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
+from faultset.records import Cluster, Component, Evidence, TelemetryFacts, Workload
 from faultset.sources.redaction import redact
-from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, names
 from faultset.truth.placement import Placement
 
 Views = dict[str, pd.DataFrame]
-
-_TEXT = "str"
-_FLAG = "object"  # True, False or None
-_NUMBER = "float64"  # counts too: they can be unknown
-_TIME = "datetime64[us]"  # UTC: Great Expectations drops a zone with a warning for each value
 
 # What a deployment keeps on its controllers, and what only makes sense beside a hypervisor. Components that sites
 # place as they like (Neutron's agents, Cinder's volume service, Ceph) are in neither.
@@ -49,10 +46,11 @@ _ROLE_WORDS = {
     "control": frozenset({"controller", "control", "controlplane", "ctl", "master"}),
     "compute": frozenset({"compute", "cmp", "hypervisor", "worker"}),
 }
-_MOST_NAMES = 20
 
 
-def views_of(truth: Truth, evidence: Evidence) -> Views:
+def views_of(
+    truth: Truth, evidence: Evidence, telemetry: Sequence[TelemetryFacts] = (), impacts: Sequence[ImpactRow] = ()
+) -> Views:
     """Return every view by its name."""
     placement = Placement(evidence.cluster)
     components = evidence.cluster.components if evidence.cluster else ()
@@ -60,7 +58,7 @@ def views_of(truth: Truth, evidence: Evidence) -> Views:
         "experiment": experiment(truth, evidence),
         "disagreements": sentences("disagreement", truth.disagreements),
         "notes": sentences("note", truth.notes),
-        "nodes": nodes(evidence.cluster),
+        "nodes": nodes(evidence.cluster, telemetry),
         "components": component_view(components, truth.targets, placement),
         "hosts": hosts(components, truth.targets, placement),
         "placements": placements(components, placement),
@@ -70,24 +68,12 @@ def views_of(truth: Truth, evidence: Evidence) -> Views:
         "targets": targets(truth.targets, truth.injections, placement),
         "choices": choices(truth.targets),
         "iterations": iterations(truth),
+        "telemetry": telemetry_views.telemetry(telemetry, truth, impacts),
+        "telemetry_nodes": telemetry_views.telemetry_nodes(telemetry, placement),
+        "ranges": telemetry_views.ranges(telemetry),
+        "coverage": telemetry_views.coverage(telemetry, truth),
+        "impacts": telemetry_views.impact_view(impacts, truth, telemetry, placement),
     }
-
-
-def _frame(**columns: tuple[str, Sequence[object]]) -> pd.DataFrame:
-    """Return a frame of the given columns, each a dtype and its values."""
-    return pd.DataFrame({name: pd.Series(list(values), dtype=dtype) for name, (dtype, values) in columns.items()})
-
-
-def _utc(moments: Iterable[dt.datetime | None]) -> tuple[str, list[dt.datetime | None]]:
-    """Return a column of moments that are known to be UTC."""
-    return _TIME, [moment.replace(tzinfo=None) if moment else None for moment in moments]
-
-
-def listed(things: Iterable[str]) -> str:
-    """Return names as one text, at most 20 of them."""
-    every = list(things)
-    text = ", ".join(every[:_MOST_NAMES])
-    return text if len(every) <= _MOST_NAMES else f"{text} and {len(every) - _MOST_NAMES} more"
 
 
 def _number(value: float) -> str:
@@ -99,45 +85,46 @@ def _number(value: float) -> str:
 
 def experiment(truth: Truth, evidence: Evidence) -> pd.DataFrame:
     """One row: what there is at all."""
-    return _frame(
-        where=(_TEXT, ["the experiment"]),
-        workloads=(_NUMBER, [len(truth.workloads)]),
-        iterations=(_NUMBER, [sum(workload.iterations for workload in truth.workloads)]),
-        cluster_files=(_NUMBER, [int(evidence.cluster is not None)]),
-        different_runs=(_FLAG, [truth.different_runs]),
+    return frame(
+        where=(TEXT, ["the experiment"]),
+        workloads=(NUMBER, [len(truth.workloads)]),
+        iterations=(NUMBER, [sum(workload.iterations for workload in truth.workloads)]),
+        cluster_files=(NUMBER, [int(evidence.cluster is not None)]),
+        different_runs=(FLAG, [truth.different_runs]),
     )
 
 
 def sentences(kind: str, found: Sequence[str]) -> pd.DataFrame:
     """One row a sentence that the decisions left."""
-    return _frame(
-        where=(_TEXT, [f"{kind} {number}" for number, _ in enumerate(found, start=1)]),
-        sentence=(_TEXT, [redact(text) for text in found]),
+    return frame(
+        where=(TEXT, [f"{kind} {number}" for number, _ in enumerate(found, start=1)]),
+        sentence=(TEXT, [redact(text) for text in found]),
     )
 
 
 # --- the cluster -----------------------------------------------------------------------------------------------------
 
 
-def nodes(cluster: Cluster | None) -> pd.DataFrame:
-    """One row a node of the cluster file."""
+def nodes(cluster: Cluster | None, telemetry: Sequence[TelemetryFacts] = ()) -> pd.DataFrame:
+    """One row a node of the cluster file; ``metrics_files`` is null where there are no metrics at all."""
     rows = cluster.nodes if cluster else ()
-    return _frame(
-        where=(_TEXT, [f"node {node.name} (line {node.line})" for node in rows]),
-        node=(_TEXT, [node.name.lower() for node in rows]),
-        ip=(_TEXT, [node.ip.lower() if node.ip else None for node in rows]),
-        role=(_TEXT, [node.role for node in rows]),
+    return frame(
+        where=(TEXT, [f"node {node.name} (line {node.line})" for node in rows]),
+        node=(TEXT, [node.name.lower() for node in rows]),
+        ip=(TEXT, [node.ip.lower() if node.ip else None for node in rows]),
+        role=(TEXT, [node.role for node in rows]),
+        metrics_files=(NUMBER, telemetry_views.metrics_files(telemetry, [node.name for node in rows])),
     )
 
 
 def component_view(components: Sequence[Component], found: Sequence[TargetRow], placement: Placement) -> pd.DataFrame:
     """One row a container or service; ``untouched`` names declared hosts of an injected one that no hook went to."""
-    return _frame(
-        where=(_TEXT, [_component(component) for component in components]),
-        kind=(_TEXT, [component.kind for component in components]),
-        component=(_TEXT, [component.key for component in components]),
-        container=(_TEXT, [component.container for component in components]),
-        untouched=(_TEXT, [_untouched(component, found, placement) for component in components]),
+    return frame(
+        where=(TEXT, [_component(component) for component in components]),
+        kind=(TEXT, [component.kind for component in components]),
+        component=(TEXT, [component.key for component in components]),
+        container=(TEXT, [component.container for component in components]),
+        untouched=(TEXT, [_untouched(component, found, placement) for component in components]),
     )
 
 
@@ -162,12 +149,12 @@ def hosts(components: Sequence[Component], found: Sequence[TargetRow], placement
     injected = {component: bool(_targets_of(component, found)) for component in components}
     rows = [(component, host) for component in components for host in component.hosts or ()]
     known = [placement.place(host).node for _, host in rows]
-    return _frame(
-        where=(_TEXT, [f"{_component(component)}: host {host}" for component, host in rows]),
-        container=(_TEXT, [component.container for component, _ in rows]),
-        host=(_TEXT, [host for _, host in rows]),
-        node=(_TEXT, [node.name if node else None for node in known]),
-        injected=(_FLAG, [injected[component] for component, _ in rows]),
+    return frame(
+        where=(TEXT, [f"{_component(component)}: host {host}" for component, host in rows]),
+        container=(TEXT, [component.container for component, _ in rows]),
+        host=(TEXT, [host for _, host in rows]),
+        node=(TEXT, [node.name if node else None for node in known]),
+        injected=(FLAG, [injected[component] for component, _ in rows]),
     )
 
 
@@ -180,12 +167,12 @@ def placements(components: Sequence[Component], placement: Placement) -> pd.Data
         for place in placement.homes(component)
         if place.node and place.node.role
     ]
-    return _frame(
-        where=(_TEXT, [f"{component.container} on {node.name}" for component, node, _ in rows]),
-        container=(_TEXT, [component.container for component, _, _ in rows]),
-        node=(_TEXT, [node.name for _, node, _ in rows]),
-        role=(_TEXT, [role for _, _, role in rows]),
-        expected=(_TEXT, [expected_role(component, role) for component, _, role in rows]),
+    return frame(
+        where=(TEXT, [f"{component.container} on {node.name}" for component, node, _ in rows]),
+        container=(TEXT, [component.container for component, _, _ in rows]),
+        node=(TEXT, [node.name for _, node, _ in rows]),
+        role=(TEXT, [role for _, _, role in rows]),
+        expected=(TEXT, [expected_role(component, role) for component, _, role in rows]),
     )
 
 
@@ -211,18 +198,18 @@ def workloads(truth: Truth, evidence: Evidence) -> pd.DataFrame:
     shown = Counter(iteration.workload_id for iteration in truth.iterations)
     failed = Counter(iteration.workload_id for iteration in truth.iterations if iteration.failed)
     complete = _complete(evidence)
-    return _frame(
-        where=(_TEXT, [f"workload {row.workload_id}" for row in rows]),
-        workload_id=(_TEXT, [row.workload_id for row in rows]),
-        times=(_NUMBER, [row.times for row in rows]),
-        iterations=(_NUMBER, [row.iterations for row in rows]),
-        failed_iterations=(_NUMBER, [row.failed_iterations for row in rows]),
-        shown=(_NUMBER, [shown[row.workload_id] for row in rows]),
-        shown_failed=(_NUMBER, [failed[row.workload_id] for row in rows]),
-        complete=(_FLAG, [row.workload_id in complete for row in rows]),
-        sla_passed=(_FLAG, [row.sla_passed for row in rows]),
-        started_at=_utc(row.started_at for row in rows),
-        ended_at=_utc(row.ended_at for row in rows),
+    return frame(
+        where=(TEXT, [f"workload {row.workload_id}" for row in rows]),
+        workload_id=(TEXT, [row.workload_id for row in rows]),
+        times=(NUMBER, [row.times for row in rows]),
+        iterations=(NUMBER, [row.iterations for row in rows]),
+        failed_iterations=(NUMBER, [row.failed_iterations for row in rows]),
+        shown=(NUMBER, [shown[row.workload_id] for row in rows]),
+        shown_failed=(NUMBER, [failed[row.workload_id] for row in rows]),
+        complete=(FLAG, [row.workload_id in complete for row in rows]),
+        sla_passed=(FLAG, [row.sla_passed for row in rows]),
+        started_at=utc(row.started_at for row in rows),
+        ended_at=utc(row.ended_at for row in rows),
     )
 
 
@@ -240,16 +227,16 @@ def iterations(truth: Truth) -> pd.DataFrame:
     rows = truth.iterations
     times = {row.workload_id: row.times for row in truth.workloads}
     known = {injection.injection_id for injection in truth.injections}
-    return _frame(
-        where=(_TEXT, [f"iteration {row.iteration} of {row.workload_id}" for row in rows]),
-        workload_id=(_TEXT, [row.workload_id for row in rows]),
-        workload_exists=(_FLAG, [row.workload_id in times for row in rows]),
-        iteration=(_NUMBER, [row.iteration for row in rows]),
-        times=(_NUMBER, [times.get(row.workload_id) for row in rows]),
-        started_at=_utc(row.started_at for row in rows),
-        ended_at=_utc(row.ended_at for row in rows),
-        is_boundary=(_FLAG, [row.is_boundary for row in rows]),
-        unknown_injections=(_TEXT, [_strangers(row, known) for row in rows]),
+    return frame(
+        where=(TEXT, [f"iteration {row.iteration} of {row.workload_id}" for row in rows]),
+        workload_id=(TEXT, [row.workload_id for row in rows]),
+        workload_exists=(FLAG, [row.workload_id in times for row in rows]),
+        iteration=(NUMBER, [row.iteration for row in rows]),
+        times=(NUMBER, [times.get(row.workload_id) for row in rows]),
+        started_at=utc(row.started_at for row in rows),
+        ended_at=utc(row.ended_at for row in rows),
+        is_boundary=(FLAG, [row.is_boundary for row in rows]),
+        unknown_injections=(TEXT, [_strangers(row, known) for row in rows]),
     )
 
 
@@ -266,17 +253,17 @@ def triggers(rows: Sequence[TriggerRow], runs: Sequence[WorkloadRow]) -> pd.Data
     clean: dict[str, bool] = {
         text: redact(text) == text for row in rows for text in (row.action, row.description or "")
     }
-    return _frame(
-        where=(_TEXT, [f"trigger {row.trigger_id}" for row in rows]),
-        trigger_id=(_TEXT, [row.trigger_id for row in rows]),
-        what=(_TEXT, [_trigger(row) for row in rows]),
-        workload_exists=(_FLAG, [row.workload_id in known for row in rows]),
-        kind=(_TEXT, [row.kind for row in rows]),
-        unit=(_TEXT, [row.unit for row in rows]),
-        outcome=(_TEXT, [row.outcome for row in rows]),
-        evidence=(_TEXT, [redact(row.evidence) for row in rows]),
-        planned=(_FLAG, [not row.evidence.startswith("unplanned") for row in rows]),
-        secret_free=(_FLAG, [clean[row.action] and clean[row.description or ""] for row in rows]),
+    return frame(
+        where=(TEXT, [f"trigger {row.trigger_id}" for row in rows]),
+        trigger_id=(TEXT, [row.trigger_id for row in rows]),
+        what=(TEXT, [_trigger(row) for row in rows]),
+        workload_exists=(FLAG, [row.workload_id in known for row in rows]),
+        kind=(TEXT, [row.kind for row in rows]),
+        unit=(TEXT, [row.unit for row in rows]),
+        outcome=(TEXT, [row.outcome for row in rows]),
+        evidence=(TEXT, [redact(row.evidence) for row in rows]),
+        planned=(FLAG, [not row.evidence.startswith("unplanned") for row in rows]),
+        secret_free=(FLAG, [clean[row.action] and clean[row.description or ""] for row in rows]),
     )
 
 
@@ -291,23 +278,23 @@ def injections(truth: Truth) -> pd.DataFrame:
     planned = {trigger.trigger_id for trigger in truth.triggers}
     hit = Counter(target.injection_id for target in truth.targets)
     overlaps = _overlaps(rows, truth.triggers)
-    return _frame(
-        where=(_TEXT, [f"injection {row.injection_id}" for row in rows]),
-        injection_id=(_TEXT, [row.injection_id for row in rows]),
-        trigger_exists=(_FLAG, [row.trigger_id in planned for row in rows]),
-        workload_exists=(_FLAG, [row.workload_id in runs for row in rows]),
-        unit=(_TEXT, [row.unit for row in rows]),
-        started_at=_utc(row.started_at for row in rows),
-        latest_end=_utc(row.ended_at + dt.timedelta(seconds=row.end_uncertainty_s) for row in rows),
-        start_uncertainty_s=(_NUMBER, [row.start_uncertainty_s for row in rows]),
-        time_source=(_TEXT, [row.time_source for row in rows]),
-        outside_s=(_NUMBER, [seconds_outside(row, runs.get(row.workload_id)) for row in rows]),
-        overlapping=(_TEXT, [overlaps.get(row.injection_id) for row in rows]),
-        hook_status=(_TEXT, [row.hook_status for row in rows]),
-        effect=(_TEXT, [row.effect for row in rows]),
-        effect_reason=(_TEXT, [redact(row.effect_reason) for row in rows]),
-        outcome=(_TEXT, [row.outcome for row in rows]),
-        targets=(_NUMBER, [hit[row.injection_id] for row in rows]),
+    return frame(
+        where=(TEXT, [f"injection {row.injection_id}" for row in rows]),
+        injection_id=(TEXT, [row.injection_id for row in rows]),
+        trigger_exists=(FLAG, [row.trigger_id in planned for row in rows]),
+        workload_exists=(FLAG, [row.workload_id in runs for row in rows]),
+        unit=(TEXT, [row.unit for row in rows]),
+        started_at=utc(row.started_at for row in rows),
+        latest_end=utc(row.ended_at + dt.timedelta(seconds=row.end_uncertainty_s) for row in rows),
+        start_uncertainty_s=(NUMBER, [row.start_uncertainty_s for row in rows]),
+        time_source=(TEXT, [row.time_source for row in rows]),
+        outside_s=(NUMBER, [seconds_outside(row, runs.get(row.workload_id)) for row in rows]),
+        overlapping=(TEXT, [overlaps.get(row.injection_id) for row in rows]),
+        hook_status=(TEXT, [row.hook_status for row in rows]),
+        effect=(TEXT, [row.effect for row in rows]),
+        effect_reason=(TEXT, [redact(row.effect_reason) for row in rows]),
+        outcome=(TEXT, [row.outcome for row in rows]),
+        targets=(NUMBER, [hit[row.injection_id] for row in rows]),
     )
 
 
@@ -347,22 +334,22 @@ def _overlaps(rows: Sequence[InjectionRow], planned: Iterable[TriggerRow]) -> di
 def targets(rows: Sequence[TargetRow], fired: Sequence[InjectionRow], placement: Placement) -> pd.DataFrame:
     """One row a target. ``node_known`` and ``declared`` are null where no cluster file was given."""
     known = {injection.injection_id for injection in fired}
-    return _frame(
-        where=(_TEXT, [f"{row.container or 'the node'} on {row.node}, injection {row.injection_id}" for row in rows]),
-        injection_id=(_TEXT, [row.injection_id for row in rows]),
-        injection_exists=(_FLAG, [row.injection_id in known for row in rows]),
-        node=(_TEXT, [row.node for row in rows]),
-        node_known=(_FLAG, [placement.place(row.node).node is not None if placement.known else None for row in rows]),
+    return frame(
+        where=(TEXT, [f"{row.container or 'the node'} on {row.node}, injection {row.injection_id}" for row in rows]),
+        injection_id=(TEXT, [row.injection_id for row in rows]),
+        injection_exists=(FLAG, [row.injection_id in known for row in rows]),
+        node=(TEXT, [row.node for row in rows]),
+        node_known=(FLAG, [placement.place(row.node).node is not None if placement.known else None for row in rows]),
         # Empty, not null: null would count as unlike any other in a key.
-        container=(_TEXT, [row.container or "" for row in rows]),
-        component=(_TEXT, [row.component or "" for row in rows]),
-        order=(_TEXT, [_order(row) for row in rows]),
-        service=(_TEXT, [row.service if row.container else "the node itself" for row in rows]),
-        layer=(_TEXT, [row.layer for row in rows]),
-        declared=(_FLAG, [row.declared for row in rows]),
-        commanded=(_FLAG, [row.commanded for row in rows]),
-        effective=(_FLAG, [row.effective for row in rows]),
-        resolution=(_TEXT, [row.resolution for row in rows]),
+        container=(TEXT, [row.container or "" for row in rows]),
+        component=(TEXT, [row.component or "" for row in rows]),
+        order=(TEXT, [_order(row) for row in rows]),
+        service=(TEXT, [row.service if row.container else "the node itself" for row in rows]),
+        layer=(TEXT, [row.layer for row in rows]),
+        declared=(FLAG, [row.declared for row in rows]),
+        commanded=(FLAG, [row.commanded for row in rows]),
+        effective=(FLAG, [row.effective for row in rows]),
+        resolution=(TEXT, [row.resolution for row in rows]),
     )
 
 
@@ -376,12 +363,12 @@ def choices(rows: Sequence[TargetRow]) -> pd.DataFrame:
     groups: dict[tuple[str, str], list[TargetRow]] = defaultdict(list)
     for row in rows:
         groups[row.injection_id, row.container or "the node"].append(row)
-    return _frame(
-        where=(_TEXT, [f"{container}, injection {injection}" for injection, container in groups]),
-        injection_id=(_TEXT, [injection for injection, _ in groups]),
-        container=(_TEXT, [container for _, container in groups]),
-        order=(_TEXT, [_order(group[0]) for group in groups.values()]),
-        candidates=(_TEXT, [_candidates(group) for group in groups.values()]),
+    return frame(
+        where=(TEXT, [f"{container}, injection {injection}" for injection, container in groups]),
+        injection_id=(TEXT, [injection for injection, _ in groups]),
+        container=(TEXT, [container for _, container in groups]),
+        order=(TEXT, [_order(group[0]) for group in groups.values()]),
+        candidates=(TEXT, [_candidates(group) for group in groups.values()]),
     )
 
 

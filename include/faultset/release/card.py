@@ -8,46 +8,51 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from faultset import tables
 from faultset.errors import printable
 from faultset.moments import iso
+from faultset.release import markdown, telemetry_card
 from faultset.release.manifest import Manifest
-from faultset.release.markdown import table, text
-from faultset.tables import InjectionRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.release.markdown import limited, table, text
+from faultset.tables import ImpactRow, InjectionRow, TargetRow, TriggerRow, WorkloadRow
 
-SHOWN = 100
 _TAGS = ("fault-injection", "anomaly-detection", "aiops", "root-cause-analysis", "openstack", "rally", "os-faults")
 _LICENSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """The rows that the card shows; iterations are only counted."""
+class Content:
+    """The rows that the card shows; iterations and telemetry are only counted."""
 
     workloads: Sequence[WorkloadRow]
     triggers: Sequence[TriggerRow]
     injections: Sequence[InjectionRow]
     targets: Sequence[TargetRow]
+    impacts: Sequence[ImpactRow] = ()
 
 
-def render(manifest: Manifest, figures: Figures) -> str:
-    """Return the text of ``README.md``; ``manifest.files`` needs to hold the tables only."""
-    sections = (
+def render(manifest: Manifest, content: Content) -> str:
+    """Return the text of ``README.md``; ``manifest.files`` needs to hold the tables, telemetry and figures only."""
+    sections: tuple[list[str], ...] = (
         _head(manifest),
         _what(manifest),
-        _figures(manifest, figures),
+        telemetry_card.figures(manifest),
+        _in_numbers(manifest, content),
+        telemetry_card.telemetry(manifest),
+        telemetry_card.impacts(manifest, content.impacts),
+        _findings(manifest.validation),
         _how_made(manifest),
-        _MEANING,
-        _limits(figures),
+        [*_MEANING, *telemetry_card.meaning(manifest)],
+        _limits(manifest, content),
         _how_to_load(manifest),
-        _dictionary(),
+        _dictionary(manifest),
         _how_to_cite(manifest),
     )
-    return "\n".join(line for section in sections for line in [*section, ""])
+    return "\n".join(line for section in sections if section for line in [*section, ""])
 
 
 def _quoted(value: str) -> str:
@@ -69,11 +74,13 @@ def _head(manifest: Manifest) -> list[str]:
         lines += [f"- config_name: {name}", f"  data_files: {name}.parquet"]
         if name == tables.INJECTIONS.name:
             lines.append("  default: true")
+    for kind in manifest.telemetry_kinds:
+        lines += [f"- config_name: {kind}", f"  data_files: {kind}/*.parquet"]
     return [*lines, "---"]
 
 
 def _table_names(manifest: Manifest) -> list[str]:
-    return [declared.name for declared in tables.TABLES if declared.name in manifest.rows]
+    return [declared.name for declared in tables.EVERY_TABLE if declared.name in manifest.rows]
 
 
 def _what(manifest: Manifest) -> list[str]:
@@ -96,36 +103,40 @@ def _creator(creator: dict[str, Any]) -> str:
     return f"{name} (ORCID {text(creator['orcid'])})" if creator.get("orcid") else name
 
 
-# --- figures --------------------------------------------------------------------------------------------------------
+# --- numbers --------------------------------------------------------------------------------------------------------
 
 
-def _figures(manifest: Manifest, figures: Figures) -> list[str]:
+def _in_numbers(manifest: Manifest, content: Content) -> list[str]:
+    rows = manifest.rows
+    counted = [(name, rows[name]) for name in _table_names(manifest)]
+    counted += [
+        (kind, sum(count for name, count in rows.items() if name.startswith(f"{kind}/")))
+        for kind in manifest.telemetry_kinds
+    ]
     return [
-        "## Figures",
+        "## In numbers",
         "",
-        *table(("table", "rows"), ((name, manifest.rows[name]) for name in _table_names(manifest))),
+        *table(("table", "rows"), counted),
         "",
         "### Workloads",
         "",
-        *_limited(("workload", "runner", "iterations", "failed", "SLA passed"), figures.workloads, _workload),
+        *limited(("workload", "runner", "iterations", "failed", "SLA passed"), content.workloads, _workload),
         "",
         "### Injections",
         "",
-        *_limited(
-            ("injection", "start", "end", "uncertainty", "hook", "effect", "why"), figures.injections, _injection
+        *limited(
+            ("injection", "start", "end", "uncertainty", "hook", "effect", "outcome", "why"),
+            content.injections,
+            _injection,
         ),
         "",
         "### Targets",
         "",
-        *_limited(
+        *limited(
             ("injection", "node", "container", "action", "declared", "commanded", "effective", "resolution"),
-            figures.targets,
+            content.targets,
             _target,
         ),
-        "",
-        "### Findings",
-        "",
-        *_findings(manifest.validation),
     ]
 
 
@@ -136,7 +147,7 @@ def _workload(row: WorkloadRow) -> Sequence[object]:
 def _injection(row: InjectionRow) -> Sequence[object]:
     uncertainty = f"{row.start_uncertainty_s:g} s / {row.end_uncertainty_s:g} s"
     times = (iso(row.started_at), iso(row.ended_at), uncertainty)
-    return (row.injection_id, *times, row.hook_status, row.effect, row.effect_reason)
+    return (row.injection_id, *times, row.hook_status, row.effect, row.outcome, row.effect_reason)
 
 
 def _target(row: TargetRow) -> Sequence[object]:
@@ -144,16 +155,9 @@ def _target(row: TargetRow) -> Sequence[object]:
     return (*place, row.declared, row.commanded, row.effective, row.resolution)
 
 
-def _limited(header: Sequence[str], rows: Sequence[Any], cells: Callable[[Any], Sequence[object]]) -> list[str]:
-    if not rows:
-        return ["None."]
-    lines = table(header, (cells(row) for row in rows[:SHOWN]))
-    return lines if len(rows) <= SHOWN else [*lines, "", f"The first {SHOWN} of {len(rows)}; the table has all."]
-
-
 def _findings(validation: dict[str, Any]) -> list[str]:
     counted = ", ".join(f"{validation[severity]} {severity}" for severity in ("critical", "warning", "info"))
-    lines = [f"{validation['expectations']} expectations were evaluated; findings: {counted}."]
+    lines = ["## Findings", "", f"{validation['expectations']} expectations were evaluated; findings: {counted}."]
     if validation["findings"]:
         rows = [
             (finding["severity"], finding["table"], finding["message"], finding["count"], finding["remedy"])
@@ -197,11 +201,11 @@ _MEANING = [
 ]
 
 
-def _limits(figures: Figures) -> list[str]:
-    outcomes = Counter(row.outcome for row in figures.triggers)
-    from_report = sum(row.time_source == "report" for row in figures.injections)
-    unknown = sum(row.effect == "unknown" for row in figures.injections)
-    ambiguous = sum(row.resolution == "ambiguous" for row in figures.targets)
+def _limits(manifest: Manifest, content: Content) -> list[str]:
+    outcomes = Counter(row.outcome for row in content.triggers)
+    from_report = sum(row.time_source == "report" for row in content.injections)
+    unknown = sum(row.effect == "unknown" for row in content.injections)
+    ambiguous = sum(row.resolution == "ambiguous" for row in content.targets)
     counted = [
         (outcomes["not_reached"], "planned triggers were not reached by their run."),
         (outcomes["not_observable"], "planned triggers cannot be seen in the inputs; they may have fired."),
@@ -214,7 +218,7 @@ def _limits(figures: Figures) -> list[str]:
         "",
         *[f"- {count} {what}" for count, what in counted if count],
         "- A Rally report shows an iteration's own times only where it failed; a result file shows all.",
-        "- Telemetry, and the impact of the faults on it, are not part of this version.",
+        *telemetry_card.limits(manifest),
     ]
 
 
@@ -242,12 +246,15 @@ def _how_to_load(manifest: Manifest) -> list[str]:
         'iterations = pq.read_table("iterations.parquet")',
         "print(iterations.schema)",
         "```",
+        *telemetry_card.how_to_load(manifest),
     ]
 
 
-def _dictionary() -> list[str]:
+def _dictionary(manifest: Manifest) -> list[str]:
     lines = ["## Data dictionary", "", "Times are UTC with microseconds; spans are half-open, [start, end)."]
-    for declared in tables.TABLES:
+    for declared in tables.EVERY_TABLE:
+        if declared.name not in manifest.rows:
+            continue
         lines += [
             "",
             f"### {declared.name}",
@@ -257,14 +264,8 @@ def _dictionary() -> list[str]:
             f"Key: {', '.join(declared.key)}.",
             "",
         ]
-        lines += table(("column", "type", "unit", "null", "meaning"), map(_column, tables.columns(declared)))
-    return lines
-
-
-def _column(spec: tables.ColumnSpec) -> Sequence[object]:
-    values = f" One of: {', '.join(spec.column.values)}." if spec.column.values else ""
-    null = "possible" if spec.nullable else "never"
-    return (spec.name, str(spec.arrow_type), spec.column.unit, null, spec.column.description + values)
+        lines += markdown.columns(tables.columns(declared))
+    return [*lines, *telemetry_card.dictionary(manifest)]
 
 
 def _how_to_cite(manifest: Manifest) -> list[str]:

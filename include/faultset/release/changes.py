@@ -55,7 +55,7 @@ def _row_counts(now: Manifest) -> list[str]:
 
 def _counted(difference: Difference) -> list[str]:
     rows = (
-        (one.table, one.rows_before, one.rows_after, len(one.added), len(one.removed), len(one.changed))
+        (one.table, one.rows_before, one.rows_after, one.rows_added, one.rows_removed, one.rows_changed)
         for one in difference.tables
     )
     return markdown.table(("table", "rows before", "rows now", "added", "removed", "changed"), rows)

@@ -13,7 +13,7 @@ from typing import Any
 from faultset import tables
 from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.moments import iso
-from faultset.records import InputFile, Validation
+from faultset.records import InputFile, TelemetryFacts, Validation
 from faultset.release import card, history, manifest, parquet
 from faultset.release.changes import Changes
 from faultset.release.diff import diff
@@ -52,6 +52,8 @@ class Candidate:
         inputs: the files that it was made from.
         validation: the outcome of its validation; ``data_docs`` relative to ``folder``.
         experiment: the catalog's entry as plain JSON values, without secrets.
+        telemetry: what is known of each labeled file.
+        analysis: as in ``Manifest``.
     """
 
     slug: str
@@ -64,6 +66,8 @@ class Candidate:
     inputs: tuple[InputFile, ...]
     validation: Validation
     experiment: dict[str, Any] = field(default_factory=dict)
+    telemetry: tuple[TelemetryFacts, ...] = ()
+    analysis: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,19 +234,23 @@ def _describe(
         tools=manifest.tool_versions(),
         validation=manifest.validation_summary(candidate.validation),
         experiment=candidate.experiment,
+        telemetry=tuple(map(manifest.telemetry_entry, candidate.telemetry)),
+        analysis=manifest.plain(candidate.analysis),
     )
 
 
 def _write(described: Manifest, changes: Changes, folder: Path) -> bytes:
     """Write card, changes and manifest; return the manifest's bytes."""
-    figures = card.Figures(
+    impacts = folder / f"{tables.IMPACTS.name}.parquet"
+    content = card.Content(
         workloads=parquet.read_table(tables.WORKLOADS, folder / "workloads.parquet"),
         triggers=parquet.read_table(tables.TRIGGERS, folder / "triggers.parquet"),
         injections=parquet.read_table(tables.INJECTIONS, folder / "injections.parquet"),
         targets=parquet.read_table(tables.TARGETS, folder / "targets.parquet"),
+        impacts=parquet.read_table(tables.IMPACTS, impacts) if impacts.is_file() else (),
     )
     with reported(folder):
-        _overwrite(folder / CARD, card.render(described, figures).encode())
+        _overwrite(folder / CARD, card.render(described, content).encode())
         _overwrite(folder / CHANGES, changes.render(described).encode())
     added = tuple(manifest.describe_file(folder, name) for name in (CARD, CHANGES))
     files = sorted((*described.files, *added), key=lambda entry: entry.path)

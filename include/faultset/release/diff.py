@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ import pyarrow as pa
 
 from faultset import storage, tables
 from faultset.errors import printable
-from faultset.release import parquet
+from faultset.release import parquet, rowwise
+from faultset.release.fingerprint import sha256_of
 from faultset.release.number import Change
 
 SHOWN = 20
+_ROW = "source_row"
+_TELEMETRY = tuple(f"{table.name}/" for table in tables.TELEMETRY)
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]
 
@@ -41,6 +45,8 @@ class RetypedColumn:
 class TableDifference:
     """What differs in one table.
 
+    Of telemetry, only the first rows that differ are named, the others are counted.
+
     Attributes:
         table: the table's file without its ending, such as ``injections``.
         state: whether both versions have the table, or it was ``added`` or ``removed`` as a whole.
@@ -53,6 +59,9 @@ class TableDifference:
         columns_added: columns that only the new version has.
         columns_removed: columns that only the old version has.
         columns_retyped: columns whose type differs; their values are not compared.
+        more_added: rows that only the new version has, beside those that ``added`` names.
+        more_removed: likewise.
+        more_changed: likewise.
     """
 
     table: str
@@ -66,16 +75,36 @@ class TableDifference:
     columns_added: tuple[str, ...] = ()
     columns_removed: tuple[str, ...] = ()
     columns_retyped: tuple[RetypedColumn, ...] = ()
+    more_added: int = 0
+    more_removed: int = 0
+    more_changed: int = 0
+
+    @property
+    def rows_added(self) -> int:
+        """Number of rows that only the new version has."""
+        return len(self.added) + self.more_added
+
+    @property
+    def rows_removed(self) -> int:
+        """Number of rows that only the old version has."""
+        return len(self.removed) + self.more_removed
+
+    @property
+    def rows_changed(self) -> int:
+        """Number of rows that both have, and that differ."""
+        return len(self.changed) + self.more_changed
 
     @property
     def breaks(self) -> bool:
         """Whether a record, column or type that was there changed or went."""
-        return self.state == "removed" or any((self.removed, self.changed, self.columns_removed, self.columns_retyped))
+        return self.state == "removed" or any(
+            (self.rows_removed, self.rows_changed, self.columns_removed, self.columns_retyped)
+        )
 
     @property
     def extends(self) -> bool:
         """Whether something was added."""
-        return self.state == "added" or any((self.added, self.columns_added))
+        return self.state == "added" or any((self.rows_added, self.columns_added))
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
@@ -85,6 +114,9 @@ class TableDifference:
             "key": list(self.key),
             "rows_before": self.rows_before,
             "rows_after": self.rows_after,
+            "rows_added": self.rows_added,
+            "rows_removed": self.rows_removed,
+            "rows_changed": self.rows_changed,
             "added": [_plain_key(key) for key in self.added],
             "removed": [_plain_key(key) for key in self.removed],
             "changed": [{"key": _plain_key(row.key), "columns": list(row.columns)} for row in self.changed],
@@ -120,7 +152,7 @@ class Difference:
         return "minor" if self.extends else "patch"
 
     def as_dict(self) -> dict[str, object]:
-        """Return plain values for JSON: change, summary, words, and each table with all keys."""
+        """Return plain values for JSON: change, summary, words, and each table with its keys."""
         return {
             "change": self.change,
             "summary": self.summary(),
@@ -159,29 +191,23 @@ def _tables_in(folder: Path) -> dict[str, Path]:
 
 
 def _declared_order(name: str) -> tuple[int, str]:
-    declared = [table.name for table in tables.TABLES]
+    declared = [table.name for table in tables.EVERY_TABLE]
     return (declared.index(name) if name in declared else len(declared), name)
 
 
 def _table(name: str, old: Path | None, new: Path | None) -> TableDifference:
-    before = parquet.read_arrow(old) if old else None
-    after = parquet.read_arrow(new) if new else None
-    if before is None or after is None:
-        return _only_one(name, before, after)
-    types_before = {field.name: field.type for field in before.schema}
-    types_after = {field.name: field.type for field in after.schema}
+    if old is None or new is None:
+        return _only_one(name, old, new)
+    rows_before, schema_before = parquet.layout(old)
+    rows_after, schema_after = parquet.layout(new)
+    types_before = {field.name: field.type for field in schema_before}
+    types_after = {field.name: field.type for field in schema_after}
     shared = tuple(column for column in types_before if types_before[column] == types_after.get(column))
-    key = _key(name, shared)
-    added, removed, changed = _rows(before, after, key, shared)
     return TableDifference(
         name,
         "kept",
-        key,
-        before.num_rows,
-        after.num_rows,
-        added,
-        removed,
-        changed,
+        rows_before=rows_before,
+        rows_after=rows_after,
         columns_added=tuple(column for column in types_after if column not in types_before),
         columns_removed=tuple(column for column in types_before if column not in types_after),
         columns_retyped=tuple(
@@ -189,23 +215,55 @@ def _table(name: str, old: Path | None, new: Path | None) -> TableDifference:
             for column in types_before
             if column in types_after and column not in shared
         ),
+        **_row_differences(name, old, new, shared, numbered=pa.types.is_integer(types_before.get(_ROW, pa.null()))),
     )
 
 
-def _only_one(name: str, before: pa.Table | None, after: pa.Table | None) -> TableDifference:
-    data = after if before is None else before
-    assert data is not None  # noqa: S101 (the name came from one of the two)
-    columns = tuple(data.column_names)
-    key = _key(name, columns)
+def _row_differences(name: str, old: Path, new: Path, shared: tuple[str, ...], *, numbered: bool) -> dict[str, Any]:
+    if name.startswith(_TELEMETRY) and numbered and _ROW in shared:
+        if old.stat().st_size == new.stat().st_size and sha256_of(old) == sha256_of(new):
+            return {"key": (_ROW,)}
+        if rowwise.ascends(old, _ROW) and rowwise.ascends(new, _ROW):
+            return _by_row_number(old, new, shared)
+    before, after = parquet.read_arrow(old), parquet.read_arrow(new)
+    key = _key(name, shared)
+    added, removed, changed = _rows(before, after, key, shared)
+    return {"key": key, "added": added, "removed": removed, "changed": changed}
+
+
+def _by_row_number(old: Path, new: Path, shared: tuple[str, ...]) -> dict[str, Any]:
+    """Compare files of telemetry, which can have millions of rows."""
+    tally = rowwise.compare(old, new, _ROW, [column for column in shared if column != _ROW], SHOWN)
+    return {
+        "key": (_ROW,),
+        "added": tuple((number,) for number in tally.first_added),
+        "removed": tuple((number,) for number in tally.first_removed),
+        "changed": tuple(ChangedRow((number,), columns) for number, columns in tally.first_changed),
+        "more_added": tally.added - len(tally.first_added),
+        "more_removed": tally.removed - len(tally.first_removed),
+        "more_changed": tally.changed - len(tally.first_changed),
+    }
+
+
+def _only_one(name: str, old: Path | None, new: Path | None) -> TableDifference:
+    path = new or old
+    assert path is not None  # noqa: S101 (the name came from one of the two)
+    if name.startswith(_TELEMETRY):
+        rows, _ = parquet.layout(path)
+        if old is None:
+            return TableDifference(name, "added", (_ROW,), 0, rows, more_added=rows)
+        return TableDifference(name, "removed", (_ROW,), rows, 0, more_removed=rows)
+    data = parquet.read_arrow(path)
+    key = _key(name, tuple(data.column_names))
     keys = _sorted(key for key, _ in _records(data, key, ()))
-    if before is None:
+    if old is None:
         return TableDifference(name, "added", key, 0, data.num_rows, added=keys)
     return TableDifference(name, "removed", key, data.num_rows, 0, removed=keys)
 
 
 def _key(name: str, shared: tuple[str, ...]) -> tuple[str, ...]:
     """Return the declared key; all shared columns where none is declared or a part of it is not comparable."""
-    declared = next((table.key for table in tables.TABLES if table.name == name), ())
+    declared = next((table.key for table in tables.EVERY_TABLE if table.name == name), ())
     return declared if declared and set(declared) <= set(shared) else shared
 
 
@@ -291,8 +349,8 @@ def _plain_key(key: Key) -> list[object]:
 def _summary(table: TableDifference) -> str:
     if table.state != "kept":
         return f"{table.table} {'new' if table.state == 'added' else 'gone'}"
-    signed = (("+", table.added), ("-", table.removed), ("~", table.changed))
-    parts = [f"{sign}{len(rows)}" for sign, rows in signed if rows]
+    signed = (("+", table.rows_added), ("-", table.rows_removed), ("~", table.rows_changed))
+    parts = [f"{sign}{count}" for sign, count in signed if count]
     columns = [f"+{name}" for name in table.columns_added]
     columns += [f"-{name}" for name in table.columns_removed]
     columns += [f"~{column.name}" for column in table.columns_retyped]
@@ -311,20 +369,21 @@ def _in_words(table: TableDifference) -> Iterator[str]:
         yield f"{table.table}: columns that went: {', '.join(table.columns_removed)}."
     for column in table.columns_retyped:
         yield f"{table.table}: column {column.name} was {column.before} and is {column.after}."
-    if table.added:
-        yield f"{table.table}: {len(table.added)} added: {_listed(map(_key_words, table.added))}."
-    if table.removed:
-        yield f"{table.table}: {len(table.removed)} removed: {_listed(map(_key_words, table.removed))}."
-    if table.changed:
-        changed = (f"{_key_words(row.key)} ({', '.join(row.columns)})" for row in table.changed)
-        yield f"{table.table}: {len(table.changed)} changed: {_listed(changed)}."
+    changed = (f"{_key_words(row.key)} ({', '.join(row.columns)})" for row in table.changed)
+    for what, count, rows in (
+        ("added", table.rows_added, map(_key_words, table.added)),
+        ("removed", table.rows_removed, map(_key_words, table.removed)),
+        ("changed", table.rows_changed, changed),
+    ):
+        if count:
+            yield f"{table.table}: {count} {what}: {_listed(rows, count)}."
 
 
 def _key_words(key: Key) -> str:
     return " / ".join("null" if part is None else printable(str(part), 120) for part in key)
 
 
-def _listed(parts: Iterable[str]) -> str:
-    every = list(parts)
-    more = f"; and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return "; ".join(every[:SHOWN]) + more
+def _listed(parts: Iterable[str], count: int) -> str:
+    shown = list(itertools.islice(parts, SHOWN))
+    more = f"; and {count - len(shown)} more" if count > len(shown) else ""
+    return "; ".join(shown) + more

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +14,10 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from faultset import storage, version
+from faultset import storage, tables, version
 from faultset.errors import InputError
-from faultset.records import Finding, InputFile, Validation
+from faultset.moments import iso
+from faultset.records import Finding, InputFile, TelemetryFacts, Validation
 from faultset.release import parquet
 from faultset.release.fingerprint import sha256_of
 
@@ -22,7 +25,7 @@ MANIFEST = "manifest.json"
 CARD = "README.md"
 CHANGES = "CHANGES.md"
 SEVERITIES = ("critical", "warning", "info")
-_TOOLS = ("pyarrow", "pandas", "great-expectations")
+_TOOLS = ("pyarrow", "polars", "pandas", "numpy", "scipy", "matplotlib", "great-expectations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ class Manifest:
         tools: name -> version.
         validation: passed, number of expectations, number of findings by severity, the findings.
         experiment: the catalog's entry.
+        telemetry: what is known of each labeled file, ``TelemetryFacts`` as plain values.
+        analysis: how impacts were found and how far to trust them: ``calibration`` (a row a KPI: kpi, trials,
+            false_positives, rate), ``tolerance`` (a row a tolerance_s: how labels and outcome depend on it),
+            ``agreement`` of detected and reviewed impacts (None where none were reviewed) and ``parameters``; empty
+            where there is no telemetry.
     """
 
     slug: str
@@ -89,6 +97,8 @@ class Manifest:
     tools: dict[str, str]
     validation: dict[str, Any]
     experiment: dict[str, Any]
+    telemetry: tuple[dict[str, Any], ...] = ()
+    analysis: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def encode(self) -> bytes:
         """Return the bytes of ``manifest.json``."""
@@ -98,6 +108,12 @@ class Manifest:
     def rows(self) -> dict[str, int]:
         """Rows of each table, by its file's path without ``.parquet``."""
         return {file.path.removesuffix(".parquet"): file.rows for file in self.files if file.rows is not None}
+
+    @property
+    def telemetry_kinds(self) -> tuple[str, ...]:
+        """Kinds of telemetry that the version holds files of."""
+        held = {file.path.partition("/")[0] for file in self.files if file.rows is not None and "/" in file.path}
+        return tuple(table.name for table in tables.TELEMETRY if table.name in held)
 
 
 def decode(data: bytes, where: object) -> Manifest:
@@ -124,6 +140,8 @@ def decode(data: bytes, where: object) -> Manifest:
             tools={name: _text(version) for name, version in document["tools"].items()},
             validation=_validation(document["validation"]),
             experiment=dict(document["experiment"]),
+            telemetry=tuple(dict(entry) for entry in document.get("telemetry", ())),
+            analysis=dict(document.get("analysis", {})),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(where, "the manifest is damaged", "restore this version from a copy") from error
@@ -162,6 +180,25 @@ def tool_versions() -> dict[str, str]:
     """Return the version of each tool that a dataset's content depends on."""
     versions = {"faultset": version.__version__, "python": platform.python_version()}
     return versions | {name: metadata.version(name) for name in _TOOLS}
+
+
+def telemetry_entry(facts: TelemetryFacts) -> dict[str, Any]:
+    """Return what is known of a labeled file as plain values."""
+    entry: dict[str, Any] = plain(dataclasses.asdict(facts))
+    return entry
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as JSON knows it: times as text, tuples as lists, what is no finite number as None."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, dt.datetime):
+        return iso(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def validation_summary(validation: Validation) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from faultset.errors import printable
+from faultset.tables import ColumnSpec
+
+SHOWN = 100
 
 # Markup anywhere; an underscore only where it can start or end emphasis, so that nova_compute stays readable.
 _LIVE = re.compile(
@@ -28,6 +32,25 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Return the lines of a table; cells are escaped here, the header is trusted."""
     lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     return lines + [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
+
+
+def limited(header: Sequence[str], rows: Sequence[Any], cells: Callable[[Any], Sequence[object]]) -> list[str]:
+    """Return the lines of a table of the first rows, and how many there are."""
+    if not rows:
+        return ["None."]
+    lines = table(header, (cells(row) for row in rows[:SHOWN]))
+    return lines if len(rows) <= SHOWN else [*lines, "", f"The first {SHOWN} of {len(rows)}; the table has all."]
+
+
+def columns(declared: Iterable[ColumnSpec]) -> list[str]:
+    """Return the lines of a table of columns and what they mean."""
+    return table(("column", "type", "unit", "null", "meaning"), map(_column, declared))
+
+
+def _column(spec: ColumnSpec) -> Sequence[object]:
+    values = f" One of: {', '.join(spec.column.values)}." if spec.column.values else ""
+    null = "possible" if spec.nullable else "never"
+    return (spec.name, str(spec.arrow_type), spec.column.unit, null, spec.column.description + values)
 
 
 def _cell(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,37 @@ def read_arrow(path: Path) -> pa.Table:
         return file.read()
 
 
+def layout(path: Path) -> tuple[int, pa.Schema]:
+    """Return the number of rows and the columns; no row is read.
+
+    Raises:
+        InputError: the file is no parquet file.
+        SetupError: it cannot be read.
+    """
+    with reported(path), whole(path), pq.ParquetFile(path) as file:
+        return file.metadata.num_rows, file.schema_arrow
+
+
+def batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the content in order, at most ``rows`` rows at a time and none of them empty; little is held in memory.
+
+    Raises:
+        InputError: the file is damaged.
+        SetupError: it cannot be read.
+    """
+    with reported(path), whole(path), pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+        for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
+            if batch.num_rows:
+                yield batch
+
+
 def describe(path: Path) -> tuple[int, tuple[dict[str, object], ...]]:
     """Return the number of rows and, for each column, its name, type and whether it can be null.
 
     Raises:
         InputError: the file is no parquet file.
     """
-    with reported(path), whole(path), pq.ParquetFile(path) as file:
-        rows, schema = file.metadata.num_rows, file.schema_arrow
+    rows, schema = layout(path)
     return rows, tuple({"name": f.name, "type": str(f.type), "nullable": f.nullable} for f in schema)
 
 

@@ -1,0 +1,227 @@
+"""Rules for labeled telemetry and impacts."""
+
+from __future__ import annotations
+
+from faultset.expectations.telemetry_views import LEAST_COVERAGE, LONG_GAP_ROWS, LONG_GAP_S
+from faultset.expectations.ways import (
+    REPORT_THIS,
+    Rule,
+    above,
+    absent,
+    among,
+    at_least,
+    at_most,
+    equal,
+    not_below,
+    together_unique,
+)
+
+_CHECK_ZONE = "check time_zone in experiment.yaml; nothing was shifted"
+
+_FILES = (
+    Rule(
+        "telemetry.keeps_every_row",
+        "critical",
+        equal("rows", "source_rows"),
+        "A labeled file has as many rows as its source.",
+        "{source} has {source_rows:.0f} rows, and {rows:.0f} of them came out labeled",
+        REPORT_THIS,
+    ),
+    Rule(
+        "telemetry.anomalous_where_concerned",
+        "critical",
+        at_most("undisturbed_anomalous", 0),
+        "Rows of nodes that were no target and have no impact are not labeled anomalous.",
+        "{source}: {undisturbed_anomalous:.0f} rows are labeled anomalous on nodes that no injection concerns",
+        REPORT_THIS,
+    ),
+    Rule(
+        "telemetry.in_run",
+        "warning",
+        among("in_run", True),
+        "A file of telemetry has rows inside the run.",
+        "{source} has no row inside the run",
+        "check time_zone in experiment.yaml, and that the file is of this experiment",
+    ),
+    Rule(
+        "telemetry.time_readable",
+        "warning",
+        at_most("without_time", 0),
+        "Every row of telemetry has a time that can be read.",
+        "{source}: {without_time:.0f} of {rows:.0f} rows have no time that can be read",
+        "correct the times in the file; the rows are kept, without a time",
+    ),
+    Rule(
+        "telemetry.times_unambiguous",
+        "warning",
+        at_most("ambiguous_times", 0),
+        "No row lies in an hour that the zone repeats.",
+        "{source}: {ambiguous_times:.0f} rows lie in the hour that {time_zone} repeats; nothing says which is meant",
+        "record in UTC, or with an offset",
+    ),
+    Rule(
+        "telemetry.times_exist",
+        "warning",
+        at_most("nonexistent_times", 0),
+        "No row lies in an hour that the zone skips.",
+        "{source}: {nonexistent_times:.0f} rows lie in the hour that {time_zone} skips",
+        _CHECK_ZONE,
+    ),
+    Rule(
+        "telemetry.abbreviation_fits_zone",
+        "warning",
+        absent("abbreviation_note"),
+        "The abbreviation of the zone in the text agrees with the declared zone.",
+        "{source}: {abbreviation_note}",
+        "nothing, if time_zone in experiment.yaml is right: the declared zone was used, not the abbreviation",
+    ),
+    Rule(
+        "telemetry.clock_fits_run",
+        "warning",
+        absent("shift"),
+        "The clock of a source agrees with the runs.",
+        "{source} {shift}",
+        _CHECK_ZONE,
+    ),
+    Rule(
+        "telemetry.no_duplicate_row",
+        "warning",
+        at_most("duplicates", 0),
+        "No row of a source equals an earlier one in every column.",
+        "{source}: {duplicates:.0f} of {rows:.0f} rows equal an earlier one in every column",
+        "check that the file was not written or exported twice; all rows are kept",
+    ),
+    Rule(
+        "telemetry.columns_alike",
+        "warning",
+        absent("different"),
+        "Files of one kind and format have the same columns with the same types.",
+        "{source} {different}",
+        "export the files alike, or keep in mind that this one cannot be read together with the others as it is",
+    ),
+    Rule(
+        "telemetry.in_order",
+        "info",
+        at_most("out_of_order", 0),
+        "The rows of a source are in order of time.",
+        "{source}: {out_of_order:.0f} rows are earlier than the one before them",
+        "nothing: rows are labeled by their own time and stay where they are",
+    ),
+    Rule(
+        "telemetry.without_long_gaps",
+        "info",
+        not_below("usual_gap_s", "longest_gap_s"),
+        f"Metrics have no gap of more than {LONG_GAP_ROWS} times their usual distance and {LONG_GAP_S:.0f} s.",
+        "{source} has a gap of {longest_gap_s:.0f} s, where a row comes every {cadence_s:g} s",
+        "nothing: gaps are not filled",
+    ),
+    Rule(
+        "telemetry.without_leaks",
+        "info",
+        at_most("leaks", 0),
+        "No row names the injection itself.",
+        "{source}: {leaks:.0f} rows name the injection itself, and are marked in the column names_injection",
+        "leave the marked rows out of what a model reads, or it reads the answer",
+    ),
+    Rule(
+        "telemetry_nodes.are_known",
+        "critical",
+        among("node_known", True),
+        "Every node of telemetry is a node of the cluster file.",
+        "{source} has rows of {node}, which is no node of the cluster file",
+        "correct the name (of the file, or in it), or add the node to node_discover in the os-faults file",
+    ),
+    Rule(
+        "ranges.kept",
+        "warning",
+        at_most("outside", 0),
+        "Percentages lie in 0 to 100; memory and load are not negative.",
+        "{source}: {outside:.0f} of {rows:.0f} rows have a {kpi} that cannot be",
+        "check what recorded the file; the values are kept as they are",
+    ),
+    Rule(
+        "coverage.nearly_whole",
+        "warning",
+        at_least("share", LEAST_COVERAGE),
+        f"The metrics of a target cover at least {LEAST_COVERAGE:.0%} of the injection.",
+        "{source} covers {percent:g} % of {injection_id}",
+        "check whether the recording stopped; an impact may be missed there, or last longer than it seems",
+    ),
+    Rule(
+        "coverage.whole",
+        "info",
+        at_least("share", 1, only_where=("mostly", (True,))),
+        "The metrics of a target cover the whole injection.",
+        "{source} covers {percent:g} % of {injection_id}",
+        "nothing: the gap is short",
+    ),
+)
+
+_IMPACTS = (
+    Rule(
+        "impacts.key_unique",
+        "critical",
+        together_unique("injection_id", "node", "kpi", "source", "started_at"),
+        "No impact occurs twice.",
+        "{where} occurs more than once",
+        "take out the repeated row, if it is a reviewed one; else report this with the inputs",
+    ),
+    Rule(
+        "impacts.ends_after_start",
+        "critical",
+        above("ended_at", "started_at"),
+        "An impact ends after it starts.",
+        "{where} does not end after it starts",
+        "correct the window in the file of reviewed impacts; if it was detected, report this with the inputs",
+    ),
+    Rule(
+        "impacts.injection_exists",
+        "critical",
+        among("injection_exists", True),
+        "Every impact belongs to an injection.",
+        "{where} belongs to no injection that there is",
+        REPORT_THIS,
+    ),
+    Rule(
+        "impacts.reviewed_has_injection",
+        "warning",
+        among("has_injection", True, only_where=("source", ("reviewed",))),
+        "Every reviewed impact is of an injection.",
+        "the reviewed impact on {kpi} of {node} from {since} fits no injection",
+        "check its times and their zone in the file of reviewed impacts",
+    ),
+    Rule(
+        "impacts.node_is_known",
+        "warning",
+        among("node_known", True),
+        "Every impact is on a node of the cluster file.",
+        "{kpi} of {node} moved, and the cluster file has no such node",
+        "correct the node in the file of reviewed impacts, or add it to node_discover in the os-faults file",
+    ),
+    Rule(
+        "impacts.kpi_is_known",
+        "warning",
+        among("kpi_known", True),
+        "Every impact is on a column of the metrics of its node.",
+        "{node} has no metrics called {kpi}",
+        "correct the KPI in the file of reviewed impacts",
+    ),
+    Rule(
+        "impacts.on_targets",
+        "info",
+        among("on_target", True),
+        "What moved was on nodes that the injection acted on.",
+        "{kpi} of {node} moved with {injection_id}, which acted elsewhere",
+        "nothing: faults spread; the rows are labeled anomalous there too",
+    ),
+)
+
+TELEMETRY_RULES: tuple[Rule, ...] = (*_FILES, *_IMPACTS)
+
+TELEMETRY_VIEWS = {
+    "telemetry": "one row a labeled file of telemetry",
+    "telemetry_nodes": "one row a labeled file and node of it",
+    "ranges": "one row a labeled file and column whose values have a range",
+    "coverage": "one row a metrics file and injection on a node of it",
+    "impacts": "one row a KPI of a node that moved with an injection",
+}
