@@ -15,14 +15,16 @@ from faultset_dags.use_cases import REASON, SUBJECT, use_case
 log = logging.getLogger(__name__)
 
 DATASETS = Asset(name="faultset_datasets", uri="faultset://datasets", group="faultset")
-CHAIN = ["rebuild.extract", "rebuild.decide", "rebuild.validate", "rebuild.write"]
+CHAIN = ["rebuild.extract", "rebuild.decide", "publish.validate", "publish.write"]
 
 DOC = """
 ### Rebuild the datasets
 
 Every experiment of the catalog (`FAULTSET_CATALOG`) goes through its own chain of tasks:
-**extract** reads the reports, **decide** makes the truth tables, **validate** judges them, **write** publishes a
-version under `FAULTSET_DATASETS`. References travel between the tasks, never data.
+**extract** reads the reports, **decide** makes the truth tables and finds what moved, **validate** judges all of it,
+**write** publishes a version under `FAULTSET_DATASETS`. Between them **label** labels the telemetry, one task a file of
+any experiment, so that many workers share one experiment and a file that is tried again does not redo the others.
+References travel between the tasks, never data.
 
 - An experiment whose inputs did not change is skipped. `force` builds it anyway; the same tables make no new version.
 - A broken experiment fails alone. **report** runs last, shows what became of each and names the broken ones and why.
@@ -61,9 +63,35 @@ def decide(reference: dict[str, Any]) -> dict[str, Any]:
         return pipeline.decide(pipeline.Build.from_dict(reference), settings).as_dict()
 
 
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def find_telemetry(slugs: list[str]) -> list[dict[str, Any]]:
+    with use_case("telemetry") as settings:
+        from faultset import pipeline
+
+        builds = [pipeline.Build.from_dict(found) for index in range(len(slugs)) if (found := decided(index))]
+        return [file.as_dict() for build in builds for file in pipeline.labelings(build, settings)]
+
+
 @task(map_index_template=SUBJECT, multiple_outputs=False)
-def validate(reference: dict[str, Any]) -> dict[str, Any]:
-    with use_case(reference["slug"]) as settings:
+def label(reference: dict[str, Any]) -> dict[str, Any]:
+    with use_case(f"{reference['build']['slug']} {reference['name']}") as settings:
+        from faultset import pipeline
+
+        return pipeline.label(pipeline.Labeling.from_dict(reference), settings).as_dict()
+
+
+def decided(index: int) -> dict[str, Any] | None:
+    """Return the build that ``decide`` handed on for the experiment at ``index``; None where its chain ended before."""
+    found: dict[str, Any] | None = get_current_context()["ti"].xcom_pull(task_ids="rebuild.decide", map_indexes=index)
+    return found
+
+
+@task(map_index_template=SUBJECT, multiple_outputs=False, trigger_rule=TriggerRule.ALL_DONE)
+def validate(slug: str) -> dict[str, Any]:
+    reference = decided(get_current_context()["ti"].map_index)
+    if reference is None:
+        raise AirflowSkipException(f"{slug}: there is nothing to validate")
+    with use_case(slug) as settings:
         from faultset import pipeline
 
         return pipeline.validate(pipeline.Build.from_dict(reference), settings).as_dict()
@@ -90,7 +118,12 @@ def write(reference: dict[str, Any]) -> dict[str, Any]:
 
 @task_group
 def rebuild(slug: str) -> None:
-    write(validate(decide(extract(slug))))
+    decide(extract(slug))
+
+
+@task_group
+def publish(slug: str) -> None:
+    write(validate(slug))
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
@@ -146,7 +179,12 @@ def report() -> None:
 )
 def rebuild_datasets() -> None:
     experiments = find_experiments()
-    [experiments, rebuild.expand(slug=experiments)] >> report()
+    files = find_telemetry(experiments)
+    labels = label.expand(reference=files)
+    published = publish.expand(slug=experiments)
+    rebuild.expand(slug=experiments) >> files
+    [files, labels] >> published
+    [experiments, published] >> report()
 
 
 rebuild_datasets()

@@ -106,11 +106,21 @@ def test_rebuild_datasets_takes_a_subset_and_force(rebuild: Any) -> None:
 
 
 def test_each_experiment_has_a_chain_of_its_own(rebuild: Any) -> None:
-    chain = ["find_experiments", "rebuild.extract", "rebuild.decide", "rebuild.validate", "rebuild.write", "report"]
-    for before, after in itertools.pairwise(chain):
+    chain = ["find_experiments", "rebuild.extract", "rebuild.decide", "find_telemetry", "publish.validate"]
+    for before, after in itertools.pairwise([*chain, "publish.write", "report"]):
         assert after in rebuild.get_task(before).downstream_task_ids
-    for name in chain[1:-1]:
+    for name in ("rebuild.extract", "rebuild.decide", "publish.validate", "publish.write"):
         assert rebuild.get_task(name).get_closest_mapped_task_group() is not None
+
+
+def test_each_file_of_telemetry_is_a_task_of_its_own(rebuild: Any) -> None:
+    label = rebuild.get_task("label")
+    assert label.is_mapped
+    assert rebuild.get_task("find_telemetry").downstream_task_ids >= {"label", "publish.validate"}
+    assert rebuild.get_task("publish.validate").upstream_task_ids >= {"label"}
+    # Whatever became of one experiment's files, the others go on.
+    assert rebuild.get_task("publish.validate").trigger_rule == "all_done"
+    assert rebuild.get_task("find_telemetry").trigger_rule == "all_done"
 
 
 def test_the_report_runs_whatever_became_of_the_experiments(rebuild: Any) -> None:
@@ -122,7 +132,7 @@ def test_the_report_runs_whatever_became_of_the_experiments(rebuild: Any) -> Non
 
 def test_only_writing_makes_events_of_the_datasets(rebuild: Any) -> None:
     makers = {task.task_id: [asset.name for asset in task.outlets] for task in rebuild.tasks if task.outlets}
-    assert makers == {"rebuild.write": ["faultset_datasets"]}
+    assert makers == {"publish.write": ["faultset_datasets"]}
 
 
 @pytest.mark.usefixtures("bag")

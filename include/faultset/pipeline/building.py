@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,8 +15,9 @@ from pydantic import TypeAdapter
 from faultset import catalog, tables
 from faultset.catalog import Experiment
 from faultset.errors import AnswerIsNo, InputError, SetupError
+from faultset.pipeline import analysis, telemetry
 from faultset.pipeline.gathering import Progress, gather, silent
-from faultset.records import Evidence, InputFile, Validation
+from faultset.records import Evidence, InputFile, TelemetryFacts, TelemetryFile, Validation
 from faultset.release import fingerprint, parquet
 from faultset.release.commit import latest_manifest
 from faultset.settings import Settings
@@ -27,6 +28,7 @@ from faultset.truth.decide import decide as decide_truth
 
 BUILDS = ".builds"
 CANDIDATES = ".candidates"
+LABELED = ".labeled"
 NOTE = "candidate.json"
 
 
@@ -52,6 +54,8 @@ class CandidateNote:
     entry: Entry
     inputs: tuple[InputFile, ...]
     validation: Validation
+    telemetry: tuple[TelemetryFacts, ...] = ()
+    analysis: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,17 @@ class _Remarks:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """The telemetry and the reviewed impacts of an experiment, where they lie."""
+
+    files: tuple[TelemetryFile, ...]
+    reviewed: str | None
+
+
 _EVIDENCE = TypeAdapter(Evidence)
+_DECLARED = TypeAdapter(_Declared)
+_FACTS = TypeAdapter(TelemetryFacts)
 _ENTRY = TypeAdapter(Entry)
 _NOTE = TypeAdapter(CandidateNote)
 _REMARKS = TypeAdapter(_Remarks)
@@ -123,6 +137,8 @@ def slugs(settings: Settings) -> list[str]:
 def inputs_of(experiment: Experiment) -> tuple[InputFile, ...]:
     """Hash every file that the experiment's tables are made of."""
     named = [("cluster", experiment.cluster)]
+    if experiment.reviewed_impacts:
+        named.append(("reviewed_impacts", experiment.reviewed_impacts))
     for run in experiment.runs:
         named.append(("report", run.report))
         if run.results:
@@ -132,6 +148,9 @@ def inputs_of(experiment: Experiment) -> tuple[InputFile, ...]:
     for role, reference in named:
         size, digest = files.sha256_of(catalog.resolve(experiment, reference))
         found.append(InputFile(role, catalog.public_name(reference), size, digest))
+    for file in telemetry.declared_files(experiment):
+        size, digest = files.sha256_of(file.uri)
+        found.append(InputFile(file.kind, file.name, size, digest))
     return tuple(sorted(found, key=lambda file: (file.role, file.uri, file.sha256)))
 
 
@@ -169,6 +188,9 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
     work = Path(settings.datasets) / folder
     _put(work / "evidence.json", _EVIDENCE.dump_json(_with_public_names(evidence, experiment)))
     _put(work / "entry.json", _ENTRY.dump_json(_entry(experiment)))
+    declared = telemetry.declared_files(experiment)
+    reviewed = catalog.resolve(experiment, experiment.reviewed_impacts) if experiment.reviewed_impacts else None
+    _put(work / "telemetry.json", _DECLARED.dump_json(_Declared(declared, reviewed)))
     return Build(slug, mark, folder, unchanged=False)
 
 
@@ -201,19 +223,111 @@ def decide(build: Build, settings: Settings) -> Build:
     """Decide the truth tables of an extracted experiment and write them into the build's folder."""
     if build.unchanged:
         return build
-    try:
-        truth = decide_truth(_evidence(build, settings))
-    except InputError:
-        _drop(build, settings)
-        raise
     folder = _candidate_folder(build, settings)
     with reported(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    evidence = _evidence(build, settings)
+    declared = _declared(build, settings)
+    try:
+        truth = decide_truth(evidence)
+        if declared.files or declared.reviewed:
+            found = analysis.analyse(truth, evidence.cluster, declared.files, declared.reviewed)
+            truth = dataclasses.replace(truth, injections=found.injections, notes=(*truth.notes, *found.notes))
+            parquet.write_table(tables.IMPACTS, found.impacts, folder / "impacts.parquet")
+            _put(_folder(build, settings) / "analysis.json", json.dumps(found.summary).encode())
+            analysis.draw(_entry_of(build, settings).title, truth, found, folder / "figures")
+    except InputError:
+        _drop(build, settings)
+        raise
     for table in tables.TABLES:
         parquet.write_table(table, getattr(truth, table.name), folder / f"{table.name}.parquet")
     remarks = _Remarks(truth.disagreements, truth.different_runs, truth.notes)
     _put(_folder(build, settings) / "remarks.json", _REMARKS.dump_json(remarks))
     return build
+
+
+@dataclass(frozen=True, slots=True)
+class Labeling:
+    """A reference to one file of telemetry of a build, to be labeled by whoever is free."""
+
+    build: Build
+    index: int
+    name: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return the reference that ``as_dict`` described."""
+        return cls(Build.from_dict(values["build"]), values["index"], values["name"])
+
+
+def labelings(build: Build, settings: Settings) -> list[Labeling]:
+    """Return a reference for each file of telemetry of a decided build."""
+    if build.unchanged:
+        return []
+    return [Labeling(build, index, file.name) for index, file in enumerate(_declared(build, settings).files)]
+
+
+def label(labeling: Labeling, settings: Settings, *, progress: Progress = silent) -> Labeling:
+    """Label one file of telemetry. Files that were labeled the same way before are not labeled again.
+
+    Raises:
+        InputError: the file is wrong; names file and row. The build will not pass its validation then.
+        SetupError: the datasets root cannot be written.
+    """
+    build = labeling.build
+    declared = _declared(build, settings).files
+    done = _folder(build, settings) / "labels"
+    try:
+        facts = telemetry.cached(
+            _labeler(build, settings),
+            declared[labeling.index],
+            telemetry.labeled_paths(declared)[labeling.index],
+            folder=_candidate_folder(build, settings),
+            cache=Path(settings.datasets) / LABELED / build.slug,
+            progress=progress,
+        )
+    except InputError as error:
+        _put(done / f"{labeling.index}.error", json.dumps([error.where, error.problem, error.remedy]).encode())
+        raise
+    _put(done / f"{labeling.index}.json", json.dumps(facts).encode())
+    return labeling
+
+
+def _labeler(build: Build, settings: Settings) -> telemetry.Labeler:
+    truth = _truth(build, settings)
+    return telemetry.Labeler.of(
+        build.slug,
+        _evidence(build, settings).cluster,
+        workloads=truth.workloads,
+        triggers=truth.triggers,
+        injections=truth.injections,
+        targets=truth.targets,
+        iterations=truth.iterations,
+        impacts=_impacts(build, settings),
+    )
+
+
+def _facts(build: Build, settings: Settings) -> tuple[TelemetryFacts, ...]:
+    """Return what is known of every labeled file.
+
+    Raises:
+        InputError: a file could not be labeled; the error is that file's.
+    """
+    found = []
+    for labeling in labelings(build, settings):
+        done = _folder(build, settings) / "labels"
+        broken = done / f"{labeling.index}.error"
+        if broken.is_file():
+            raise InputError(*json.loads(_get(broken)))
+        kept = done / f"{labeling.index}.json"
+        if not kept.is_file():
+            raise InputError(labeling.name, "it was not labeled", "see what became of its task, then run it again")
+        found.append(_FACTS.validate_json(_get(kept)))
+    return tuple(found)
 
 
 def validate(build: Build, settings: Settings) -> Build:
@@ -224,7 +338,11 @@ def validate(build: Build, settings: Settings) -> Build:
     """
     if build.unchanged:
         return build
-    outcome = check(build, settings)
+    try:
+        outcome = check(build, settings)
+    except InputError:
+        _drop(build, settings)
+        raise
     if not outcome.passed:
         _drop(build, settings)
         raise AnswerIsNo(build.slug, *_refusal(outcome))
@@ -236,7 +354,13 @@ def check(build: Build, settings: Settings) -> Validation:
     """Run the expectations over a decided build; results and Data Docs go into its folder."""
     from faultset import expectations  # noqa: PLC0415 (seconds of import, for those who validate)
 
-    return expectations.check(_truth(build, settings), _evidence(build, settings), _candidate_folder(build, settings))
+    return expectations.check(
+        _truth(build, settings),
+        _evidence(build, settings),
+        _candidate_folder(build, settings),
+        _facts(build, settings),
+        _impacts(build, settings),
+    )
 
 
 def _refusal(outcome: Validation) -> tuple[str, str]:
@@ -253,21 +377,24 @@ def build(slug: str, settings: Settings, *, force: bool = False, progress: Progr
         AnswerIsNo: there is a critical finding.
         SetupError: the datasets root cannot be used.
     """
-    progress(0, 3, f"{slug}: reading")
+    progress(0, 4, f"{slug}: reading")
     extracted = extract(slug, settings, force=force)
     if extracted.unchanged:
-        progress(3, 3, f"{slug}: unchanged")
+        progress(4, 4, f"{slug}: unchanged")
         return Built(slug, extracted.fingerprint, True, None, 0, 0)
     try:
-        progress(1, 3, f"{slug}: deciding")
+        progress(1, 4, f"{slug}: deciding")
         decided = decide(extracted, settings)
-        progress(2, 3, f"{slug}: validating")
+        for labeling in labelings(decided, settings):
+            progress(2, 4, f"{slug}: labeling {labeling.name}")
+            label(labeling, settings)
+        progress(3, 4, f"{slug}: validating")
         validated = validate(decided, settings)
     except BaseException:
         # Tasks may be tried again and need the folder; whoever called this starts anew.
         _drop(extracted, settings)
         raise
-    progress(3, 3, f"{slug}: candidate ready")
+    progress(4, 4, f"{slug}: candidate ready")
     folder = candidate_folder(slug, validated.fingerprint, settings)
     return Built(
         slug,
@@ -300,6 +427,19 @@ def _candidate_folder(build: Build, settings: Settings) -> Path:
     return _folder(build, settings) / "candidate"
 
 
+def _declared(build: Build, settings: Settings) -> _Declared:
+    return _DECLARED.validate_json(_get(_folder(build, settings) / "telemetry.json"))
+
+
+def _entry_of(build: Build, settings: Settings) -> Entry:
+    return _ENTRY.validate_json(_get(_folder(build, settings) / "entry.json"))
+
+
+def _impacts(build: Build, settings: Settings) -> tuple[tables.ImpactRow, ...]:
+    path = _candidate_folder(build, settings) / "impacts.parquet"
+    return tuple(parquet.read_table(tables.IMPACTS, path)) if path.is_file() else ()
+
+
 def _evidence(build: Build, settings: Settings) -> Evidence:
     return _EVIDENCE.validate_json(_get(_folder(build, settings) / "evidence.json"))
 
@@ -319,8 +459,13 @@ def _truth(build: Build, settings: Settings) -> Truth:
 def _keep_as_candidate(build: Build, settings: Settings, outcome: Validation) -> None:
     """Two builds of one fingerprint make the same candidate, so that either may stay."""
     made = _candidate_folder(build, settings)
+    analysed = _folder(build, settings) / "analysis.json"
     note = CandidateNote(
-        _ENTRY.validate_json(_get(_folder(build, settings) / "entry.json")), _evidence(build, settings).inputs, outcome
+        _entry_of(build, settings),
+        _evidence(build, settings).inputs,
+        outcome,
+        _facts(build, settings),
+        json.loads(_get(analysed)) if analysed.is_file() else {},
     )
     _put(made / NOTE, _NOTE.dump_json(note))
     kept = candidate_folder(build.slug, build.fingerprint, settings)

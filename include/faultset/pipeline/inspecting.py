@@ -72,5 +72,7 @@ def validate_experiment(slug: str, settings: Settings) -> Validation:
     """Run the expectations over an experiment of the catalog; nothing is written but Data Docs beside the builds."""
     from faultset.pipeline import building  # noqa: PLC0415 (building imports this module's siblings)
 
-    extracted = building.extract(slug, settings, force=True)
-    return building.check(building.decide(extracted, settings), settings)
+    decided = building.decide(building.extract(slug, settings, force=True), settings)
+    for labeling in building.labelings(decided, settings):
+        building.label(labeling, settings)
+    return building.check(decided, settings)

@@ -83,6 +83,8 @@ def write(build: Build, settings: Settings, *, progress: Progress = silent) -> P
         inputs=note.inputs,
         validation=note.validation,
         experiment=note.entry.experiment,
+        telemetry=note.telemetry,
+        analysis=note.analysis,
     )
     done = commit.publish(candidate, settings.datasets, created_at=dt.datetime.now(UTC), progress=progress)
     return _published(done.slug, done.version, done.manifest_sha256, settings, new=done.new)

@@ -1,0 +1,282 @@
+"""The run on one page: what was injected, how the load ran, what failed, and the KPIs of every node."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from faultset.figures import style
+from faultset.figures.style import Series
+from faultset.moments import epoch_us
+from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, WorkloadRow
+
+_MOST_ROWS = 24
+_MOST_KPIS = 3
+_MOST_POINTS = 4000
+_FEW = 300
+_USUAL_KPIS = ("cpu.user", "mem.used")
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewData:
+    """What an overview shows.
+
+    Attributes:
+        title: of the experiment.
+        workloads: rows of the dataset's tables, in any order, as are the following.
+        injections: what was injected.
+        targets: what they acted on.
+        iterations: of all workloads; those without times are counted and not drawn.
+        impacts: detected and reviewed.
+        series: KPIs of the nodes.
+    """
+
+    title: str
+    workloads: Sequence[WorkloadRow] = ()
+    injections: Sequence[InjectionRow] = ()
+    targets: Sequence[TargetRow] = ()
+    iterations: Sequence[IterationRow] = ()
+    impacts: Sequence[ImpactRow] = ()
+    series: Sequence[Series] = ()
+
+
+def overview(data: OverviewData, path: Path) -> Path:
+    """Draw ``data`` into ``path`` (PNG, 1200 pixels wide) and return it."""
+    with style.plain_style():
+        start_us, end_us = _span(data)
+        rows, left_out = _rows(data)
+        lanes = _lanes(data.injections)
+        heights = [0.16 + 0.2 * max(1, min(4, max(lanes.values(), default=0) + 1)), 0.8, 0.9]
+        drawn = style.by_kpi(rows)
+        heights += [height for height, _, _ in drawn] or [0.8]
+        notes = [_summary(data), *left_out]
+        figure, panels = style.stacked(heights, head_in=0.82 + 0.2 * len(notes))
+        style.heading(figure, data.title, notes)
+        style.time_axis(panels[-1], start_us, end_us)
+        _injections(panels[0], data, lanes)
+        _running(panels[1], data.iterations, start_us, end_us)
+        _durations(panels[2], data.iterations)
+        for panel, (_, one, is_heading) in zip(panels[3:], drawn, strict=False):
+            if is_heading:
+                style.group_heading(panel, one)
+            else:
+                _kpi(panel, one, data, start_us, end_us)
+        if not rows:
+            style.nothing(panels[3], "no metrics are at hand")
+        for panel in panels[1:]:
+            style.shade(panel, data.injections)
+        _legend(panels[0], data)
+        return style.saved(figure, path)
+
+
+# --- what is shown --------------------------------------------------------------------------------------------------
+
+
+def _span(data: OverviewData) -> tuple[int, int]:
+    """Return from when to when: the run and its injections, a twentieth on each side; else all metrics there are."""
+    spans: list[tuple[dt.datetime | None, dt.datetime | None]] = [
+        *((row.started_at, row.ended_at) for row in data.iterations),
+        *((row.started_at, row.ended_at) for row in data.injections),
+        *((row.started_at, row.ended_at) for row in data.impacts),
+        *(_ran(row) for row in data.workloads),
+    ]
+    known = [epoch_us(moment) for span in spans for moment in span if moment is not None]
+    known = known or [int(at) for one in data.series if len(one.times_us) for at in one.times_us[[0, -1]]]
+    if not known:
+        return 0, 3_600_000_000
+    start, end = min(known), max(known)
+    margin = max(30_000_000, (end - start) // 20)
+    return start - margin, end + margin
+
+
+def _ran(row: WorkloadRow) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """Return from when to when a workload ran; about so where the inputs only tell when it was created."""
+    if row.started_at is not None or row.created_at is None:
+        return row.started_at, row.ended_at
+    return row.created_at, row.created_at + dt.timedelta(seconds=row.load_duration_s or 0.0)
+
+
+def _rows(data: OverviewData) -> tuple[list[Series], list[str]]:
+    """Return the series to draw, a KPI after the other, and what is not drawn, in words."""
+    by_name = {(one.node, one.kpi): one for one in data.series if not one.is_empty}
+    moving = {one.kpi for one in by_name.values() if not one.is_constant}
+    moved = [row.kpi for row in data.impacts]
+    ranked = sorted(moving, key=lambda kpi: (kpi not in _USUAL_KPIS, -moved.count(kpi), kpi))
+    kpis = [kpi for kpi in ranked if kpi in _USUAL_KPIS or kpi in moved][:_MOST_KPIS] or ranked[:_MOST_KPIS]
+    nodes = style.ranked_nodes(data.series, data.targets, data.impacts)
+    most = _MOST_ROWS // max(1, len(kpis))
+    shown = sorted(nodes[:most])
+    notes = []
+    if len(nodes) > most:
+        notes.append(f"Shown are {most} of {len(nodes)} nodes: those with impacts first, then those hit, then by name.")
+    if others := sorted(moving - set(kpis)):
+        notes.append(f"Recorded too, not shown: {', '.join(others[:8])}{' …' if len(others) > 8 else ''}.")
+    return [by_name[node, kpi] for kpi in kpis for node in shown if (node, kpi) in by_name], notes
+
+
+def _summary(data: OverviewData) -> str:
+    failed = sum(row.failed for row in data.iterations)
+    untimed = sum(row.started_at is None or row.ended_at is None for row in data.iterations)
+    nodes = len({one.node for one in data.series})
+    parts = [
+        _count(len(data.injections), "injection"),
+        f"{_count(len(data.iterations), 'iteration')}, {failed:,} failed"
+        + (f", {untimed:,} without times" if untimed else ""),
+        f"{_count(len(data.impacts), 'impact')} on KPIs",
+        f"metrics of {_count(nodes, 'node')}",
+    ]
+    return "  ·  ".join(parts)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _lanes(injections: Sequence[InjectionRow]) -> dict[str, int]:
+    """Return injection id -> lane, so that injections that overlap in time lie below each other."""
+    free: list[int] = []
+    lanes = {}
+    for row in sorted(injections, key=lambda one: (one.started_at, one.injection_id)):
+        start, end = epoch_us(row.started_at), epoch_us(row.ended_at)
+        lane = next((place for place, until in enumerate(free) if until <= start), len(free))
+        free[lane:] = [end, *free[lane + 1 :]]
+        lanes[row.injection_id] = lane
+    return lanes
+
+
+# --- panels ---------------------------------------------------------------------------------------------------------
+
+
+def _injections(panel: Axes, data: OverviewData, lanes: dict[str, int]) -> None:
+    style.row_label(panel, "injections", "", strong=True)
+    panel.set_yticks([])
+    panel.spines[["left", "bottom"]].set_visible(False)
+    panel.tick_params(bottom=False)
+    depth = max(lanes.values(), default=0) + 1
+    panel.set_ylim(depth, 0)
+    if not lanes:
+        style.nothing(panel, "nothing was injected")
+    names = style.injection_names(data.injections, data.targets)
+    for row in data.injections:
+        start, end = style.day(epoch_us(row.started_at)), style.day(epoch_us(row.ended_at))
+        lane = lanes[row.injection_id]
+        panel.broken_barh([(start, end - start)], (lane + 0.12, 0.76), facecolor=style.ORANGE, edgecolor=style.ORANGE)
+        panel.plot([start, start], [lane + 0.02, lane + 0.98], color=style.ORANGE, linewidth=2)
+    for row, label in _labels(data.injections, lanes, names, panel.get_xlim()):
+        start, end = style.day(epoch_us(row.started_at)), style.day(epoch_us(row.ended_at))
+        style.beside(panel, (start, end), 1 - (lanes[row.injection_id] + 0.5) / depth, label)
+
+
+def _labels(
+    injections: Sequence[InjectionRow], lanes: dict[str, int], names: dict[str, str], shown: tuple[float, float]
+) -> list[tuple[InjectionRow, str]]:
+    """Return the injections to name: in full, or by number, as far as there is room before the next one of the lane."""
+    following: dict[int, float] = {}
+    found: list[tuple[InjectionRow, str]] = []
+    for row in sorted(injections, key=lambda one: epoch_us(one.started_at), reverse=True):
+        lane, end = lanes[row.injection_id], style.day(epoch_us(row.ended_at))
+        room = following.get(lane, shown[1]) - end
+        name = names[row.injection_id]
+        fitting = [text for text in (name, name.split(" ", 1)[0]) if style.width_of(text, shown) < room]
+        found.extend((row, text) for text in fitting[:1])
+        following[lane] = style.day(epoch_us(row.started_at))
+    return found
+
+
+def _timed(iterations: Sequence[IterationRow]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return starts, ends (microseconds) and whether it failed, of iterations with known times, by start."""
+    known = sorted(
+        (epoch_us(row.started_at), epoch_us(row.ended_at), row.failed)
+        for row in iterations
+        if row.started_at is not None and row.ended_at is not None
+    )
+    table = np.asarray(known, dtype=np.int64).reshape(-1, 3)
+    return table[:, 0], table[:, 1], table[:, 2].astype(bool)
+
+
+def _running(panel: Axes, iterations: Sequence[IterationRow], start_us: int, end_us: int) -> None:
+    """Draw how many iterations run at a time, on average over a 400th of the page."""
+    style.row_label(panel, "iterations", "running", strong=True)
+    starts, ends, _ = _timed(iterations)
+    if not len(starts) or len(starts) < len(iterations) / 2:
+        style.nothing(panel, "no load to draw: the inputs hold no times of most iterations")
+        return
+    edges = np.linspace(start_us, end_us, 401).astype(np.int64)
+    # The time spent in iterations up to each edge: all that began before it, less what they ran on after it.
+    spent = sum(
+        sign * (np.searchsorted(at, edges) * edges - np.concatenate(([0], np.cumsum(at)))[np.searchsorted(at, edges)])
+        for sign, at in ((1, np.sort(starts)), (-1, np.sort(ends)))
+    )
+    running = np.diff(spent) / np.diff(edges)
+    panel.fill_between(style.days(edges[1:]), 0, running, step="pre", color=style.SKY, alpha=0.35, linewidth=0)
+    panel.step(style.days(edges[1:]), running, where="pre", color=style.BLUE, linewidth=0.9)
+    panel.set_ylim(0, max(1.0, float(running.max())) * 1.15)
+    style.few_ticks(panel, whole=True)
+
+
+def _durations(panel: Axes, iterations: Sequence[IterationRow]) -> None:
+    """Draw a point an iteration at its start; failed ones are crosses, with a line to their end."""
+    style.row_label(panel, "iteration", "time (s)", strong=True)
+    starts, ends, failed = _timed(iterations)
+    if not len(starts):
+        style.nothing(panel, "no iteration has a time in the inputs")
+        return
+    lasted = (ends - starts) / 1e6
+    passed, bad = np.flatnonzero(~failed), np.flatnonzero(failed)
+    passed, bad = _some(passed, lasted), _some(bad, lasted)
+    x = style.days(starts)
+    panel.scatter(x[passed], lasted[passed], s=7, color=style.SKY, linewidths=0, zorder=2)
+    few = len(bad) <= _FEW
+    panel.hlines(lasted[bad], x[bad], style.days(ends[bad]), color=style.VERMILLION, linewidth=0.9, zorder=3)
+    panel.scatter(
+        x[bad],
+        lasted[bad],
+        s=26 if few else 5,
+        color=style.VERMILLION,
+        marker="x",
+        linewidths=1.2 if few else 0.6,
+        zorder=3,
+    )
+    panel.set_ylim(0, float(lasted.max()) * 1.12 or 1.0)
+    style.few_ticks(panel)
+
+
+def _some(rows: np.ndarray, lasted: np.ndarray) -> np.ndarray:
+    """Return at most ``_MOST_POINTS`` of ``rows``: the longest, and of the others one in so many."""
+    if len(rows) <= _MOST_POINTS:
+        return rows
+    longest = rows[np.argsort(-lasted[rows], kind="stable")[: _MOST_POINTS // 10]]
+    return np.union1d(longest, rows[:: -(-len(rows) // (_MOST_POINTS - len(longest)))])
+
+
+def _kpi(panel: Axes, one: Series, data: OverviewData, start_us: int, end_us: int) -> None:
+    impacts = [row for row in data.impacts if (row.node, row.kpi) == (one.node, one.kpi)]
+    target = any(row.node == one.node and style.is_hit(row) for row in data.targets)
+    style.row_label(panel, one.node, strong=target)
+    style.draw(panel, one, start_us, end_us, strong=target)
+    style.mark_impacts(panel, impacts)
+
+
+def _legend(panel: Axes, data: OverviewData) -> None:
+    handles: list[Patch | Line2D] = [
+        Patch(facecolor=style.ORANGE, alpha=0.5, label="command running"),
+        Line2D([], [], color=style.VERMILLION, marker="x", linewidth=0, label="failed iteration"),
+    ]
+    if data.series:
+        handles.append(Line2D([], [], color=style.BLUE, label="node that was hit"))
+        handles.append(Line2D([], [], color=style.GREY, label="other node"))
+    sources = {row.source for row in data.impacts}
+    if "detected" in sources:
+        handles.append(Line2D([], [], color=style.VERMILLION, linewidth=3.5, label="impact, detected"))
+    if "reviewed" in sources:
+        handles.append(Line2D([], [], color=style.PURPLE, linewidth=3.5, label="impact, reviewed by a person"))
+    panel.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=(-0.005, 1.02), ncols=len(handles), borderaxespad=0.0
+    )

@@ -1,0 +1,658 @@
+"""Labels on a file of telemetry: read in blocks, labeled, written as one parquet file, in the order of the source.
+
+Blocks are parsed and labeled by a few threads, and written by the caller's as they come out in order; a handful is in
+memory at a time, whatever the size of the file. What has to be known of the whole file first (which pass of a repeated
+hour a row belongs to, a column that turns out to hold decimals) is rare: then the file is read again from its start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import tempfile
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faultset import tables
+from faultset.errors import InputError
+from faultset.labels import arrays, repeated_hour
+from faultset.labels.leaks import Leak
+from faultset.labels.lookup import Lookup, Places
+from faultset.labels.windows import PHASES, NodeWindows
+from faultset.records import TelemetryFile, TelemetryKind
+from faultset.sources.telemetry import forms_of, node_of
+from faultset.sources.telemetry.form import NOT_KNOWN, ColumnType, Flags, Form, Microseconds
+from faultset.sources.telemetry.packed import CutOffError
+from faultset.sources.telemetry.rows import Block, BrokenRowError, ColumnTypeError, Rows, open_rows
+from faultset.sources.telemetry.series import broken_row, cut_off
+from faultset.sources.telemetry.wall_clock import REPEATED, SKIPPED, in_range, to_utc
+from faultset.storage import reported
+
+ROW_GROUP_ROWS = 131_072
+_ROW_GROUP_BYTES = 64 * 1024**2  # rows of logs can be long
+_WORKERS = 2
+_CLOCK_TOLERANCE_US = 1_000_000
+_COMPRESSION_LEVEL = 1
+_T = TypeVar("_T")
+_TIMESTAMP = pa.timestamp("us", "UTC")
+_PHASES = arrays.texts(PHASES)
+
+LABELS: Mapping[TelemetryKind, type] = {
+    "metrics": tables.MetricsLabels,
+    "logs": tables.LogLabels,
+    "traces": tables.LogLabels,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileLabels:
+    """What a labeled file holds, counted while it was written.
+
+    Attributes:
+        name: the source file, as the dataset names it.
+        form: name of its format.
+        rows: how many rows, in the source as in the parquet file.
+        nodes: node -> rows, sorted by name; of metrics the one that the file is named after.
+        first_us: earliest time, microseconds since the epoch; None where no row has a time.
+        last_us: latest time.
+        columns: the source's columns in their order -> type (``string``, ``int64``, ``double``).
+        phases: phase -> rows.
+        anomalous: rows with ``is_anomalous``.
+        boundary: rows with ``is_boundary``.
+        injections: injection id -> rows that carry it.
+        kpis: KPI -> rows that an impact on it covers.
+        names_injection: rows that name the injection itself; 0 for metrics.
+        without_time: rows that have no time (of logs); their label is a boundary row's.
+        ambiguous: rows in a repeated hour whose pass nothing tells; taken as the first, and boundary rows.
+        nonexistent: rows at a wall-clock time that never came; taken with the offset before the gap, boundary rows.
+        out_of_order: rows earlier than the row before them.
+        duplicates: rows identical to an earlier one: to the row directly before, or, in a file that is out of order
+            somewhere, to any.
+        largest_gap_s: longest time from a row to the next; 0 for fewer than two.
+        abbreviations: what stands behind the times in the text (``CEST``; "" for nothing) -> rows.
+        clock_disagrees: rows whose two times (``@timestamp``, ``Timestamp`` in the declared zone) differ by > 1 s.
+        clock_difference_s: the most common of these differences in whole seconds, wall clock minus exact; 0 for none.
+        unterminated: the file ends without a line feed, so that its last value may be cut off.
+    """
+
+    name: str
+    form: str
+    rows: int
+    nodes: Mapping[str, int]
+    first_us: int | None
+    last_us: int | None
+    columns: Mapping[str, str]
+    phases: Mapping[str, int]
+    anomalous: int
+    boundary: int
+    injections: Mapping[str, int]
+    kpis: Mapping[str, int]
+    names_injection: int
+    without_time: int
+    ambiguous: int
+    nonexistent: int
+    out_of_order: int
+    duplicates: int
+    largest_gap_s: float
+    abbreviations: Mapping[str, int]
+    clock_disagrees: int
+    clock_difference_s: int
+    unterminated: bool
+
+
+def label_file(
+    file: TelemetryFile,
+    node_windows: NodeWindows,
+    target: Path,
+    *,
+    nodes: Collection[str] | None = None,
+    leak: Leak | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> FileLabels:
+    """Write the rows of ``file`` with their labels to ``target``, one parquet file.
+
+    The columns are the source's in their order, then those of ``tables.TelemetryLabels`` and of the kind. The same
+    input gives the same bytes. Nothing stands at ``target`` before all is written.
+
+    Args:
+        file: the source.
+        node_windows: what covers which rows.
+        target: the parquet file to write; its folder exists.
+        nodes: the cluster's nodes; a row of another is an error. None: not known.
+        leak: what finds rows that name the injection, in logs and traces; None finds none.
+        progress: called with the number of rows written so far.
+
+    Raises:
+        InputError: the file cannot be read, or is not what it should be; names the row.
+        SetupError: the target cannot be written.
+    """
+    plan = _Plan(file, node_windows, frozenset(nodes) if nodes is not None else None, leak)
+    with reported(target):
+        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        os.close(handle)
+    try:
+        with reported(target):
+            labels = _labeled(plan, Path(draft), progress)
+        with reported(target):
+            Path(draft).chmod(0o644)
+            Path(draft).replace(target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            Path(draft).unlink()
+    return labels
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is known before a row is read; ``types`` and ``passes`` are learned on the way."""
+
+    file: TelemetryFile
+    windows: NodeWindows
+    nodes: frozenset[str] | None
+    leak: Leak | None
+    types: dict[str, ColumnType] = field(default_factory=dict)
+    passes: list[repeated_hour.Passes] = field(default_factory=list)
+
+
+class _RepeatedHourError(Exception):
+    """A row lies in a repeated hour: the passes have to be decided on the whole file first."""
+
+
+def _labeled(plan: _Plan, draft: Path, progress: Callable[[int], None] | None) -> FileLabels:
+    while True:
+        try:
+            with open_rows(plan.file, forms_of(plan.file), types=plan.types) as rows:
+                return _write(plan, rows, draft, progress)
+        except ColumnTypeError as change:
+            plan.types[change.column] = change.to
+        except _RepeatedHourError:
+            plan.passes.append(_passes(plan))
+
+
+def _write(plan: _Plan, rows: Rows, draft: Path, progress: Callable[[int], None] | None) -> FileLabels:
+    labeler = _Labeler(plan, rows)
+    count = _Count()
+    with contextlib.closing(_Writer(draft, labeler.schema, rows.form)) as writer:
+        for part in _labeled_parts(plan, rows, labeler):
+            count.add(part)
+            writer.add(part.table)
+            if progress:
+                progress(count.rows)
+        if not count.rows:
+            raise InputError(plan.file.name, "has no rows", "give a file with rows, or remove it from telemetry")
+        writer.flush()
+    if count.out_of_order:
+        count.duplicates = _duplicates(draft, list(rows.types))
+    return count.summary(plan.file.name, rows, labeler.lookup)
+
+
+# --- in order, a few at a time --------------------------------------------------------------------------------------
+
+
+def _labeled_parts(plan: _Plan, rows: Rows, labeler: _Labeler) -> Iterator[_Part]:
+    """Yield the labeled blocks in order: parsed by threads, told their first row here, labeled by threads."""
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        try:
+            parsed = _ahead(pool, rows.blocks, _WORKERS)
+            numbered = _numbered(plan.file, parsed)
+            jobs = (_job(labeler, block, row) for block, row in numbered if len(block.frame))
+            yield from _ahead(pool, jobs, 1)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _job(labeler: _Labeler, block: Block, row: int) -> Callable[[], _Part]:
+    return lambda: labeler.label(block, row)
+
+
+def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], _T]], ahead: int) -> Iterator[_T]:
+    """Yield the results of ``jobs`` in order, at most ``ahead`` of them running before they are asked for.
+
+    What the iterator of jobs itself raises comes after the results of the jobs before.
+    """
+    running: deque[Future[_T]] = deque()
+    failure: Exception | None = None
+    while True:
+        while failure is None and len(running) <= ahead:
+            try:
+                running.append(pool.submit(next(jobs)))
+            except StopIteration:
+                break
+            except Exception as error:  # noqa: BLE001 (raised below, once the results before it are out)
+                failure = error
+        if not running:
+            break
+        yield running.popleft().result()
+    if failure is not None:
+        raise failure
+
+
+def _numbered(file: TelemetryFile, blocks: Iterator[Block]) -> Iterator[tuple[Block, int]]:
+    """Yield each block with the number of rows before it; a broken row becomes the one error that names it."""
+    row, line = 0, 1
+    try:
+        for block in blocks:
+            yield block, row
+            row += len(block.frame)
+            line += block.lines
+    except BrokenRowError as error:
+        raise broken_row(file, row, line, error) from error
+    except CutOffError as error:
+        raise cut_off(file, row, error) from error
+
+
+# --- labels ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """The times of a block in UTC: microseconds (``NOT_KNOWN`` where there are none) and the rows that are doubtful."""
+
+    us: Microseconds
+    ambiguous: Flags
+    nonexistent: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A labeled block: its rows as written, what they came from, and the place of each row's segment."""
+
+    table: pa.Table
+    block: Block
+    moments: _Moments
+    place: Places
+    boundary: int
+    names_injection: int
+    repeats: int
+    differences: Microseconds
+
+
+class _Labeler:
+    """Lays labels on blocks; safe to use from several threads."""
+
+    def __init__(self, plan: _Plan, rows: Rows) -> None:
+        self._plan = plan
+        self._form = rows.form
+        self._node = None if rows.form.node else _known_node(plan)
+        self.lookup = Lookup(plan.windows, rows.form.row_uncertainty_s)
+        kind = LABELS[plan.file.kind]
+        declared = tables.columns(tables.Table(plan.file.kind, kind, ()))
+        clash = [spec.name for spec in declared if spec.name in rows.types]
+        if clash:
+            raise InputError(f"{plan.file.name}:1", f"column {clash[0]!r} has the name of a label", "rename it")
+        source = [pa.field(name, _arrow_type(of)) for name, of in rows.types.items()]
+        added = [pa.field(spec.name, self._label_type(spec), nullable=spec.nullable) for spec in declared]
+        self.schema = pa.schema([*source, *added])
+
+    def _label_type(self, spec: tables.ColumnSpec) -> pa.DataType:
+        """Return the type to write: names from few come as dictionaries, and are plain text in the file."""
+        if spec.name == "node" and self._node is None:
+            return pa.large_string()
+        names = pa.dictionary(pa.int32(), pa.large_string())
+        return {pa.string(): names, pa.list_(pa.string()): pa.list_(names)}.get(spec.arrow_type, spec.arrow_type)
+
+    def label(self, block: Block, row: int) -> _Part:
+        """Return the labeled rows of ``block``, before which ``row`` rows stand in the file."""
+        moments = self._moments(block, row)
+        count = len(block.frame)
+        known = moments.us != NOT_KNOWN
+        place = self._places(block, moments.us, row)
+        boundary = self.lookup.is_boundary[place] | moments.ambiguous | moments.nonexistent | ~known
+        names = self._names_injection(block)
+        labels: dict[str, object] = {
+            "timestamp": arrays.numbers(moments.us, _TIMESTAMP, None if known.all() else known),
+            "node": self._nodes(block),
+            "source_row": arrays.numbers(np.arange(row, row + count, dtype=np.int64), pa.int64()),
+            "is_anomalous": arrays.flags(self.lookup.is_anomalous[place]),
+            "injection_ids": self.lookup.injection_ids.take(place),
+            "phase": arrays.names(self.lookup.phase[place].astype(np.int32), _PHASES),
+            "is_boundary": arrays.flags(boundary),
+            "impacted_kpis": self.lookup.impacted_kpis.take(place) if names is None else None,
+            "names_injection": None if names is None else arrays.flags(names),
+        }
+        source = block.frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        columns = [*source.columns, *(labels[name] for name in self.schema.names[source.num_columns :])]
+        return _Part(
+            table=pa.table(columns, schema=self.schema),
+            block=block,
+            moments=moments,
+            place=place,
+            boundary=int(boundary.sum()),
+            names_injection=0 if names is None else int(names.sum()),
+            repeats=_repeats(block.frame, moments.us),
+            differences=self._differences(block, moments.us),
+        )
+
+    def _moments(self, block: Block, row: int) -> _Moments:
+        clock = block.clock
+        known = clock.us != NOT_KNOWN
+        if not in_range(clock.us[known]):
+            raise InputError(
+                self._plan.file.name,
+                f"a time in the rows {row + 1:,} to {row + len(known):,} lies outside of 1970 to 2200",
+                "correct the row",
+            )
+        nowhere = np.zeros(len(known), bool)
+        wall = np.flatnonzero(clock.wall)
+        if not len(wall):
+            return _Moments(clock.us, nowhere, nowhere)
+        utc = to_utc(clock.us if len(wall) == len(known) else clock.us[wall], self._plan.file.time_zone)
+        if utc.kind is None and len(wall) == len(known):
+            return _Moments(utc.us, nowhere, nowhere)
+        us = clock.us.copy()
+        us[wall] = utc.us
+        if utc.kind is None:
+            return _Moments(us, nowhere, nowhere)
+        ambiguous, nonexistent = nowhere.copy(), nowhere.copy()
+        nonexistent[wall] = utc.kind == SKIPPED
+        twice = np.flatnonzero(utc.kind == REPEATED)
+        if len(twice):
+            if not self._plan.passes:
+                raise _RepeatedHourError
+            decided = self._plan.passes[0].of(wall[twice] + row)
+            us[wall[twice]] = np.where(decided == repeated_hour.SECOND, utc.second_us[twice], utc.us[twice])
+            ambiguous[wall[twice]] = decided == repeated_hour.UNDECIDED
+        return _Moments(us, ambiguous, nonexistent)
+
+    def _places(self, block: Block, us: Microseconds, row: int) -> Places:
+        """Return the place of each row's segment in the lookup."""
+        if self._node is not None:
+            return self.lookup.places(self._node, us)
+        nodes = block.nodes if block.nodes is not None else pl.Series([None] * len(us), dtype=pl.String)
+        place = np.zeros(len(us), np.int64)
+        for name in nodes.unique().sort().to_list():
+            here = (nodes.is_null() if name is None else nodes == name).to_numpy()
+            if name is not None and self._plan.nodes is not None and name not in self._plan.nodes:
+                raise _unknown_node(self._plan, name, f"row {row + int(here.argmax()) + 1:,}: ")
+            place[here] = self.lookup.places(name, us[here])
+        return place
+
+    def _nodes(self, block: Block) -> pa.Array:
+        if self._node is not None:
+            return arrays.names(np.zeros(len(block.frame), np.int32), arrays.texts([self._node]))
+        return block.nodes.to_arrow(compat_level=pl.CompatLevel.oldest()) if block.nodes is not None else None
+
+    def _names_injection(self, block: Block) -> Flags | None:
+        if self._form.text is None:
+            return None
+        if self._plan.leak is None:
+            return np.zeros(len(block.frame), bool)
+        return np.asarray(block.frame.select(self._plan.leak(pl.col(self._form.text))).to_series(), bool)
+
+    def _differences(self, block: Block, us: Microseconds) -> Microseconds:
+        """Return by how much the rows' second time is off, in microseconds; empty where there is none."""
+        if block.clock.beside is None:
+            return np.array([], np.int64)
+        both = block.clock.beside != NOT_KNOWN
+        beside = block.clock.beside[both]
+        if not in_range(beside):
+            return np.array([], np.int64)
+        utc = to_utc(beside, self._plan.file.time_zone)
+        first, second = utc.us - us[both], utc.second_us - us[both]
+        return np.where(np.abs(second) < np.abs(first), second, first)
+
+
+def _repeats(frame: pl.DataFrame, us: Microseconds) -> int:
+    """Return how many rows are identical to the one directly before; most differ in the first columns already."""
+    same = np.flatnonzero(us[1:] == us[:-1])
+    for column in sorted(frame.iter_columns(), key=lambda column: column.dtype == pl.String):
+        if not len(same):
+            break
+        equal = column.gather(same + 1).eq_missing(column.gather(same))
+        same = same[equal.to_numpy()]
+    return len(same)
+
+
+def _known_node(plan: _Plan) -> str:
+    node = node_of(plan.file)
+    if plan.nodes is not None and node not in plan.nodes:
+        raise _unknown_node(plan, node, "")
+    return node
+
+
+def _unknown_node(plan: _Plan, node: str, where: str) -> InputError:
+    near = difflib.get_close_matches(node, plan.nodes or (), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    known = ", ".join(sorted(plan.nodes or ())[:20])
+    return InputError(
+        plan.file.name, f"{where}the cluster has no node {node!r}{hint}", f"its nodes are {known}; correct the name"
+    )
+
+
+def _arrow_type(kind: ColumnType) -> pa.DataType:
+    if kind == pl.Int64:
+        return pa.int64()
+    return pa.float64() if kind == pl.Float64 else pa.large_string()
+
+
+def _passes(plan: _Plan) -> repeated_hour.Passes:
+    """Decide the passes of a repeated hour: reads the times of the whole file."""
+    with open_rows(plan.file, forms_of(plan.file), types=plan.types, only=()) as rows:
+        return repeated_hour.decide(_wall_clocks(plan.file, rows), plan.file.time_zone)
+
+
+def _wall_clocks(file: TelemetryFile, rows: Rows) -> Iterator[repeated_hour.WallClock]:
+    for block, row in _numbered(file, (parse() for parse in rows.blocks)):
+        wall = np.flatnonzero(block.clock.wall)
+        if not len(wall):
+            continue
+        texts = rows.form.abbreviation(block.frame) if rows.form.abbreviation else None
+        abbreviation = texts.to_numpy().astype(str)[wall] if texts is not None else None
+        yield repeated_hour.WallClock(wall + row, block.clock.us[wall], abbreviation)
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+class _Writer:
+    """Writes tables as row groups of ``ROW_GROUP_ROWS`` rows, fewer where rows are long.
+
+    Whole numbers and times are written as differences, which is what makes them small; names from few, and decimals
+    with few digits, as dictionaries.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, form: Form) -> None:
+        plain = dict.fromkeys(form.time, "PLAIN")
+        deltas = {field.name: "DELTA_BINARY_PACKED" for field in schema if _is_whole(field.type)}
+        flags = {field.name: "RLE" for field in schema if pa.types.is_boolean(field.type)}
+        encoded = deltas | flags | plain
+        leaves = [_leaf(field) for field in schema]
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            compression="zstd",
+            compression_level=_COMPRESSION_LEVEL,
+            use_dictionary=[leaf for leaf in leaves if leaf not in encoded],
+            column_encoding=encoded,
+            write_statistics=[
+                "timestamp",
+                "source_row",
+            ],  # what rows are looked for by; others cost a tenth of the time
+            write_batch_size=8192,
+            write_page_index=True,
+            store_schema=False,
+        )
+        self._pending: list[pa.Table] = []
+        self._rows = 0
+        self._bytes = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Write ``table`` after what came before."""
+        self._pending.append(table)
+        self._rows += table.num_rows
+        self._bytes += table.nbytes
+        while self._rows >= ROW_GROUP_ROWS:
+            self._write(ROW_GROUP_ROWS)
+        if self._bytes > _ROW_GROUP_BYTES:
+            self._write(self._rows)
+
+    def _write(self, rows: int) -> None:
+        together = pa.concat_tables(self._pending)
+        self._writer.write_table(together.slice(0, rows), row_group_size=ROW_GROUP_ROWS)
+        rest = together.slice(rows)
+        self._pending, self._rows, self._bytes = [rest], rest.num_rows, rest.nbytes
+
+    def flush(self) -> None:
+        """Write what is left."""
+        if self._rows:
+            self._write(self._rows)
+
+    def close(self) -> None:
+        """Write the file's end."""
+        self._writer.close()
+
+
+def _is_whole(of: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(of) or pa.types.is_timestamp(of))
+
+
+def _leaf(column: pa.Field) -> str:
+    """Return the path of a column's values in the file."""
+    return f"{column.name}.list.element" if pa.types.is_list(column.type) else str(column.name)
+
+
+# --- counting -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Count:
+    """What was seen in the blocks so far."""
+
+    rows: int = 0
+    without_time: int = 0
+    boundary: int = 0
+    ambiguous: int = 0
+    nonexistent: int = 0
+    names_injection: int = 0
+    out_of_order: int = 0
+    duplicates: int = 0
+    largest_gap_us: int = 0
+    first_us: int | None = None
+    last_us: int | None = None
+    unterminated: bool = False
+    places: Counter[int] = field(default_factory=Counter)
+    nodes: Counter[str] = field(default_factory=Counter)
+    abbreviations: Counter[str] = field(default_factory=Counter)
+    differences: Counter[int] = field(default_factory=Counter)
+    _last_known_us: int | None = None
+    _last_row: tuple[object, ...] = ()
+
+    def add(self, part: _Part) -> None:
+        """Count the rows of the next block."""
+        self.rows += len(part.place)
+        self.boundary += part.boundary
+        self.ambiguous += int(part.moments.ambiguous.sum())
+        self.nonexistent += int(part.moments.nonexistent.sum())
+        self.names_injection += part.names_injection
+        self.unterminated |= part.block.unterminated
+        self.abbreviations.update(part.block.clock.abbreviations)
+        rows_at = np.bincount(part.place)
+        self.places.update({int(place): int(rows_at[place]) for place in np.flatnonzero(rows_at)})
+        if part.block.nodes is not None:
+            self.nodes.update(dict(part.block.nodes.drop_nulls().value_counts().iter_rows()))
+        off = np.rint(part.differences[np.abs(part.differences) > _CLOCK_TOLERANCE_US] / 1e6).astype(np.int64)
+        self.differences.update(off.tolist())
+        self._add_times(part.moments.us)
+        self._add_duplicates(part.block.frame, part.repeats)
+
+    def _add_times(self, us: Microseconds) -> None:
+        known = us[us != NOT_KNOWN]
+        self.without_time += len(us) - len(known)
+        if not len(known):
+            return
+        before = known[:1] if self._last_known_us is None else np.array([self._last_known_us])
+        steps = np.diff(known, prepend=before)
+        self.out_of_order += int((steps < 0).sum())
+        self.largest_gap_us = max(self.largest_gap_us, int(steps.max()))
+        first, last = int(known.min()), int(known.max())
+        self.first_us = first if self.first_us is None else min(self.first_us, first)
+        self.last_us = last if self.last_us is None else max(self.last_us, last)
+        self._last_known_us = int(known[-1])
+
+    def _add_duplicates(self, frame: pl.DataFrame, repeats: int) -> None:
+        """Count rows identical to the one directly before: those inside of the block, and its first one."""
+        first = frame.row(0)
+        self.duplicates += first == self._last_row
+        self._last_row = frame.row(-1)
+        self.duplicates += repeats
+
+    def summary(self, name: str, rows: Rows, lookup: Lookup) -> FileLabels:
+        """Return what was counted."""
+        phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
+        injections: Counter[str] = Counter(dict.fromkeys(lookup.injection_ids.names, 0))
+        kpis: Counter[str] = Counter()
+        anomalous = 0
+        for place, count in sorted(self.places.items()):
+            phases[PHASES[lookup.phase[place]]] += count
+            anomalous += count * bool(lookup.is_anomalous[place])
+            injections.update(dict.fromkeys(lookup.injection_ids.at(place), count))
+            kpis.update(dict.fromkeys(lookup.impacted_kpis.at(place), count))
+        return FileLabels(
+            name=name,
+            form=rows.form.name,
+            rows=self.rows,
+            nodes=dict(sorted(self.nodes.items())),
+            first_us=self.first_us,
+            last_us=self.last_us,
+            columns={column: str(_file_type(of)) for column, of in rows.types.items()},
+            phases=dict(phases),
+            anomalous=anomalous,
+            boundary=self.boundary,
+            injections=dict(injections),
+            kpis=dict(sorted(kpis.items())),
+            names_injection=self.names_injection,
+            without_time=self.without_time,
+            ambiguous=self.ambiguous,
+            nonexistent=self.nonexistent,
+            out_of_order=self.out_of_order,
+            duplicates=self.duplicates,
+            largest_gap_s=self.largest_gap_us / 1e6,
+            abbreviations=dict(sorted(self.abbreviations.items())),
+            clock_disagrees=self.differences.total(),
+            clock_difference_s=self.differences.most_common(1)[0][0] if self.differences else 0,
+            unterminated=self.unterminated,
+        )
+
+
+def _file_type(kind: ColumnType) -> pa.DataType:
+    found = _arrow_type(kind)
+    return pa.string() if pa.types.is_large_string(found) else found
+
+
+def _duplicates(path: Path, columns: list[str]) -> int:
+    """Return how many rows of a written file are identical to an earlier one.
+
+    Of two identical rows the later one lies before the latest time so far, or follows the other: the hashes of such
+    rows, usually few, are looked for in the whole file.
+    """
+    suspects = [np.array([], np.uint64)]
+    latest: int | None = None
+    last_hash: int | None = None
+    for us, hashes in _hashed(path, columns):
+        peaks = np.maximum.accumulate(us if latest is None else np.maximum(us, latest))
+        late = us < peaks
+        repeats = np.concatenate(([last_hash is not None and int(hashes[0]) == last_hash], hashes[1:] == hashes[:-1]))
+        suspects.append(hashes[late | repeats])
+        latest, last_hash = int(peaks[-1]), int(hashes[-1])
+    wanted = np.unique(np.concatenate(suspects))
+    found = sum(int(np.isin(hashes, wanted).sum()) for _, hashes in _hashed(path, columns)) if len(wanted) else 0
+    return found - len(wanted)
+
+
+def _hashed(path: Path, columns: list[str]) -> Iterator[tuple[Microseconds, npt.NDArray[np.uint64]]]:
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns=[*columns, "timestamp"])
+            us = table["timestamp"].cast(pa.int64()).fill_null(NOT_KNOWN).to_numpy()
+            yield us, pl.DataFrame(table.select(columns)).hash_rows(seed=1).to_numpy()

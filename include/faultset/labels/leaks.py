@@ -1,0 +1,45 @@
+"""Rows that name the injection itself, from which a model would read the answer instead of finding the fault."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+import polars as pl
+
+from faultset.tables import TargetRow
+
+Leak = Callable[[pl.Expr], pl.Expr]
+_SCRIPT = re.compile(r"[\w.-]+\.(?:sh|bash|py|ya?ml)\b")
+_ENGINES = "docker|podman|nerdctl"
+_VERBS = "stop|start|restart|kill|pause|unpause|rm"
+
+
+def leaks(commands: Iterable[str], targets: Sequence[TargetRow]) -> Leak:
+    """Return what finds such rows by their text.
+
+    Found are a container engine's command against any container, also through ``sudo`` or a session of the
+    experimenter; the echo ``Restarting nova-container`` of a hook script; the scripts that ``commands`` name; and the
+    commands themselves. A container's own name alone is no leak: the services name themselves all the time.
+
+    Args:
+        commands: the hooks' commands.
+        targets: what the injections acted on.
+    """
+    commands = sorted({command.strip() for command in commands if len(command.strip()) >= 8})
+    scripts = sorted({name for command in commands for name in _SCRIPT.findall(command)})
+    containers = sorted({row.container for row in targets if row.container})
+    services = {name.replace("_", "-").partition("-")[0] for name in containers} | {"nova", "glance", "neutron"}
+    patterns = [
+        rf"\b(?:{_ENGINES})(?:\s+container)?\s+(?:{_VERBS})\b",
+        rf"\b(?:{_VERBS.replace('stop', 'stopp')})p?(?:ed|ing)?\s+(?:{_any_of(sorted(services))})[\w-]*-containers?\b",
+        *([rf"\bsystemctl\s+(?:{_VERBS})\s+(?:{_any_of(containers)})\b"] if containers else []),
+        *([rf"(?:^|[\s/'\"])(?:{_any_of(scripts)})\b"] if scripts else []),
+        *(re.escape(command) for command in commands),
+    ]
+    pattern = "(?i)" + "|".join(f"(?:{part})" for part in patterns)
+    return lambda text: text.str.contains(pattern).fill_null(value=False)
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(re.escape(name) for name in names)

@@ -1,0 +1,407 @@
+"""Telemetry of a build: what moved in it, each file labeled by itself, and what is known of each labeled file."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from faultset import catalog, version
+from faultset.catalog import Experiment
+from faultset.errors import InputError
+from faultset.labels import engine, leaks
+from faultset.labels.windows import NodeWindows, Policy, windows
+from faultset.moments import Window, epoch_us, from_epoch
+from faultset.pipeline.gathering import Progress, silent
+from faultset.records import Cluster, TelemetryFacts, TelemetryFile
+from faultset.sources import files
+from faultset.sources.telemetry import node_of
+from faultset.sources.telemetry.series import read_series
+from faultset.storage import reported
+from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.truth import telemetry_clock
+from faultset.truth.impact_windows import Series
+from faultset.truth.placement import Placement
+
+_PACKED = (".gz", ".zst", ".zip", ".csv", ".json")
+_PERCENT = re.compile(r"^(cpu\.(?!cpucore|ctx|interrupts|soft|syscalls)|.*percent)")
+_FROM_ZERO = re.compile(r"^(mem|memswap|load)\.")
+_ERROR_LEVELS = ("WARNING", "WARN", "ERROR", "CRITICAL", "FATAL")
+
+Microseconds = npt.NDArray[np.int64]
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def declared_files(experiment: Experiment) -> tuple[TelemetryFile, ...]:
+    """Return the experiment's files of telemetry, in the catalog's order, each once."""
+    found: dict[str, TelemetryFile] = {}
+    for source in experiment.telemetry:
+        for uri in catalog.telemetry_files(experiment, source):
+            name = os.path.relpath(uri, experiment.folder)
+            public = Path(name).as_posix() if not name.startswith("..") else catalog.public_name(uri)
+            found.setdefault(uri, TelemetryFile(source.kind, uri, public, source.time_zone))
+    return tuple(found.values())
+
+
+def labeled_paths(declared: Sequence[TelemetryFile]) -> tuple[str, ...]:
+    """Return where each file's rows go in the dataset, such as ``metrics/node01_metrics.parquet``; no two are alike."""
+    taken: set[str] = set()
+    paths = []
+    for file in declared:
+        stem = file.name.removeprefix(f"{file.kind}/")
+        while stem.endswith(_PACKED):
+            stem = stem[: stem.rindex(".")]
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._") or file.kind
+        path = f"{file.kind}/{stem}.parquet"
+        number = 1
+        while path in taken:
+            number += 1
+            path = f"{file.kind}/{stem}-{number}.parquet"
+        taken.add(path)
+        paths.append(path)
+    return tuple(paths)
+
+
+# --- series ---------------------------------------------------------------------------------------------------------
+
+
+def read_metrics(
+    declared: Sequence[TelemetryFile], placement: Placement, progress: Progress = silent
+) -> dict[tuple[str, str], Series]:
+    """Return the KPIs of every node: (node, KPI) -> series. Several files of one node are one series."""
+    metrics = [file for file in declared if file.kind == "metrics"]
+    parts: dict[tuple[str, str], list[tuple[Microseconds, npt.NDArray[np.float64]]]] = {}
+    for number, file in enumerate(metrics):
+        progress(number, len(metrics), f"reading {file.name}")
+        node = placement.place(node_of(file)).name
+        for kpi, (times, values) in read_series(file).items():
+            parts.setdefault((node, kpi), []).append((times, values))
+    return {key: _joined(some) for key, some in sorted(parts.items())}
+
+
+def _joined(parts: Sequence[tuple[Microseconds, npt.NDArray[np.float64]]]) -> Series:
+    times = np.concatenate([time for time, _ in parts])
+    values = np.concatenate([value for _, value in parts])
+    order = np.argsort(times, kind="stable")
+    return Series(times[order], values[order])
+
+
+# --- labels ---------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Labeler:
+    """All that the files of one experiment are labeled by.
+
+    Attributes:
+        slug: the experiment.
+        nodes: names of the cluster's nodes; None where no cluster is known.
+        run: from the first iteration to the last one's end; None where no input tells.
+    """
+
+    slug: str
+    windows: NodeWindows
+    injections: tuple[InjectionRow, ...]
+    targets: tuple[TargetRow, ...]
+    iterations: tuple[IterationRow, ...]
+    commands: tuple[str, ...]
+    nodes: frozenset[str] | None
+    run: Window | None
+
+    @classmethod
+    def of(
+        cls,
+        slug: str,
+        cluster: Cluster | None,
+        *,
+        workloads: Sequence[WorkloadRow],
+        triggers: Sequence[TriggerRow],
+        injections: Sequence[InjectionRow],
+        targets: Sequence[TargetRow],
+        iterations: Sequence[IterationRow],
+        impacts: Sequence[ImpactRow],
+    ) -> Labeler:
+        """Return the labeler of the decided tables."""
+        return cls(
+            slug=slug,
+            windows=windows(injections, targets, impacts, Policy()),
+            injections=tuple(injections),
+            targets=tuple(targets),
+            iterations=tuple(iterations),
+            commands=tuple(sorted({trigger.action for trigger in triggers})),
+            nodes=frozenset(node.name for node in cluster.nodes) if cluster else None,
+            run=_run(workloads, injections),
+        )
+
+    def key(self, file: TelemetryFile) -> str:
+        """Return what the labeled file depends on, as one hex digest: content, labels, declaration and code."""
+        _, content = files.sha256_of(file.uri)
+        described = (
+            version.__version__,
+            content,
+            file.kind,
+            file.name,
+            file.time_zone,
+            repr(self.windows),
+            repr(sorted(self.nodes or ())),
+            repr(self.run),
+            repr(self.commands),
+            repr(sorted({target.container or "" for target in self.targets})),
+        )
+        return hashlib.sha256("\n".join(described).encode()).hexdigest()
+
+    def label(self, file: TelemetryFile, path: str, folder: Path, progress: Progress = silent) -> TelemetryFacts:
+        """Write the labeled rows of ``file`` to ``folder / path`` and return what is known of them.
+
+        Raises:
+            InputError: the file is wrong; names file and row.
+            SetupError: the folder cannot be written.
+        """
+        target = folder / path
+        with reported(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        counted = engine.label_file(
+            file,
+            self.windows,
+            target,
+            nodes=self.nodes,
+            leak=leaks.leaks(self.commands, self.targets),
+            progress=lambda rows: progress(rows, 0, f"labeling {file.name}"),
+        )
+        return self._facts(file, path, counted, target)
+
+    def _facts(self, file: TelemetryFile, path: str, counted: engine.FileLabels, target: Path) -> TelemetryFacts:
+        look = _Look.at(target, file.kind, self.injections)
+        first = None if counted.first_us is None else from_epoch(counted.first_us / 1e6)
+        last = None if counted.last_us is None else from_epoch(counted.last_us / 1e6)
+        shift = self._shift(look)
+        return TelemetryFacts(
+            kind=file.kind,
+            source=file.name,
+            path=path,
+            time_zone=file.time_zone,
+            nodes=tuple(counted.nodes) or (node_of(file),),
+            source_rows=counted.rows,
+            rows=pq.read_metadata(target).num_rows,
+            first=first,
+            last=last,
+            columns=tuple(counted.columns.items()),
+            cadence_s=look.cadence_s,
+            longest_gap_s=counted.largest_gap_s,
+            out_of_order=counted.out_of_order,
+            duplicates=counted.duplicates,
+            without_time=counted.without_time,
+            ambiguous_times=counted.ambiguous,
+            nonexistent_times=counted.nonexistent,
+            out_of_range=look.out_of_range,
+            anomalous=counted.anomalous,
+            boundary=counted.boundary,
+            phases=dict(counted.phases),
+            leaks=counted.names_injection,
+            coverage=look.coverage,
+            abbreviation_note=(
+                telemetry_clock.abbreviation_note(file.time_zone, counted.abbreviations, first, last)
+                if first and last
+                else None
+            ),
+            shift_s=shift.seconds if shift else None,
+            shift_reason=shift.why if shift else "",
+        )
+
+    def _shift(self, look: _Look) -> telemetry_clock.Shift | None:
+        if self.run is None or not look.recordings:
+            return None
+        spans = [Window(row.started_at, row.ended_at) for row in self.injections]
+        failures = [
+            Window(row.started_at, row.ended_at)
+            for row in self.iterations
+            if row.failed and row.started_at is not None and row.ended_at is not None
+        ]
+        evidence = telemetry_clock.ShiftEvidence(tuple(look.recordings), look.placed(self.iterations))
+        return telemetry_clock.find_shift(evidence, spans, self.run, failures)
+
+
+def _run(workloads: Sequence[WorkloadRow], injections: Sequence[InjectionRow]) -> Window | None:
+    starts = [start for row in workloads if (start := row.started_at or row.created_at)]
+    if not starts:
+        return None
+    ends = [row.ended_at or _latest_end(row) for row in workloads]
+    ends += [row.ended_at for row in injections]
+    known = [end for end in ends if end]
+    return Window(min(starts), max(known)) if known else None
+
+
+def _latest_end(row: WorkloadRow) -> dt.datetime | None:
+    start = row.started_at or row.created_at
+    if start is None or row.load_duration_s is None:
+        return None
+    return start + dt.timedelta(seconds=row.load_duration_s)
+
+
+# --- a look at a labeled file ---------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(slots=True)
+class _Look:
+    """What the labeled rows themselves tell, read one row group at a time."""
+
+    recordings: list[telemetry_clock.Recording]
+    out_of_range: dict[str, int]
+    coverage: dict[str, float]
+    cadence_s: float | None
+    traces: list[tuple[str, int]]
+
+    @classmethod
+    def at(cls, path: Path, kind: str, injections: Sequence[InjectionRow]) -> _Look:
+        look = cls([], {}, {}, None, [])
+        covered = {row.injection_id: 0.0 for row in injections}
+        for times, group in _groups(path):
+            if kind == "metrics":
+                look.add_metrics(times, group)
+                _cover(covered, times, injections, look.cadence_s or 1.0)
+            elif kind == "logs":
+                levels = group["log_level"] if "log_level" in group.column_names else None
+                errors = (
+                    None if levels is None else np.asarray(pc.is_in(pc.utf8_upper(levels), pa.array(_ERROR_LEVELS)))
+                )
+                look.recordings.append(telemetry_clock.recording(times, None, errors))
+            else:
+                look.add_traces(times, group)
+        look.coverage = covered if kind == "metrics" else {}
+        return look
+
+    def add_metrics(self, times: Microseconds, group: pa.Table) -> None:
+        """Add a row group of metrics."""
+        columns = {
+            field.name: group[field.name].cast(pa.float64()).to_numpy()
+            for field in group.schema
+            if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
+        }
+        self.recordings.append(telemetry_clock.recording(times, columns))
+        for name, values in columns.items():
+            wrong = np.zeros(len(values), bool)
+            if _PERCENT.match(name):
+                wrong = (values < 0) | (values > 100)
+            elif _FROM_ZERO.match(name):
+                wrong = values < 0
+            if wrong.any():
+                self.out_of_range[name] = self.out_of_range.get(name, 0) + int(wrong.sum())
+        steps = np.diff(np.sort(times))
+        if self.cadence_s is None and len(steps):
+            self.cadence_s = float(np.median(steps)) / 1e6
+
+    def add_traces(self, times: Microseconds, group: pa.Table) -> None:
+        """Add a row group of traces."""
+        self.recordings.append(telemetry_clock.recording(times))
+        if "Base_id" in group.column_names:
+            self.traces.extend(zip(group["Base_id"].to_pylist(), times.tolist(), strict=True))
+
+    def placed(self, iterations: Sequence[IterationRow]) -> Microseconds | None:
+        """Return (n, 3): time of a trace, start and end of the iteration that it belongs to by its id."""
+        known = {
+            row.trace_id: (epoch_us(row.started_at), epoch_us(row.ended_at))
+            for row in iterations
+            if row.trace_id and row.started_at is not None and row.ended_at is not None
+        }
+        placed = [(time, *known[trace]) for trace, time in self.traces if trace in known]
+        return np.array(placed, dtype=np.int64) if placed else None
+
+
+def _groups(path: Path) -> Iterator[tuple[Microseconds, pa.Table]]:
+    """Yield the rows that have a time, with the columns that numbers and levels are in, one row group at a time."""
+    with reported(path):
+        file = pq.ParquetFile(path)
+        fields = list(file.schema_arrow)
+        source = fields[: file.schema_arrow.get_field_index("timestamp")]
+        wanted = [f.name for f in source if not pa.types.is_string(f.type) or f.name in ("log_level", "Base_id")]
+        wanted.append("timestamp")
+        for number in range(file.num_row_groups):
+            group = file.read_row_group(number, columns=wanted)
+            group = group.filter(pc.is_valid(group["timestamp"]))
+            yield group["timestamp"].cast(pa.int64()).to_numpy(), group.drop_columns(["timestamp"])
+
+
+def _cover(
+    covered: dict[str, float], times: Microseconds, injections: Sequence[InjectionRow], cadence_s: float
+) -> None:
+    ordered = np.sort(times)
+    for row in injections:
+        start, end = epoch_us(row.started_at), epoch_us(row.ended_at)
+        share = telemetry_clock.coverage(ordered, start, max(end, start + 1), round(cadence_s * 1e6)).share
+        covered[row.injection_id] = min(1.0, covered[row.injection_id] + share)
+
+
+# --- what is kept between steps ---------------------------------------------------------------------------------------
+
+
+def cached(
+    labeler: Labeler, file: TelemetryFile, path: str, *, folder: Path, cache: Path, progress: Progress = silent
+) -> dict[str, Any]:
+    """Label ``file`` unless the same rows were labeled the same way before; return its facts as plain values.
+
+    Args:
+        labeler: what it is labeled by.
+        file: the source.
+        path: where its rows go, relative to ``folder``.
+        folder: of the candidate.
+        cache: keeps labeled files by key; a file is linked from there, not copied.
+        progress: called while rows are written.
+    """
+    kept = cache / labeler.key(file)
+    if not (kept / "facts.json").is_file():
+        draft = cache / f".{kept.name}.{os.getpid()}"
+        with reported(draft):
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+        try:
+            facts = labeler.label(file, path, draft, progress)
+            with reported(draft):
+                (draft / path).rename(draft / "rows.parquet")
+                (draft / "facts.json").write_text(json.dumps(dataclasses.asdict(facts), default=_text))
+                shutil.rmtree(kept, ignore_errors=True)
+                draft.rename(kept)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    target = folder / path
+    with reported(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        os.link(kept / "rows.parquet", target)
+        facts_kept: dict[str, Any] = json.loads((kept / "facts.json").read_bytes())
+    return {**facts_kept, "path": path}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def require_known_nodes(series: Mapping[tuple[str, str], Series], nodes: frozenset[str] | None, slug: str) -> None:
+    """Refuse metrics of nodes that the cluster file does not know.
+
+    Raises:
+        InputError: names the first.
+    """
+    unknown = sorted({node for node, _ in series} - (nodes or frozenset())) if nodes is not None else []
+    if unknown:
+        raise InputError(
+            slug,
+            f"there are metrics of {unknown[0]}, which the cluster file does not know",
+            "rename the file or add it",
+        )

@@ -1,0 +1,96 @@
+"""What a telemetry format declares: its columns, where a row says its time and node, and how exact the time is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from faultset.records import TelemetryKind
+
+Microseconds = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+ColumnType = pl.DataType | type[pl.DataType]
+NOT_KNOWN = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The times of some rows, as their texts say, before any zone is applied.
+
+    Attributes:
+        us: microseconds since the epoch; wall-clock time of the source's zone where ``wall``, UTC elsewhere;
+            ``NOT_KNOWN`` where the row has none.
+        wall: which rows have wall-clock time.
+        beside: wall-clock microseconds of a second text that says the same moment, ``NOT_KNOWN`` where there is none;
+            None where the format has only one.
+        unreadable: first row with a text that is no time; None where there is none.
+        abbreviations: what stands behind the times (``CEST``, "" where nothing does) -> rows.
+    """
+
+    us: Microseconds
+    wall: Flags
+    beside: Microseconds | None = None
+    unreadable: int | None = None
+    abbreviations: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A telemetry format.
+
+    Attributes:
+        name: how messages call it.
+        kind: what it holds.
+        columns: the columns that must be there, with their types. An integer column may hold decimal numbers, and is
+            read as such where one does.
+        time: the columns that tell the time, which ``clock`` needs.
+        clock: their texts -> times.
+        row_uncertainty_s: a row's true time lies in [time, time + this).
+        node: the column that names the node; None where the file's name does.
+        text: the column in which a row could name the injection; None where there is none.
+        others: the type of columns beside the declared ones; None where it is told by their values.
+        knows: whether a further column can be part of this format.
+        abbreviation: texts of the time -> what stands behind each.
+    """
+
+    name: str
+    kind: TelemetryKind
+    columns: Mapping[str, ColumnType]
+    time: tuple[str, ...]
+    clock: Callable[[pl.DataFrame], Clock]
+    row_uncertainty_s: float
+    node: str | None
+    text: str | None
+    others: ColumnType | None
+    knows: Callable[[str], bool] = lambda _: True
+    abbreviation: Callable[[pl.DataFrame], pl.Series] | None = None
+
+
+def microseconds(times: pl.Series) -> Microseconds:
+    """Return a column of ``Datetime('us')`` as integers, ``NOT_KNOWN`` where it is null."""
+    numbers = times.cast(pl.Int64)
+    return (numbers.fill_null(NOT_KNOWN) if numbers.null_count() else numbers).to_numpy()
+
+
+def first_true(flags: pl.Series) -> int | None:
+    """Return the place of the first true value, None where there is none."""
+    return flags.arg_max() if flags.any() else None
+
+
+def short_name(host: pl.Series) -> pl.Series:
+    """Return the first label of each host name; an IP stays whole, "" becomes null."""
+    names = host.str.strip_chars()
+    is_ip = names.str.contains(r"^[0-9.]+$|:")
+    frame = pl.DataFrame({"name": names, "is_ip": is_ip})
+    return frame.select(
+        pl.when(pl.col("name") == "")
+        .then(None)
+        .when(pl.col("is_ip"))
+        .then(pl.col("name"))
+        .otherwise(pl.col("name").str.split(".").list.first())
+        .alias("node")
+    )["node"]

@@ -1,0 +1,259 @@
+"""Impacts: which KPI of which node moved with which injection, from when to when, which way, how much, how sure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from faultset.moments import epoch_us, from_epoch
+from faultset.tables import ImpactRow, InjectionRow
+from faultset.truth.impact_null import Question, QuietSeries
+from faultset.truth.impact_test import QUESTIONS, Answers, answer
+from faultset.truth.impact_windows import SECOND, Flags, Floats, Parameters, Series, Windows
+
+METHOD = "edge-medians/1"
+_SMOOTH_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A test of one injection, node and KPI, found or not.
+
+    Attributes:
+        p_value: of this test alone; None where there was none.
+        adjusted_p_value: with false discoveries controlled over all tests; None where there was none.
+        score: size of the move in robust standard deviations of the quiet time before; None where there was no test.
+        power: share of the quiet places at which a shift of three robust standard deviations would stand out; None
+            where there was no test.
+        moved: whether it is an impact.
+        question: what told: ``edges`` (a step at both), ``level`` (it left its level), ``end`` (a step at the end, where
+            another injection's edge hides the start).
+        is_back: whether it returned to normal within the time that an impact is followed; None where nothing moved.
+        why_not: why there was no test; None where there was.
+    """
+
+    injection_id: str
+    node: str
+    kpi: str
+    p_value: float | None
+    adjusted_p_value: float | None
+    score: float | None
+    power: float | None
+    moved: bool
+    question: Question | None
+    is_back: bool | None
+    why_not: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """All impacts that were found, by injection, node and KPI, and all that was tested, in the same order."""
+
+    impacts: tuple[ImpactRow, ...]
+    tested: tuple[Tested, ...]
+
+
+def detect(
+    series: Mapping[tuple[str, str], Series],
+    injections: Sequence[InjectionRow],
+    parameters: Parameters = Parameters(),  # noqa: B008 (frozen)
+) -> Detection:
+    """Find what moved.
+
+    Args:
+        series: (node, KPI) -> its values. No more than one KPI at a time is held beyond what is passed.
+        injections: all injections of all runs on these nodes; those that are left out would pass as quiet time.
+        parameters: the defaults need no tuning.
+    """
+    if not injections:
+        return Detection((), ())
+    windows = Windows.of(injections, parameters)
+    kpis = sorted({kpi for _, kpi in series})
+    asked = [tests for kpi in kpis for tests in _ask_all(kpi, series, injections, windows, parameters)]
+    found = _decide([one for tests in asked for one in tests], parameters)
+    order = {one.injection_id: place for place, one in enumerate(injections)}
+    found.sort(key=lambda one: (order[one.tested.injection_id], one.tested.node, one.tested.kpi))
+    return Detection(
+        impacts=_cut_at_the_next([one for one in found if one.tested.moved], injections),
+        tested=tuple(one.tested for one in found),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A test with what an impact would be; the extent is there where the test may be accepted."""
+
+    tested: Tested
+    extent: _Extent | None = None
+    direction: str = "up"
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    start_us: int
+    end_us: int
+    is_back: bool
+
+
+def _ask_all(
+    kpi: str,
+    series: Mapping[tuple[str, str], Series],
+    injections: Sequence[InjectionRow],
+    windows: Windows,
+    parameters: Parameters,
+) -> Iterator[list[_Found]]:
+    """Test one KPI of all nodes, which help each other out where there is little quiet time."""
+    nodes = sorted(node for node, of in series if of == kpi)
+    quiet = {node: QuietSeries(series[node, kpi], windows, parameters) for node in nodes}
+    able = [one for one in quiet.values() if one.refusal is None]
+    for node, one in quiet.items():
+        one.peers = tuple(peer for peer in able if peer is not one)
+        yield _ask(node, kpi, one, injections, windows)
+
+
+def _ask(
+    node: str, kpi: str, quiet: QuietSeries, injections: Sequence[InjectionRow], windows: Windows
+) -> list[_Found]:
+    refusal = quiet.refusal
+    if refusal:
+        return [_not_tested(one, node, kpi, refusal) for one in injections]
+    answers = answer(quiet, windows)
+    return [_found(place, one, node, kpi, quiet, windows, answers) for place, one in enumerate(injections)]
+
+
+def _not_tested(injection: InjectionRow, node: str, kpi: str, why: str) -> _Found:
+    return _Found(Tested(injection.injection_id, node, kpi, None, None, None, None, False, None, None, why))  # noqa: FBT003
+
+
+def _found(
+    place: int,
+    injection: InjectionRow,
+    node: str,
+    kpi: str,
+    quiet: QuietSeries,
+    windows: Windows,
+    answers: Answers,
+) -> _Found:
+    p_value = float(answers.p_value[place])
+    if np.isnan(p_value):
+        return _not_tested(injection, node, kpi, "too few rows beside the window, or another injection's edge is there")
+    question = QUESTIONS[answers.question[place]]
+    step = float(answers.step[place])
+    extent = None
+    if p_value <= quiet.parameters.largest_p and step:
+        extent = _extent(quiet, windows, place, step, float(answers.base[place]), float(answers.scale[place]), question)
+    tested = Tested(
+        injection_id=injection.injection_id,
+        node=node,
+        kpi=kpi,
+        p_value=p_value,
+        adjusted_p_value=None,
+        score=abs(step) / float(answers.scale[place]),
+        power=float(answers.power[place]),
+        moved=extent is not None,
+        question=question,
+        is_back=extent.is_back if extent else None,
+        why_not=None,
+    )
+    return _Found(tested, extent, "up" if step > 0 else "down")
+
+
+def _decide(found: Sequence[_Found], parameters: Parameters) -> list[_Found]:
+    """Control false discoveries over all tests (Benjamini and Hochberg, 1995)."""
+    with_test = [place for place, one in enumerate(found) if one.tested.p_value is not None]
+    decided = list(found)
+    if not with_test:
+        return decided
+    adjusted = false_discovery_control([found[place].tested.p_value for place in with_test])
+    for place, p_value in zip(with_test, adjusted.tolist(), strict=True):
+        one = found[place]
+        moved = one.tested.moved and p_value <= parameters.alpha
+        tested = replace(
+            one.tested, adjusted_p_value=p_value, moved=moved, is_back=one.tested.is_back if moved else None
+        )
+        decided[place] = replace(one, tested=tested)
+    return decided
+
+
+def _cut_at_the_next(found: Sequence[_Found], injections: Sequence[InjectionRow]) -> tuple[ImpactRow, ...]:
+    """Return the impacts; one that outlasts its command ends at the latest where the next one of its KPI starts."""
+    ended_us = {one.injection_id: epoch_us(one.ended_at) for one in injections}
+    starts: dict[tuple[str, str], list[int]] = {}
+    for one in found:
+        if one.extent:
+            starts.setdefault((one.tested.node, one.tested.kpi), []).append(one.extent.start_us)
+    rows = []
+    for one in found:
+        if one.extent is None:
+            continue
+        earliest = max(ended_us[one.tested.injection_id], one.extent.start_us + 1)
+        following = [start for start in starts[one.tested.node, one.tested.kpi] if start >= earliest]
+        rows.append(_row(one, one.extent.start_us, min([one.extent.end_us, *following])))
+    return tuple(rows)
+
+
+def _row(one: _Found, start_us: int, end_us: int) -> ImpactRow:
+    return ImpactRow(
+        injection_id=one.tested.injection_id,
+        node=one.tested.node,
+        kpi=one.tested.kpi,
+        started_at=from_epoch(start_us / SECOND),
+        ended_at=from_epoch(end_us / SECOND),
+        direction=one.direction,
+        source="detected",
+        method=METHOD,
+        score=one.tested.score,
+        p_value=one.tested.adjusted_p_value,
+    )
+
+
+# --- from when to when ----------------------------------------------------------------------------------------------
+
+
+def _extent(
+    quiet: QuietSeries, windows: Windows, place: int, step: float, base: float, scale: float, question: Question
+) -> _Extent:
+    """Return from when to when a KPI is away from its level of before, row by row.
+
+    It starts at the first row of the window, or soon after, that has gone more than half of the way. It ends at the
+    first row, not before the window's end if the KPI was away until there, that is back in the normal band.
+    """
+    parameters = quiet.parameters
+    window_start, window_end = int(windows.start[place]), int(windows.end[place])
+    slack = int(windows.end_slack[place])
+    first = int(np.searchsorted(quiet.time, window_start - quiet.resolution, side="right"))
+    last = int(np.searchsorted(quiet.time, window_end + slack + round(parameters.recovery_s * SECOND)))
+    time = quiet.time[first:last]
+    away = np.sign(step) * (quiet.value[first:last] - base)
+    size = abs(step)
+    start = _first(_smooth(away, 3) > size / 2, 0)
+    start = 0 if start is None or time[start] > _latest_start(windows, place, parameters) else start
+    until = start + 1
+    if question in {"edges", "end"}:
+        until = max(until, int(np.searchsorted(time, window_end - quiet.resolution, side="right")))
+        back_at = quiet.after(np.array([window_end + slack]), 20).median[0]
+        away = away if np.isnan(back_at) else np.sign(step) * (quiet.value[first:last] - back_at)
+    band = max(min(scale, size / 2), size / 4)
+    end = _first(_smooth(away, _SMOOTH_ROWS) <= band, until)
+    if end is None:
+        return _Extent(int(time[start]), int(time[-1]) + 1, is_back=False)
+    return _Extent(int(time[start]), max(int(time[end]), int(time[start]) + 1), is_back=True)
+
+
+def _latest_start(windows: Windows, place: int, parameters: Parameters) -> int:
+    delay = round((max(parameters.delays_s) + parameters.row_resolution_s) * SECOND)
+    return int(windows.start[place] + windows.start_slack[place]) + delay
+
+
+def _first(flags: Flags, since: int) -> int | None:
+    where = np.flatnonzero(flags[since:])
+    return int(where[0]) + since if len(where) else None
+
+
+def _smooth(values: Floats, rows: int) -> Floats:
+    """Return running medians of an odd number of ``rows``; they leave a step where it is."""
+    padded = np.pad(values, rows // 2, mode="edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, rows), axis=1))

@@ -1,0 +1,630 @@
+"""Whether the clock of telemetry can be believed: abbreviations, coverage, order, and shifts by whole or half hours.
+
+Everything here looks and reports; nothing moves a time. ``docs/explanation/clocks.md`` says how a shift is decided.
+
+Signs: a shift of +3600 s says that the source's times, read with its declared zone, lie one hour after the true ones.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+import zoneinfo
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from faultset.errors import printable
+from faultset.moments import Window, epoch_us
+
+Microseconds = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+_Counts = npt.NDArray[np.int64]
+_Flags = npt.NDArray[np.bool_]
+
+Confidence = Literal["exact", "strong", "suggested", "none"]
+
+_SECOND = 1_000_000
+_HOUR_S = 3600
+BIN_S = 5
+"""Telemetry is looked at in bins of this many seconds: hours are in question, and a bin is robust and small."""
+REACH_S = 15 * _HOUR_S
+"""How far before the run and after it telemetry can matter: 14 hours and some slack."""
+
+_QUARTERS = (5.75, 8.75, 12.75)  # Nepal, Eucla, the Chatham Islands
+CANDIDATES_S = tuple(
+    sorted(
+        {half * _HOUR_S // 2 for half in range(-28, 29)}
+        | {int(sign * hours * _HOUR_S) for hours in _QUARTERS for sign in (-1, 1)}
+    )
+)
+"""Shifts that are tried, seconds."""
+
+
+# --- abbreviations --------------------------------------------------------------------------------------------------
+
+
+def abbreviation_note(zone: str, seen: Mapping[str, int], first: dt.datetime, last: dt.datetime) -> str | None:
+    """Return a warning where the text's zone abbreviations are not those of ``zone`` at that time; None where they are.
+
+    Args:
+        zone: IANA zone that the source declares.
+        seen: abbreviation in the text -> number of rows.
+        first: earliest time of the rows, aware.
+        last: latest time of the rows, aware.
+    """
+    tz = zoneinfo.ZoneInfo(zone)
+    expected = {_name(moment, tz): _offset(moment, tz) for moment in _moments(first, last)}
+    known = {name.upper() for name in expected} | {written for offset in expected.values() for written in _same(offset)}
+    strange = sorted((name, count) for name, count in seen.items() if name.strip().upper() not in known)
+    if not strange:
+        return None
+    says = ", ".join(f"{printable(name, 20)} ({count} {_plural('row', count)})" for name, count in strange[:5])
+    means = " and ".join(f"{name} ({_utc(offset)})" for name, offset in expected.items())
+    days = " to ".join(dict.fromkeys(moment.astimezone(tz).date().isoformat() for moment in (first, last)))
+    return f"the times say {says}, but {zone} has {means} on {days}: the zone was used, the abbreviation was not"
+
+
+def _moments(first: dt.datetime, last: dt.datetime) -> Iterator[dt.datetime]:
+    """Yield ``first``, ``last`` and moments between, close enough that no season of a zone is left out."""
+    yield first
+    step = max(dt.timedelta(days=7), (last - first) / 1000)
+    moment = first + step
+    while moment < last:
+        yield moment
+        moment += step
+    yield last
+
+
+def _name(moment: dt.datetime, tz: dt.tzinfo) -> str:
+    return moment.astimezone(tz).tzname() or "no name"
+
+
+def _offset(moment: dt.datetime, tz: dt.tzinfo) -> int:
+    return int((moment.astimezone(tz).utcoffset() or dt.timedelta(0)).total_seconds())
+
+
+def _same(offset: int) -> tuple[str, ...]:
+    """Return other ways to write an offset, which are right too."""
+    sign, minutes = "-" if offset < 0 else "+", abs(offset) // 60
+    numbers = f"{sign}{minutes // 60:02}{minutes % 60:02}", f"{sign}{minutes // 60:02}:{minutes % 60:02}"
+    return (*numbers, "UTC", "GMT", "Z") if offset == 0 else numbers
+
+
+def _utc(offset: float) -> str:
+    return f"UTC{_signed(offset)}" if offset else "UTC"
+
+
+def _signed(seconds: float) -> str:
+    sign, minutes = "-" if seconds < 0 else "+", round(abs(seconds) / 60)
+    return f"{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+# --- coverage and order ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How well rows cover a window.
+
+    Attributes:
+        share: share of the window (0 to 1) that lies at most one cadence after a row.
+        longest_gap_s: longest time without a row, the window's edges included.
+        rows: rows in the window.
+    """
+
+    share: float
+    longest_gap_s: float
+    rows: int
+
+
+def coverage(times_us: Microseconds, window_start_us: int, window_end_us: int, cadence_us: int) -> Coverage:
+    """Return how rows at ``times_us`` (n,), in any order, cover [window_start_us, window_end_us).
+
+    Args:
+        times_us: microseconds since the epoch.
+        window_start_us: start of the window.
+        window_end_us: end of the window; a window of no length is the moment it stands at.
+        cadence_us: for how long a row speaks, such as a few times the source's usual step.
+    """
+    end_us = max(window_end_us, window_start_us + 1)
+    near = times_us[(times_us >= window_start_us - cadence_us) & (times_us < end_us)]
+    before = near[near < window_start_us]
+    inside = np.sort(near[near >= window_start_us])
+    spoken_until = (
+        np.concatenate((before.max(initial=window_start_us - cadence_us, keepdims=True), inside)) + cadence_us
+    )
+    silent_until = np.concatenate((inside, [end_us]))
+    silent_us = np.maximum(0, silent_until - np.maximum(spoken_until, window_start_us)).sum()
+    gaps_us = np.diff(np.concatenate(([window_start_us], inside, [end_us])))
+    return Coverage(
+        share=1.0 - float(silent_us) / (end_us - window_start_us),
+        longest_gap_s=float(gaps_us.max()) / _SECOND,
+        rows=len(inside),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How the rows of a source follow each other.
+
+    Attributes:
+        rows: rows with a time.
+        backwards: rows that lie before the row above them.
+        repeated: rows whose time equals that of the row above them (several rows in a second).
+        usual_step_s: median distance of two different times that follow each other; 0.0 where there is none.
+        longest_gap_s: longest distance of two such times; 0.0 where there is none.
+    """
+
+    rows: int
+    backwards: int
+    repeated: int
+    usual_step_s: float
+    longest_gap_s: float
+
+
+def order(times_us: Microseconds) -> Order:
+    """Return how rows at ``times_us`` (n,), in the source's order, follow each other."""
+    written = np.diff(times_us)
+    steps = np.diff(np.unique(times_us))
+    return Order(
+        rows=len(times_us),
+        backwards=int((written < 0).sum()),
+        repeated=int((written == 0).sum()),
+        usual_step_s=float(np.median(steps)) / _SECOND if len(steps) else 0.0,
+        longest_gap_s=float(steps.max()) / _SECOND if len(steps) else 0.0,
+    )
+
+
+# --- evidence of a shift --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What one file recorded, in bins of ``BIN_S`` seconds; only bins with rows, in order of time.
+
+    Attributes:
+        bins_us: (n,) start of each bin, a multiple of ``BIN_S`` seconds since the epoch.
+        levels: KPI -> (n,) mean in each bin, NaN where it has none.
+        errors: (n,) lines of level WARNING or above in each bin; None for a file that has no levels.
+    """
+
+    bins_us: Microseconds
+    levels: Mapping[str, Floats] = field(default_factory=dict)
+    errors: _Counts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftEvidence:
+    """What tells whether a source, or all sources of a kind together, are off.
+
+    Attributes:
+        recordings: a file each.
+        placed_us: (m, 3) time of a trace, start and end of the iteration that it belongs to by its id.
+    """
+
+    recordings: tuple[Recording, ...]
+    placed_us: Microseconds | None = None
+
+    @classmethod
+    def together(cls, parts: Iterable[ShiftEvidence]) -> ShiftEvidence:
+        """Return the evidence of several sources that share one clock."""
+        parts = tuple(parts)
+        placed = [part.placed_us for part in parts if part.placed_us is not None]
+        return cls(
+            tuple(recording for part in parts for recording in part.recordings),
+            np.concatenate(placed) if placed else None,
+        )
+
+
+def recording(
+    times_us: Microseconds, columns: Mapping[str, Floats] | None = None, is_error: _Flags | None = None
+) -> Recording:
+    """Return rows at ``times_us`` (n,), in any order, as bins.
+
+    Args:
+        times_us: microseconds since the epoch.
+        columns: KPI -> (n,) values; those that are not finite count as absent.
+        is_error: (n,) whether a line's level is WARNING or above.
+    """
+    bins_us, place = np.unique(times_us // (BIN_S * _SECOND), return_inverse=True)
+    return Recording(
+        bins_us=bins_us * (BIN_S * _SECOND),
+        levels={name: _means(values, place, len(bins_us)) for name, values in (columns or {}).items()},
+        errors=None if is_error is None else np.bincount(place[is_error], minlength=len(bins_us)).astype(np.int64),
+    )
+
+
+def _means(values: Floats, place: npt.NDArray[np.intp], bins: int) -> Floats:
+    finite = np.isfinite(values)
+    counts = np.bincount(place[finite], minlength=bins)
+    sums = np.bincount(place[finite], weights=values[finite], minlength=bins)
+    return np.asarray(np.divide(sums, counts, out=np.full(bins, np.nan), where=counts > 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """The answer on one source.
+
+    Attributes:
+        seconds: by how much the source's times lie after the true ones; None: no shift is suggested.
+        confidence: ``exact``: trace times lie in their iterations then, and only then; ``strong``: KPI moves or errors
+            stand out in the windows then, and nowhere else; ``suggested``: the source covers the run then, and only
+            then; ``none``: no shift is suggested.
+        why: the evidence, in words.
+    """
+
+    seconds: int | None
+    confidence: Confidence
+    why: str
+
+
+def find_shift(
+    evidence: ShiftEvidence, windows: Sequence[Window], run_span: Window, failures: Sequence[Window] = ()
+) -> Shift:
+    """Return by which of ``CANDIDATES_S`` the source is off against the report, if any.
+
+    Args:
+        evidence: of one file, or of all files of a kind.
+        windows: the injections, from the report.
+        run_span: from the first iteration's start to the last one's end, from the report.
+        failures: failed iterations, from the report; errors in logs may lie there too.
+    """
+    exact = _by_placed_traces(evidence.placed_us)
+    if exact is not None:
+        return exact
+    recordings = [trimmed for one in evidence.recordings if len((trimmed := _near(one, run_span)).bins_us)]
+    if not recordings:
+        return Shift(None, "none", "no row lies within 15 hours of the run")
+    covered = _coverage_by_candidate(recordings, run_span)
+    scores = _scores(recordings, _sample(windows), _sample((*windows, *failures)))
+    return _by_windows(covered, scores) or _by_coverage(covered) or Shift(None, "none", _why_none(covered, scores))
+
+
+def shift_sentence(source: str, shift: Shift, zone: str, at: dt.datetime) -> str | None:
+    """Return what to tell an experimenter; None where no shift is suggested.
+
+    Args:
+        source: the file or pattern, as the catalog names it.
+        shift: the answer on it.
+        zone: IANA zone that it declares.
+        at: a time of the run, aware.
+    """
+    if shift.seconds is None:
+        return None
+    declared = _offset(at, zoneinfo.ZoneInfo(zone))
+    written = declared + shift.seconds
+    way = "after" if shift.seconds > 0 else "before"
+    fits = _zone_of(written, at)
+    if fits is None:
+        remedy = "no zone in use is that far off: correct the times where they were recorded"
+    else:
+        remedy = f"if it was written in {_utc(written)}, correct time_zone in experiment.yaml (such as {fits})"
+    return (
+        f"the times of {printable(source, 120)} seem to lie {_hours(abs(shift.seconds))} {way} those of the report "
+        f"(suggested shift: {_signed(-shift.seconds)} h; confidence: {shift.confidence}): {shift.why}. "
+        f"They were read as {zone} ({_utc(declared)}) and were not shifted; {remedy}"
+    )
+
+
+def _hours(seconds: int) -> str:
+    return f"{seconds / _HOUR_S:g} {_plural('hour', 1 if seconds == _HOUR_S else 2)}"
+
+
+_UNEVEN_ZONES = (
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Asia/Yangon",
+    "Asia/Kabul",
+    "Asia/Tehran",
+    "Australia/Darwin",
+    "Australia/Adelaide",
+    "Australia/Lord_Howe",
+    "Australia/Eucla",
+    "Pacific/Chatham",
+    "Pacific/Marquesas",
+    "America/St_Johns",
+)
+
+
+def _zone_of(offset: int, at: dt.datetime) -> str | None:
+    """Return a zone that is ``offset`` seconds ahead of UTC at that time; None where none is in use."""
+    if offset == 0:
+        return "UTC"
+    if offset % _HOUR_S == 0 and -12 <= offset // _HOUR_S <= 14:
+        return f"Etc/GMT{-offset // _HOUR_S:+d}"  # POSIX signs: Etc/GMT-2 is two hours ahead of UTC
+    return next((zone for zone in _UNEVEN_ZONES if _offset(at, zoneinfo.ZoneInfo(zone)) == offset), None)
+
+
+# --- traces: each belongs to an iteration ---------------------------------------------------------------------------
+
+_PLACED_SLACK_US = 60 * _SECOND  # clocks of two machines, and what a service does after the iteration
+_LEAST_PLACED = 3
+
+
+def _by_placed_traces(placed_us: Microseconds | None) -> Shift | None:
+    """Return the answer of traces that are known to belong to iterations; None where they give none."""
+    if placed_us is None or len(placed_us) < _LEAST_PLACED:
+        return None
+    times, starts, ends = placed_us.T
+    shares = {
+        shift: float(
+            np.mean(
+                (starts - _PLACED_SLACK_US <= times - shift * _SECOND)
+                & (times - shift * _SECOND <= ends + _PLACED_SLACK_US)
+            )
+        )
+        for shift in CANDIDATES_S
+    }
+    best = max(CANDIDATES_S, key=lambda shift: (shares[shift], -abs(shift)))
+    runner_up = max(share for shift, share in shares.items() if shift != best)
+    if shares[best] < 0.9 or runner_up > 0.5:
+        return None
+    if best == 0:
+        return Shift(None, "none", f"{shares[0]:.0%} of {len(placed_us)} traces lie in their own iterations")
+    why = (
+        f"{shares[best]:.0%} of {len(placed_us)} traces then lie in the iterations they belong to by their ids, "
+        f"{shares[0]:.0%} as they are"
+    )
+    return Shift(best, "exact", why)
+
+
+# --- coverage: does the source cover the run at all -----------------------------------------------------------------
+
+
+def _near(recording: Recording, run: Window) -> Recording:
+    """Return the bins that can lie in the run at some candidate."""
+    first, last = epoch_us(run.start) - REACH_S * _SECOND, epoch_us(run.end) + REACH_S * _SECOND
+    near = (recording.bins_us >= first) & (recording.bins_us <= last)
+    return Recording(
+        recording.bins_us[near],
+        {name: values[near] for name, values in recording.levels.items()},
+        None if recording.errors is None else recording.errors[near],
+    )
+
+
+def _coverage_by_candidate(recordings: Sequence[Recording], run: Window) -> dict[int, float]:
+    """Return candidate -> share of the run that the sources recorded then, on average."""
+    start, end = epoch_us(run.start) / _SECOND, epoch_us(run.end) / _SECOND
+    end = max(end, start + BIN_S)
+    shifts = np.asarray(CANDIDATES_S, dtype=np.float64)
+    shares = [_recorded_share(one, start + shifts, end + shifts) for one in recordings]
+    return dict(zip(CANDIDATES_S, np.mean(shares, axis=0).tolist(), strict=True))
+
+
+def _recorded_share(recording: Recording, starts: Floats, ends: Floats) -> Floats:
+    """Return the share of each [start, end) (seconds) in which the source was recording.
+
+    It was recording between two rows whose distance is usual for it: sparse logs are no gaps.
+    """
+    bins = recording.bins_us / _SECOND
+    steps = np.diff(bins)
+    longest = max(60.0, 3.0 * float(np.percentile(steps, 99))) if len(steps) else 60.0
+    recorded = np.concatenate(([0.0], np.cumsum(np.where(steps <= longest, steps, 0.0))))
+    covered = np.interp(ends, bins, recorded) - np.interp(starts, bins, recorded)
+    return np.asarray(covered / (ends - starts))
+
+
+# --- windows: do KPIs move, do errors come, when faults are injected ------------------------------------------------
+
+_MOST_WINDOWS = 60  # more say nothing new, and cost time
+_TAIL_S = 20  # a fault shows at least this long after its start
+_BEFORE_S = 60  # what a window is held against
+_ERRORS_TAIL_S = 60  # errors come with time-outs
+_CAP = 6.0  # one window cannot outvote the others
+_AVERAGES = "load."  # load averages repeat, minutes later, what other KPIs say
+_ERRORS_COUNT = 1.5  # a KPI moves for many reasons, an error is a sign of its own
+_USUAL = 2.0  # robust standard deviations that say nothing
+_BLOCK = 600 // BIN_S  # what is usual is looked for in ten minutes at a time
+_LEAST_LAGS = 45 * 60 // BIN_S  # fewer placements say nothing about what is usual
+_LAGS = np.arange(-(14 * _HOUR_S + 900) // BIN_S, (14 * _HOUR_S + 900) // BIN_S + 1, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spans:
+    """Windows in bins: ``starts`` (w,) and ``lengths`` (w,)."""
+
+    starts: _Counts
+    lengths: _Counts
+
+
+def _sample(windows: Sequence[Window]) -> _Spans:
+    """Return the windows, evenly thinned where they are many, in bins."""
+    pairs = sorted({(epoch_us(window.start), epoch_us(window.end)) for window in windows})
+    if len(pairs) > _MOST_WINDOWS:
+        pairs = [pairs[place * len(pairs) // _MOST_WINDOWS] for place in range(_MOST_WINDOWS)]
+    edges = np.asarray(pairs, dtype=np.int64).reshape(-1, 2) / (BIN_S * _SECOND)
+    starts = np.rint(edges[:, 0]).astype(np.int64)
+    return _Spans(starts, np.ceil(edges[:, 1] - edges[:, 0]).astype(np.int64))
+
+
+def _scores(recordings: Sequence[Recording], windows: _Spans, troubles: _Spans) -> Floats:
+    """Return (lags,) how much the windows stand out at each lag of ``_LAGS``; NaN: not covered.
+
+    In robust standard deviations beyond what is usual, summed over KPIs and files.
+    """
+    parts: list[Floats] = []
+    for one in recordings:
+        parts.extend(
+            _level_score(one.bins_us, values, windows)
+            for kpi, values in one.levels.items()
+            if not kpi.startswith(_AVERAGES)
+        )
+        if one.errors is not None:
+            parts.append(_error_score(one.bins_us, one.errors, troubles))
+    known = [part for part in parts if np.isfinite(part).sum() >= _LEAST_LAGS]
+    if not known:
+        return np.full(len(_LAGS), np.nan)
+    table = np.stack(known)
+    covered = np.isfinite(table)
+    # What is usual adds nothing, so that many quiet nodes do not drown the one that was hit.
+    total = np.where(covered, np.maximum(table - _USUAL, 0.0), 0.0).sum(axis=0)
+    return np.where(covered.mean(axis=0) < 0.5, np.nan, total)
+
+
+def _level_score(bins_us: Microseconds, values: Floats, spans: _Spans) -> Floats:
+    """Return (lags,) how far a KPI's level in the windows lies from its level before them."""
+    finite = np.isfinite(values)
+    if not len(spans.starts) or not finite.any() or np.ptp(values[finite]) == 0:
+        return np.full(len(_LAGS), np.nan)
+    sums, origin = _running(bins_us[finite], _without_spikes(values[finite]))
+    counts, _ = _running(bins_us[finite], np.ones(int(finite.sum())))
+    first = spans.starts[:, None] + _LAGS - origin
+    length = np.maximum(spans.lengths, _TAIL_S // BIN_S)[:, None]
+    before = _BEFORE_S // BIN_S
+    inside_n, before_n = _between(counts, first, first + length), _between(counts, first - before, first)
+    enough = (inside_n >= length / 2) & (before_n >= before / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inside_mean = _between(sums, first, first + length) / inside_n
+        moved = np.where(enough, inside_mean - _between(sums, first - before, first) / before_n, np.nan)
+    return _pooled(moved, least_scale=0.0)
+
+
+def _error_score(bins_us: Microseconds, errors: _Counts, spans: _Spans) -> Floats:
+    """Return (lags,) how far the number of errors in the windows lies above the number that is usual."""
+    if not len(spans.starts) or not errors.any():
+        return np.full(len(_LAGS), np.nan)
+    counts, origin = _running(bins_us, errors.astype(np.float64))
+    first = spans.starts[:, None] + _LAGS - origin
+    length = (spans.lengths + _ERRORS_TAIL_S // BIN_S)[:, None]
+    inside = np.where((first >= 0) & (first + length < len(counts)), _between(counts, first, first + length), np.nan)
+    # Square roots of counts vary by about 1/2, however many they are.
+    roots = 2.0 * np.sqrt(inside)
+    return _ERRORS_COUNT * _pooled(roots - _median(roots.ravel()), least_scale=1.0)
+
+
+def _running(bins_us: Microseconds, values: Floats) -> tuple[Floats, int]:
+    """Return sums of all values before each bin of a dense grid, and the grid's first bin."""
+    bins = bins_us // (BIN_S * _SECOND)
+    origin = int(bins[0])
+    dense = np.zeros(int(bins[-1]) - origin + 1)
+    dense[bins - origin] = values
+    return np.concatenate(([0.0], np.cumsum(dense))), origin
+
+
+def _between(running: Floats, first: _Counts, last: _Counts) -> Floats:
+    """Return sums over [first, last), the bins outside of the recording being empty."""
+    top = len(running) - 1
+    return np.asarray(running[np.clip(last, 0, top)] - running[np.clip(first, 0, top)])
+
+
+def _without_spikes(values: Floats) -> Floats:
+    """Return ``values`` minus their median, each at most six robust standard deviations away from it."""
+    middle = float(np.median(values))
+    limit = 6.0 * _spread(values - middle) or float(np.ptp(values))
+    return np.clip(values - middle, -limit, limit)
+
+
+def _spread(values: Floats) -> float:
+    return 1.4826 * float(np.nanmedian(np.abs(values - np.nanmedian(values))))
+
+
+def _pooled(moved: Floats, least_scale: float) -> Floats:
+    """Return (lags,) the windows' moves (w, lags) together, in robust standard deviations; NaN: too few are covered."""
+    covered = np.isfinite(moved)
+    enough = covered.mean(axis=0) >= 0.8
+    scale = _usual_move(moved, least_scale)
+    if scale is None:
+        return np.full(len(_LAGS), np.nan)
+    deviation = np.where(covered, np.clip(moved / scale, -_CAP, _CAP), 0.0)
+    one_way = np.maximum(_but_one(deviation), _but_one(-deviation))
+    return np.where(enough, one_way / np.sqrt(np.maximum(covered.sum(axis=0) - 1, 1)), np.nan)
+
+
+def _but_one(deviation: Floats) -> Floats:
+    """Return (lags,) the sum of positive deviations (w, lags) without the greatest.
+
+    A reboot or a spike meets one window, a fault meets them all, and moves a KPI the same way each time.
+    """
+    up = np.maximum(deviation, 0.0)
+    return np.asarray(up.sum(axis=0) - (up.max(axis=0) if len(up) > 1 else 0.0))
+
+
+def _usual_move(moved: Floats, least: float) -> Floats | None:
+    """Return (w, lags) how far a level usually moves around that time, where nothing is being injected.
+
+    A busy hour moves more than a quiet one: the scale is that of the 50 minutes around. None where nothing moves.
+    """
+    everywhere = max(_spread(moved[np.isfinite(moved)]), least) if np.isfinite(moved).any() else 0.0
+    if everywhere == 0.0:
+        return None
+    blocks = -(-len(_LAGS) // _BLOCK)
+    padded = np.pad(np.abs(moved), ((0, 0), (0, blocks * _BLOCK - len(_LAGS))), constant_values=np.nan)
+    by_block = _median(padded.reshape(len(moved), blocks, _BLOCK))
+    around = np.pad(by_block, ((0, 0), (2, 2)), constant_values=np.nan)
+    smooth = _median(np.lib.stride_tricks.sliding_window_view(around, 5, axis=1))
+    scale = 1.4826 * np.repeat(smooth, _BLOCK, axis=1)[:, : len(_LAGS)]
+    return np.fmax(scale, max(least, 0.1 * everywhere))
+
+
+def _median(values: Floats) -> Floats:
+    """Return the median along the last axis, of what is known there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a stretch without rows has no median: NaN is the answer
+        return np.asarray(np.nanmedian(values, axis=-1))
+
+
+# --- the decision ---------------------------------------------------------------------------------------------------
+
+_LEAST_SCORE = 10.0
+_LEAST_SCORE_UNCOVERED = 4.0  # the times are wrong for certain where the run is not covered; by how much is all to ask
+_OVER_CANDIDATES = 2.0
+_OVER_ANY_LAG = 1.5
+_NEAR_S = 600  # around a fault its own move shows
+_PEAK_S = 30  # faults show some seconds after the command
+_NOT_COVERED = 0.5
+_COVERED = 0.95
+
+
+def _by_windows(covered: Mapping[int, float], scores: Floats) -> Shift | None:
+    """Return the candidate at which the windows stand out as at no other time; None where there is none, or it is 0."""
+    most = max(covered.values())
+    peaks = {shift: _peak(scores, shift) for shift in CANDIDATES_S if covered[shift] >= 0.9 * most}
+    best = max(peaks, key=lambda shift: (peaks[shift], -abs(shift)))
+    as_is = _peak(scores, 0)
+    others = max([as_is, *(peak for shift, peak in peaks.items() if shift != best)])
+    anywhere = float(np.nanmax(scores, where=np.abs(_LAGS * BIN_S - best) > _NEAR_S, initial=0.0))
+    least = _LEAST_SCORE if covered[0] >= _NOT_COVERED else _LEAST_SCORE_UNCOVERED
+    if best == 0 or peaks[best] < max(least, _OVER_CANDIDATES * others, _OVER_ANY_LAG * anywhere):
+        return None
+    why = (
+        f"KPI moves and errors then stand out in the injections' windows by {peaks[best]:.1f} robust standard "
+        f"deviations ({as_is:.1f} as the times are, {max(others, anywhere):.1f} at most at any other time)"
+    )
+    return Shift(best, "strong", f"{why}{_run_is_covered(covered, best)}")
+
+
+def _run_is_covered(covered: Mapping[int, float], shift: int) -> str:
+    if covered[shift] - covered[0] < 0.05:
+        return ""
+    return f", and {covered[shift]:.0%} of the run are covered instead of {covered[0]:.0%}"
+
+
+def _peak(scores: Floats, shift: int) -> float:
+    return float(np.nanmax(scores, where=np.abs(_LAGS * BIN_S - shift) <= _PEAK_S, initial=0.0))
+
+
+def _by_coverage(covered: Mapping[int, float]) -> Shift | None:
+    """Return the only candidate at which a source covers the run that it does not cover as it is."""
+    fitting = [shift for shift in CANDIDATES_S if covered[shift] >= _COVERED]
+    if covered[0] >= _NOT_COVERED or len(fitting) != 1:
+        return None
+    why = f"{covered[fitting[0]]:.0%} of the run are covered then and only then, {covered[0]:.0%} as the times are"
+    return Shift(fitting[0], "suggested", why)
+
+
+def _why_none(covered: Mapping[int, float], scores: Floats) -> str:
+    fitting = [shift for shift in CANDIDATES_S if covered[shift] >= _COVERED]
+    if covered[0] < _NOT_COVERED:
+        hours = ", ".join(_signed(shift) for shift in fitting) or "none"
+        return f"only {covered[0]:.0%} of the run are covered; shifts that cover it, with nothing to choose by: {hours}"
+    if _peak(scores, 0) >= _LEAST_SCORE_UNCOVERED:
+        return "KPI moves and errors stand out in the injections' windows as the times are"
+    return "the run is covered as the times are, and the windows stand out clearly at no other hour"
