@@ -18,9 +18,10 @@ _VERBS = "stop|start|restart|kill|pause|unpause|rm"
 def leaks(commands: Iterable[str], targets: Sequence[TargetRow]) -> Leak:
     """Return what finds such rows by their text.
 
-    Found are a container engine's command against any container, also through ``sudo`` or a session of the
-    experimenter; the echo ``Restarting nova-container`` of a hook script; the scripts that ``commands`` name; and the
-    commands themselves. A container's own name alone is no leak: the services name themselves all the time.
+    Found are a container engine's command against a target (any container, where no target is known), also through
+    ``sudo`` or a session of the experimenter; the engine's word that a target would not stop; the echo
+    ``Restarting nova-container`` of a hook script; the scripts that ``commands`` name; and the commands themselves. A
+    container's own name alone is no leak: the services name themselves all the time.
 
     Args:
         commands: the hooks' commands.
@@ -29,9 +30,11 @@ def leaks(commands: Iterable[str], targets: Sequence[TargetRow]) -> Leak:
     commands = sorted({command.strip() for command in commands if len(command.strip()) >= 8})
     scripts = sorted({name for command in commands for name in _SCRIPT.findall(command)})
     containers = sorted({row.container for row in targets if row.container})
+    of_a_target = rf"[^\n]*\b(?:{_any_of(containers)})\b" if containers else ""
     services = {name.replace("_", "-").partition("-")[0] for name in containers} | {"nova", "glance", "neutron"}
     patterns = [
-        rf"\b(?:{_ENGINES})(?:\s+container)?\s+(?:{_VERBS})\b",
+        rf"\b(?:{_ENGINES})(?:\s+container)?\s+(?:{_VERBS})\b{of_a_target}",
+        *([rf"failed to exit\b.*\b(?:{_any_of(containers)})\b"] if containers else []),
         rf"\b(?:{_VERBS.replace('stop', 'stopp')})p?(?:ed|ing)?\s+(?:{_any_of(sorted(services))})[\w-]*-containers?\b",
         *([rf"\bsystemctl\s+(?:{_VERBS})\s+(?:{_any_of(containers)})\b"] if containers else []),
         *([rf"(?:^|[\s/'\"])(?:{_any_of(scripts)})\b"] if scripts else []),
