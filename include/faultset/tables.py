@@ -147,6 +147,9 @@ class InjectionRow:
             values=("no_effect", "local", "visible", "contaminated"),
         ),
     ]
+    outcome_reason: Annotated[str | None, Column("Why the outcome was decided so; null until impacts are known.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True)

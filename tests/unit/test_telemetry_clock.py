@@ -246,6 +246,14 @@ def test_a_source_that_ends_too_early_is_not_called_shifted(played: tuple[Sample
         assert "33% of the run are covered" in shift.why
 
 
+def test_a_source_with_gaps_is_found_by_what_it_covers(played: tuple[Sample, ...]) -> None:
+    times, kpis = next(iter(played[0].files.values()))
+    kept = (times // SECOND) % 600 < 400
+    gappy = recording(times[kept] + HOUR * SECOND, {kpi: values[kept] for kpi, values in kpis.items()})
+    shift = find_shift(ShiftEvidence((gappy,)), windows_of(played[0].truth), run_of(played[0].truth))
+    assert (shift.seconds, shift.confidence) == (HOUR, "suggested")
+
+
 def test_the_order_of_rows_does_not_matter(played: tuple[Sample, ...]) -> None:
     times, kpis = next(iter(played[0].files.values()))
     mixed = np.random.default_rng(0).permutation(len(times))

@@ -266,12 +266,16 @@ class _Moments:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A labeled block: its rows as written, what they came from, and the place of each row's segment."""
+    """A labeled block: its rows as written, what they came from, the place of each row's segment, and counts.
+
+    ``node`` is the one that the file is named after; "" where the rows name theirs.
+    """
 
     table: pa.Table
     block: Block
     moments: _Moments
     place: Places
+    node: str
     boundary: int
     names_injection: int
     repeats: int
@@ -328,6 +332,7 @@ class _Labeler:
             block=block,
             moments=moments,
             place=place,
+            node=self._node or "",
             boundary=int(boundary.sum()),
             names_injection=0 if names is None else int(names.sum()),
             repeats=_repeats(block.frame, moments.us),
@@ -372,7 +377,7 @@ class _Labeler:
         nodes = block.nodes if block.nodes is not None else pl.Series([None] * len(us), dtype=pl.String)
         place = np.zeros(len(us), np.int64)
         for name in nodes.unique().sort().to_list():
-            here = (nodes.is_null() if name is None else nodes == name).to_numpy()
+            here = nodes.eq_missing(pl.Series([name], dtype=pl.String)).to_numpy()
             if name is not None and self._plan.nodes is not None and name not in self._plan.nodes:
                 raise _unknown_node(self._plan, name, f"row {row + int(here.argmax()) + 1:,}: ")
             place[here] = self.lookup.places(name, us[here])
@@ -400,7 +405,7 @@ class _Labeler:
             return np.array([], np.int64)
         utc = to_utc(beside, self._plan.file.time_zone)
         first, second = utc.us - us[both], utc.second_us - us[both]
-        return np.where(np.abs(second) < np.abs(first), second, first)
+        return np.asarray(np.where(np.abs(second) < np.abs(first), second, first), np.int64)
 
 
 def _repeats(frame: pl.DataFrame, us: Microseconds) -> int:
@@ -569,6 +574,8 @@ class _Count:
         self.places.update({int(place): int(rows_at[place]) for place in np.flatnonzero(rows_at)})
         if part.block.nodes is not None:
             self.nodes.update(dict(part.block.nodes.drop_nulls().value_counts().iter_rows()))
+        else:
+            self.nodes[part.node] += len(part.place)
         off = np.rint(part.differences[np.abs(part.differences) > _CLOCK_TOLERANCE_US] / 1e6).astype(np.int64)
         self.differences.update(off.tolist())
         self._add_times(part.moments.us)

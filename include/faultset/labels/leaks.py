@@ -35,7 +35,7 @@ def leaks(commands: Iterable[str], targets: Sequence[TargetRow]) -> Leak:
     patterns = [
         rf"\b(?:{_ENGINES})(?:\s+container)?\s+(?:{_VERBS})\b{of_a_target}",
         *([rf"failed to exit\b.*\b(?:{_any_of(containers)})\b"] if containers else []),
-        rf"\b(?:{_VERBS.replace('stop', 'stopp')})p?(?:ed|ing)?\s+(?:{_any_of(sorted(services))})[\w-]*-containers?\b",
+        rf"\b(?:stopp|start|restart|kill|paus|unpaus)(?:ing|ed)\s+(?:{_any_of(sorted(services))})[\w-]*-containers?\b",
         *([rf"\bsystemctl\s+(?:{_VERBS})\s+(?:{_any_of(containers)})\b"] if containers else []),
         *([rf"(?:^|[\s/'\"])(?:{_any_of(scripts)})\b"] if scripts else []),
         *(re.escape(command) for command in commands),

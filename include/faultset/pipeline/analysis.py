@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from faultset import figures
+from faultset.moments import Window
 from faultset.pipeline.gathering import Progress, silent
 from faultset.pipeline.telemetry import read_metrics, require_known_nodes
 from faultset.records import Cluster, TelemetryFile
+from faultset.sources.reviewed_impacts import read_reviewed_impacts
 from faultset.storage import reported
 from faultset.tables import ImpactRow, InjectionRow
 from faultset.truth import Truth
 from faultset.truth.impact_windows import Parameters, Series
 from faultset.truth.impacts import detect
+from faultset.truth.outcome import assigned, outcome_of
 from faultset.truth.placement import Placement
 
 
@@ -57,14 +60,57 @@ def analyse(
     if series:
         require_known_nodes(series, nodes, next(file.name for file in declared if file.kind == "metrics"))
     parameters = Parameters()
-    found = detect(series, truth.injections, parameters)
+    detected = detect(series, truth.injections, parameters).impacts
+    by_hand, notes = _reviewed(reviewed, truth.injections, placement)
     return Analysis(
-        injections=truth.injections,
-        impacts=found.impacts,
-        notes=(),
+        injections=_with_outcomes(truth, detected) if series else truth.injections,
+        impacts=(*detected, *by_hand),
+        notes=notes,
         summary={"parameters": asdict(parameters)} if series else {},
         series=series,
     )
+
+
+def _with_outcomes(truth: Truth, impacts: Sequence[ImpactRow]) -> tuple[InjectionRow, ...]:
+    decided = []
+    for injection in truth.injections:
+        what, why = outcome_of(
+            injection,
+            truth.injections,
+            [target for target in truth.targets if target.injection_id == injection.injection_id],
+            [impact for impact in impacts if impact.injection_id == injection.injection_id],
+            truth.iterations,
+        )
+        decided.append(replace(injection, outcome=what, outcome_reason=why))
+    return tuple(decided)
+
+
+def _reviewed(
+    uri: str | None, injections: Sequence[InjectionRow], placement: Placement
+) -> tuple[tuple[ImpactRow, ...], tuple[str, ...]]:
+    """Read what a person reviewed; an impact that belongs to no injection is a note, not a row."""
+    rows, notes = [], []
+    for one in read_reviewed_impacts(uri) if uri else ():
+        node = placement.place(one.node).name
+        injection, why = assigned(node, one.kpi, Window(one.started_at, one.ended_at), injections)
+        if not injection:
+            notes.append(f"reviewed impacts, line {one.line}: {why}")
+            continue
+        rows.append(
+            ImpactRow(
+                injection_id=injection,
+                node=node,
+                kpi=one.kpi,
+                started_at=one.started_at,
+                ended_at=one.ended_at,
+                direction=None,
+                source="reviewed",
+                method="by hand",
+                score=None,
+                p_value=None,
+            )
+        )
+    return tuple(rows), tuple(notes)
 
 
 def draw(title: str, truth: Truth, analysis: Analysis, folder: Path) -> None:

@@ -39,6 +39,7 @@ from faultset.truth.placement import Placement
 _PACKED = (".gz", ".zst", ".zip", ".csv", ".json")
 _PERCENT = re.compile(r"^(cpu\.(?!cpucore|ctx|interrupts|soft|syscalls)|.*percent)")
 _FROM_ZERO = re.compile(r"^(mem|memswap|load)\.")
+_GAP_CADENCES = 3
 _ERROR_LEVELS = ("WARNING", "WARN", "ERROR", "CRITICAL", "FATAL")
 
 Microseconds = npt.NDArray[np.int64]
@@ -342,7 +343,9 @@ def _cover(
     ordered = np.sort(times)
     for row in injections:
         start, end = epoch_us(row.started_at), epoch_us(row.ended_at)
-        share = telemetry_clock.coverage(ordered, start, max(end, start + 1), round(cadence_s * 1e6)).share
+        # A collector that is late by a row or two has left no gap.
+        span_us = round(_GAP_CADENCES * cadence_s * 1e6)
+        share = telemetry_clock.coverage(ordered, start, max(end, start + 1), span_us).share
         covered[row.injection_id] = min(1.0, covered[row.injection_id] + share)
 
 

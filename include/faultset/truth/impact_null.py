@@ -144,9 +144,7 @@ class Null:
         if self.scale > 0:
             share = np.count_nonzero(self.values > self.threshold) / total
             above = np.maximum(number - self.threshold, 0) / self.scale
-            p_value = np.where(
-                number > self.threshold, share * (1 + self.shape * above) ** (-1 / self.shape), p_value
-            )
+            p_value = np.where(number > self.threshold, share * (1 + self.shape * above) ** (-1 / self.shape), p_value)
         return np.where(np.isnan(number), np.nan, np.minimum(p_value, 1.0))
 
 
@@ -294,14 +292,16 @@ class QuietSeries:
             apart = 2 * chain[-1] * self.spacing
             if question == "level":
                 apart += delays_us(self.parameters)[shape.delays - 1]
-            usual = self._usual(question, chain, shape)
+            usual = self.usual(question, chain, shape)
             null = Null.of(usual, apart) if len(usual.values) >= self.parameters.least_placements else None
             if null is not None and self.peers and not null.is_known:
-                null = Null.of(Usual.together([usual, *(one._usual(question, chain, shape) for one in self.peers)]), apart)
+                others = [one.usual(question, chain, shape) for one in self.peers]
+                null = Null.of(Usual.together([usual, *others]), apart)
             self._nulls[key] = null
         return self._nulls[key]
 
-    def _usual(self, question: Question, chain: Chain, shape: Shape) -> Usual:
+    def usual(self, question: Question, chain: Chain, shape: Shape) -> Usual:
+        """Return the number that answers ``question`` at this series' own quiet places."""
         key = (question, chain, shape.relevant(question))
         if key not in self._usuals:
             alternatives = self._quiet_edges(question, chain, shape)
@@ -381,7 +381,7 @@ def delays_us(parameters: Parameters) -> list[int]:
 def agreed(steps: Sequence[Floats]) -> Floats:
     """Return the smallest of signed steps, 0 where their signs contradict each other, NaN where one is missing."""
     low, high = np.minimum.reduce(steps), np.maximum.reduce(steps)
-    return np.where(low > 0, low, np.where(high < 0, high, low * 0.0))
+    return np.asarray(np.where(low > 0, low, np.where(high < 0, high, low * 0.0)))
 
 
 def largest(steps: Sequence[Floats]) -> Floats:

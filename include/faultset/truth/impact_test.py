@@ -51,7 +51,8 @@ def answer(series: QuietSeries, windows: Windows) -> Answers:
     for chain in _chains(parameters):
         unit = series.unit(windows.start, scale, chain[0])
         for question, (sizes, seen) in _numbers([steps[count] for count in chain], windows, middle).items():
-            _improve(best[question], series, windows, question, chain, np.abs(sizes) / unit, seen)
+            number = np.abs(sizes) / unit
+            _improve(best[question], series, windows, question=question, chain=chain, number=number, seen=seen)
             best[question].remember(sizes)
     p_values = _shared_risk(np.array([best[question].p_value for question in QUESTIONS]), parameters)
     which = np.argmin(p_values, axis=0)
@@ -118,13 +119,14 @@ def _numbers(chain: list[_Steps], windows: Windows, middle: Floats) -> dict[Ques
     only_end = windows.start_shared & ~windows.end_shared
     step = agreed([steps.level[0] for steps in chain])
     step = np.where(_recovers(step, chain, windows, middle), 0.0, step)
+    yields = windows.yields & windows.start_shared & windows.end_shared
     level, seen = _level(chain, windows, middle)
     end = agreed([steps.at_end for steps in chain])
     return {
-        "edges": (np.where(only_start | only_end, np.nan, edges), none),
-        "step": (np.where(windows.start_shared & ~windows.end_shared, np.nan, step), none),
+        "edges": (np.where(only_start | only_end | yields, np.nan, edges), none),
+        "step": (np.where(only_end | yields, np.nan, step), none),
         "level": (np.where(windows.start_shared, np.nan, level), seen),
-        "end": (np.where(only_end, end, np.nan), none),
+        "end": (np.where(only_end & ~windows.yields, end, np.nan), none),
     }
 
 
@@ -141,7 +143,7 @@ def _level(chain: list[_Steps], windows: Windows, middle: Floats) -> tuple[Float
 
 
 def _recovers(step: Floats, chain: list[_Steps], windows: Windows, middle: Floats) -> Flags:
-    """Return where a move leads back to normal soon after another injection: its recovery, and no impact of this one."""
+    """Return where a move leads back to normal soon after another injection: that is its recovery."""
     base = chain[-1].base
     crowded = windows.before_start < windows.crowded
     return np.asarray(crowded & (np.abs(base + step - middle) < np.abs(base - middle)))
@@ -179,6 +181,7 @@ def _improve(
     best: _Best,
     series: QuietSeries,
     windows: Windows,
+    *,
     question: Question,
     chain: Chain,
     number: Floats,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,6 +97,7 @@ class Windows:
         start_slack, end_slack: microseconds that the edge may lie later.
         before_start, after_start, before_end, after_end: microseconds beside an edge in which no other edge lies.
         start_shared, end_shared: whether another injection's edge is too near to be told apart.
+        yields: whether it acts elsewhere, so that a move at a shared edge is not put down to it.
         crowded: microseconds; another edge nearer than this before a start means that the KPI may still be recovering.
     """
 
@@ -109,16 +111,23 @@ class Windows:
     after_end: Microseconds
     start_shared: Flags
     end_shared: Flags
+    yields: Flags
     crowded: int
 
     @classmethod
-    def of(cls, injections: Sequence[InjectionRow], parameters: Parameters) -> Windows:
-        """Return the windows of ``injections`` in their order."""
-        start = np.array([epoch_us(one.started_at) for one in injections], dtype=np.int64)
-        end = np.array([epoch_us(one.ended_at) for one in injections], dtype=np.int64)
+    def of(cls, injections: Sequence[InjectionRow], parameters: Parameters, is_target: Flags | None = None) -> Windows:
+        """Return the windows of ``injections`` in their order.
+
+        Args:
+            injections: all of them.
+            parameters: of the test.
+            is_target: whether the node looked at is a target of each; None where that is not known of any.
+        """
+        start = _microseconds_of([one.started_at for one in injections])
+        end = np.maximum(_microseconds_of([one.ended_at for one in injections]), start)
         start_slack = _microseconds([one.start_uncertainty_s for one in injections])
         end_slack = _microseconds([one.end_uncertainty_s for one in injections])
-        return cls.at(start, np.maximum(end, start), start_slack, end_slack, parameters)
+        return cls.at(start, end, start_slack, end_slack, parameters=parameters, is_target=is_target)
 
     @classmethod
     def at(
@@ -127,27 +136,27 @@ class Windows:
         end: Microseconds,
         start_slack: Microseconds,
         end_slack: Microseconds,
+        *,
         parameters: Parameters,
+        is_target: Flags | None = None,
     ) -> Windows:
-        """Return the windows with these edges."""
+        """Return the windows with these edges, the arrays of one length."""
         count = len(start)
+        here = np.ones(count, dtype=bool) if is_target is None else is_target
         near = round(parameters.shared_edge_s * SECOND)
-        far = round(10 * parameters.recovery_s * SECOND)
-        edges = np.concatenate([start, end])
-        slack = np.concatenate([start_slack, end_slack])
+        edges, slack = np.concatenate([start, end]), np.concatenate([start_slack, end_slack])
         owner = np.tile(np.arange(count), 2)
-        order = np.argsort(edges, kind="stable")
-        edges, slack, owner = edges[order], slack[order], owner[order]
-        before, after, shared = (np.empty((2, count), dtype=np.int64) for _ in range(3))
-        for which, own in enumerate((start, end)):
-            for index in range(count):
-                others = owner != index
+        before, after = (np.full((2, count), 10**12, dtype=np.int64) for _ in range(2))
+        shared = np.zeros((2, count), dtype=bool)
+        for index in range(count):
+            # What acts on this node elsewhere only does not get in the way of what acts here.
+            others = (owner != index) & (here[owner] | ~here[index])
+            for which, own in enumerate((start, end)):
                 distance = edges[others] - own[index]
                 shared[which, index] = bool((np.abs(distance) < near).any())
                 past = distance + slack[others]
-                before[which, index] = np.min(-past[distance <= -near], initial=far)
-                after[which, index] = np.min(distance[distance >= near], initial=far)
-        length = end - start
+                before[which, index] = np.min(-past[distance <= -near], initial=10**12)
+                after[which, index] = np.min(distance[distance >= near], initial=10**12)
         return cls(
             start=start,
             end=end,
@@ -155,12 +164,17 @@ class Windows:
             end_slack=end_slack,
             before_start=before[0],
             after_start=after[0],
-            before_end=np.minimum(before[1], length),
+            before_end=np.minimum(before[1], end - start),
             after_end=after[1],
-            start_shared=shared[0].astype(bool),
-            end_shared=shared[1].astype(bool),
+            start_shared=shared[0],
+            end_shared=shared[1],
+            yields=~here,
             crowded=round(parameters.baseline_s * SECOND),
         )
+
+
+def _microseconds_of(moments: Sequence[dt.datetime]) -> Microseconds:
+    return np.array([epoch_us(moment) for moment in moments], dtype=np.int64)
 
 
 def _microseconds(seconds: Sequence[float]) -> Microseconds:
@@ -173,7 +187,7 @@ def quiet_rows(time_us: Microseconds, windows: Windows, parameters: Parameters) 
     Where guards would take most of the time, they shrink, so that dense injections leave something to compare with.
     """
     bare = ~_covered(time_us, windows, 0, parameters)
-    wanted = min(np.count_nonzero(bare), max(_LEAST_QUIET_ROWS, len(time_us) // 4))
+    wanted = min(int(np.count_nonzero(bare)), max(_LEAST_QUIET_ROWS, len(time_us) // 4))
     for share in (1.0, 0.5, 0.2):
         quiet = ~_covered(time_us, windows, round(share * parameters.guard_s * SECOND), parameters)
         if np.count_nonzero(quiet) >= wanted:

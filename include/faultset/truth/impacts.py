@@ -9,13 +9,14 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from faultset.moments import epoch_us, from_epoch
-from faultset.tables import ImpactRow, InjectionRow
+from faultset.tables import ImpactRow, InjectionRow, TargetRow
 from faultset.truth.impact_null import Question, QuietSeries
 from faultset.truth.impact_test import QUESTIONS, Answers, answer
 from faultset.truth.impact_windows import SECOND, Flags, Floats, Parameters, Series, Windows
 
 METHOD = "edge-medians/1"
 _SMOOTH_ROWS = 5
+_NO_ROOM = "there are too few rows beside its edges, or edges of other injections are too near"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class Tested:
         power: share of the quiet places at which a shift of three robust standard deviations would stand out; None
             where there was no test.
         moved: whether it is an impact.
-        question: what told: ``edges`` (a step at both), ``level`` (it left its level), ``end`` (a step at the end, where
-            another injection's edge hides the start).
+        question: what told: ``edges`` (a step at both), ``step`` (at the start), ``level`` (it left its level later),
+            ``end`` (a step at the end, where another injection's edge hides the start).
         is_back: whether it returned to normal within the time that an impact is followed; None where nothing moved.
         why_not: why there was no test; None where there was.
     """
@@ -60,19 +61,23 @@ def detect(
     series: Mapping[tuple[str, str], Series],
     injections: Sequence[InjectionRow],
     parameters: Parameters = Parameters(),  # noqa: B008 (frozen)
+    targets: Mapping[str, frozenset[str]] | None = None,
 ) -> Detection:
     """Find what moved.
+
+    Where several injections overlap, each is judged by its own edges.
 
     Args:
         series: (node, KPI) -> its values. No more than one KPI at a time is held beyond what is passed.
         injections: all injections of all runs on these nodes; those that are left out would pass as quiet time.
         parameters: the defaults need no tuning.
+        targets: injection id -> nodes that it acted on (see ``target_nodes``); only decides whose a move is where
+            injections overlap. None, or an injection without nodes: it may have acted on any.
     """
     if not injections:
         return Detection((), ())
-    windows = Windows.of(injections, parameters)
     kpis = sorted({kpi for _, kpi in series})
-    asked = [tests for kpi in kpis for tests in _ask_all(kpi, series, injections, windows, parameters)]
+    asked = [tests for kpi in kpis for tests in _ask_all(kpi, series, injections, parameters, targets or {})]
     found = _decide([one for tests in asked for one in tests], parameters)
     order = {one.injection_id: place for place, one in enumerate(injections)}
     found.sort(key=lambda one: (order[one.tested.injection_id], one.tested.node, one.tested.kpi))
@@ -80,6 +85,15 @@ def detect(
         impacts=_cut_at_the_next([one for one in found if one.tested.moved], injections),
         tested=tuple(one.tested for one in found),
     )
+
+
+def target_nodes(targets: Sequence[TargetRow]) -> dict[str, frozenset[str]]:
+    """Return injection id -> nodes that it acted on or may have acted on."""
+    nodes: dict[str, set[str]] = {}
+    for target in targets:
+        if target.effective is not False:
+            nodes.setdefault(target.injection_id, set()).add(target.node)
+    return {injection_id: frozenset(some) for injection_id, some in nodes.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,63 +116,86 @@ def _ask_all(
     kpi: str,
     series: Mapping[tuple[str, str], Series],
     injections: Sequence[InjectionRow],
-    windows: Windows,
     parameters: Parameters,
+    targets: Mapping[str, frozenset[str]],
 ) -> Iterator[list[_Found]]:
     """Test one KPI of all nodes, which help each other out where there is little quiet time."""
     nodes = sorted(node for node, of in series if of == kpi)
-    quiet = {node: QuietSeries(series[node, kpi], windows, parameters) for node in nodes}
+    windows = {node: _windows_at(node, injections, parameters, targets) for node in nodes}
+    quiet = {node: QuietSeries(series[node, kpi], windows[node], parameters) for node in nodes}
     able = [one for one in quiet.values() if one.refusal is None]
     for node, one in quiet.items():
         one.peers = tuple(peer for peer in able if peer is not one)
-        yield _ask(node, kpi, one, injections, windows)
+        yield _ask(node, kpi, one, injections, windows[node])
 
 
-def _ask(
-    node: str, kpi: str, quiet: QuietSeries, injections: Sequence[InjectionRow], windows: Windows
-) -> list[_Found]:
+def _windows_at(
+    node: str, injections: Sequence[InjectionRow], parameters: Parameters, targets: Mapping[str, frozenset[str]]
+) -> Windows:
+    nodes = [targets.get(one.injection_id) for one in injections]
+    return Windows.of(injections, parameters, np.array([not some or node in some for some in nodes], dtype=bool))
+
+
+def _ask(node: str, kpi: str, quiet: QuietSeries, injections: Sequence[InjectionRow], windows: Windows) -> list[_Found]:
     refusal = quiet.refusal
     if refusal:
         return [_not_tested(one, node, kpi, refusal) for one in injections]
     answers = answer(quiet, windows)
-    return [_found(place, one, node, kpi, quiet, windows, answers) for place, one in enumerate(injections)]
+    found = []
+    for place, one in enumerate(injections):
+        if np.isnan(answers.p_value[place]):
+            found.append(_not_tested(one, node, kpi, _NO_ROOM))
+        else:
+            found.append(_found(one, node, kpi, _told(quiet, windows, answers, place)))
+    return found
 
 
 def _not_tested(injection: InjectionRow, node: str, kpi: str, why: str) -> _Found:
-    return _Found(Tested(injection.injection_id, node, kpi, None, None, None, None, False, None, None, why))  # noqa: FBT003
+    return _Found(Tested(injection.injection_id, node, kpi, None, None, None, None, False, None, None, why))
 
 
-def _found(
-    place: int,
-    injection: InjectionRow,
-    node: str,
-    kpi: str,
-    quiet: QuietSeries,
-    windows: Windows,
-    answers: Answers,
-) -> _Found:
-    p_value = float(answers.p_value[place])
-    if np.isnan(p_value):
-        return _not_tested(injection, node, kpi, "too few rows beside the window, or another injection's edge is there")
-    question = QUESTIONS[answers.question[place]]
-    step = float(answers.step[place])
-    extent = None
-    if p_value <= quiet.parameters.largest_p and step:
-        extent = _extent(quiet, windows, place, step, float(answers.base[place]), float(answers.scale[place]), question)
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the test says of one injection on one series; ``extent`` where it may be accepted."""
+
+    p_value: float
+    step: float
+    base: float
+    scale: float
+    power: float
+    question: Question
+    extent: _Extent | None = None
+
+
+def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) -> _Told:
+    told = _Told(
+        p_value=float(answers.p_value[place]),
+        step=float(answers.step[place]),
+        base=float(answers.base[place]),
+        scale=float(answers.scale[place]),
+        power=float(answers.power[place]),
+        question=QUESTIONS[answers.question[place]],
+    )
+    if told.p_value > quiet.parameters.largest_p or not told.step:
+        return told
+    return replace(told, extent=_extent(quiet, windows, place, told))
+
+
+def _found(injection: InjectionRow, node: str, kpi: str, told: _Told) -> _Found:
     tested = Tested(
         injection_id=injection.injection_id,
         node=node,
         kpi=kpi,
-        p_value=p_value,
+        p_value=told.p_value,
         adjusted_p_value=None,
-        score=abs(step) / float(answers.scale[place]),
-        power=float(answers.power[place]),
-        moved=extent is not None,
-        question=question,
-        is_back=extent.is_back if extent else None,
+        score=abs(told.step) / told.scale,
+        power=told.power,
+        moved=told.extent is not None,
+        question=told.question,
+        is_back=told.extent.is_back if told.extent else None,
         why_not=None,
     )
-    return _Found(tested, extent, "up" if step > 0 else "down")
+    return _Found(tested, told.extent, "up" if told.step > 0 else "down")
 
 
 def _decide(found: Sequence[_Found], parameters: Parameters) -> list[_Found]:
@@ -213,9 +250,7 @@ def _row(one: _Found, start_us: int, end_us: int) -> ImpactRow:
 # --- from when to when ----------------------------------------------------------------------------------------------
 
 
-def _extent(
-    quiet: QuietSeries, windows: Windows, place: int, step: float, base: float, scale: float, question: Question
-) -> _Extent:
+def _extent(quiet: QuietSeries, windows: Windows, place: int, told: _Told) -> _Extent:
     """Return from when to when a KPI is away from its level of before, row by row.
 
     It starts at the first row of the window, or soon after, that has gone more than half of the way. It ends at the
@@ -227,16 +262,16 @@ def _extent(
     first = int(np.searchsorted(quiet.time, window_start - quiet.resolution, side="right"))
     last = int(np.searchsorted(quiet.time, window_end + slack + round(parameters.recovery_s * SECOND)))
     time = quiet.time[first:last]
-    away = np.sign(step) * (quiet.value[first:last] - base)
-    size = abs(step)
+    away = np.sign(told.step) * (quiet.value[first:last] - told.base)
+    size = abs(told.step)
     start = _first(_smooth(away, 3) > size / 2, 0)
     start = 0 if start is None or time[start] > _latest_start(windows, place, parameters) else start
     until = start + 1
-    if question in {"edges", "end"}:
+    if told.question in {"edges", "end"}:
         until = max(until, int(np.searchsorted(time, window_end - quiet.resolution, side="right")))
-        back_at = quiet.after(np.array([window_end + slack]), 20).median[0]
-        away = away if np.isnan(back_at) else np.sign(step) * (quiet.value[first:last] - back_at)
-    band = max(min(scale, size / 2), size / 4)
+        back = quiet.after(np.array([window_end + slack]), max(parameters.stretches)).median[0]
+        away = away if np.isnan(back) else np.sign(told.step) * (quiet.value[first:last] - back)
+    band = max(min(told.scale, size / 2), size / 4)
     end = _first(_smooth(away, _SMOOTH_ROWS) <= band, until)
     if end is None:
         return _Extent(int(time[start]), int(time[-1]) + 1, is_back=False)

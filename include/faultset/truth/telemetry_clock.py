@@ -581,6 +581,7 @@ _NEAR_S = 600  # around a fault its own move shows
 _PEAK_S = 30  # faults show some seconds after the command
 _NOT_COVERED = 0.5
 _COVERED = 0.95
+_MOSTLY_COVERED = 0.6
 
 
 def _by_windows(covered: Mapping[int, float], scores: Floats) -> Shift | None:
@@ -612,12 +613,20 @@ def _peak(scores: Floats, shift: int) -> float:
 
 
 def _by_coverage(covered: Mapping[int, float]) -> Shift | None:
-    """Return the only candidate at which a source covers the run that it does not cover as it is."""
-    fitting = [shift for shift in CANDIDATES_S if covered[shift] >= _COVERED]
-    if covered[0] >= _NOT_COVERED or len(fitting) != 1:
+    """Return the only candidate at which a source covers the run that it does not cover as it is.
+
+    A source with gaps covers most of the run at one candidate, and less than half as much at any other.
+    """
+    best = max(CANDIDATES_S, key=lambda shift: (covered[shift], -abs(shift)))
+    runner_up = max(share for shift, share in covered.items() if shift != best)
+    alone = runner_up < _COVERED <= covered[best] or 2 * runner_up < covered[best] >= _MOSTLY_COVERED
+    if covered[0] >= _NOT_COVERED or not alone:
         return None
-    why = f"{covered[fitting[0]]:.0%} of the run are covered then and only then, {covered[0]:.0%} as the times are"
-    return Shift(fitting[0], "suggested", why)
+    why = (
+        f"{covered[best]:.0%} of the run are covered then, {covered[0]:.0%} as the times are, "
+        f"and at most {runner_up:.0%} at any other shift"
+    )
+    return Shift(best, "suggested", why)
 
 
 def _why_none(covered: Mapping[int, float], scores: Floats) -> str:

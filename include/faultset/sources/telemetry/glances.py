@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from faultset.sources.telemetry.form import Clock, Form, first_true, microseconds
+from faultset.sources.telemetry.form import Clock, Flags, Form, first_true, microseconds
 
 _LENGTH = len("2019-10-11 21:11:16")
 _PATTERN = "%Y-%m-%d %H:%M:%S"
@@ -28,25 +28,30 @@ _PLUGINS = (
 
 def _clock(frame: pl.DataFrame) -> Clock:
     now = frame["now"]
+    wall = np.ones(len(now), bool)
+    behind = (now[0] or "")[_LENGTH:] if len(now) else ""
+    if _is_abbreviation(behind) and _all_end_with(now, behind):
+        times = now.str.strptime(pl.Datetime("us"), _PATTERN + behind, strict=False, cache=False)
+        if not times.null_count():
+            return Clock(microseconds(times), wall, abbreviations={behind.strip(): len(now)})
+    return _mixed_clock(now, wall)
+
+
+def _all_end_with(now: pl.Series, behind: str) -> bool:
+    return bool(now.str.ends_with(behind).all() and (now.str.len_bytes() == _LENGTH + len(behind)).all())
+
+
+def _mixed_clock(now: pl.Series, wall: Flags) -> Clock:
+    """Return the times where not every row has the same abbreviation, or a text is no time."""
     times = now.str.slice(0, _LENGTH).str.strptime(pl.Datetime("us"), _PATTERN, strict=False, cache=False)
-    abbreviations = _abbreviations(now)
-    unreadable = first_true(times.is_null())
-    if any(not _is_abbreviation(text) for text in abbreviations):
-        strange = first_true(~now.str.slice(_LENGTH).str.contains(_ABBREVIATION))
-        unreadable = min(place for place in (unreadable, strange) if place is not None)
-    named: dict[str, int] = {}
-    for text, rows in abbreviations.items():
-        named[text.strip()] = named.get(text.strip(), 0) + rows
-    return Clock(microseconds(times), np.ones(len(frame), bool), unreadable=unreadable, abbreviations=named)
-
-
-def _abbreviations(now: pl.Series) -> dict[str, int]:
-    """Return what stands behind the times -> rows. Nearly always it is the same in all rows: look at that first."""
-    first = (now[0] or "")[_LENGTH:]
-    if now.str.ends_with(first).all() and (now.str.len_bytes() == _LENGTH + len(first)).all():
-        return {first: len(now)}
-    counts = now.str.slice(_LENGTH).fill_null("").value_counts()
-    return dict(counts.sort(counts.columns[0]).iter_rows())
+    behind = now.str.slice(_LENGTH).fill_null("")
+    counts = behind.str.strip_chars().value_counts()
+    return Clock(
+        microseconds(times),
+        wall,
+        unreadable=first_true(times.is_null() | ~behind.str.contains(_ABBREVIATION)),
+        abbreviations=dict(counts.sort(counts.columns[0]).iter_rows()),
+    )
 
 
 def _is_abbreviation(text: str) -> bool:

@@ -1,0 +1,154 @@
+"""What a fault did to the system, and which injection a reviewed impact belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from faultset.errors import InputError
+from faultset.moments import Window, from_epoch
+from faultset.sources.reviewed_impacts import read_reviewed_impacts
+from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow
+from faultset.truth.outcome import assigned, outcome_of
+
+
+def at(second: float):
+    return from_epoch(1_574_000_000 + second)
+
+
+def injection(identity: str = "i", start: float = 100, end: float = 130) -> InjectionRow:
+    return InjectionRow(
+        identity,
+        identity,
+        "w",
+        "iteration",
+        1,
+        at(start),
+        at(end),
+        0,
+        0,
+        "results",
+        "success",
+        0,
+        "restart",
+        "full",
+        "",
+        None,
+    )
+
+
+def target(node: str = "cmp1", effective: bool | None = True) -> TargetRow:
+    return TargetRow(
+        "i",
+        node,
+        None,
+        None,
+        "nova_compute",
+        "nova_compute",
+        "nova",
+        "openstack",
+        "restart",
+        1,
+        True,
+        True,
+        effective,
+        "exact",
+        "",
+    )
+
+
+def impact(node: str = "cmp1") -> ImpactRow:
+    return ImpactRow("i", node, "mem.used", at(100), at(140), "down", "detected", "edge-medians/1", 9.0, 0.001)
+
+
+def iterations(failing: range = range(0), slow: range = range(0)) -> list[IterationRow]:
+    return [
+        IterationRow(
+            "w",
+            n + 1,
+            at(n * 5),
+            at(n * 5 + (40 if n in slow else 5)),
+            40.0 if n in slow else 5.0 + n % 3 * 0.1,
+            0.0,
+            n in failing,
+            "E: x" if n in failing else None,
+            None,
+            [],
+            False,
+        )
+        for n in range(40)
+    ]
+
+
+def test_an_injection_that_moved_nothing_is_kept_and_called_so():
+    assert outcome_of(injection(), [injection()], [target()], [], iterations())[0] == "no_effect"
+
+
+def test_moved_kpis_of_targets_are_local():
+    what, why = outcome_of(injection(), [injection()], [target()], [impact()], iterations())
+    assert what == "local"
+    assert "mem.used of cmp1" in why
+
+
+def test_failed_iterations_make_it_visible():
+    what, why = outcome_of(injection(), [injection()], [target()], [impact()], iterations(failing=range(21, 25)))
+    assert what == "visible"
+    assert "iterations failed" in why
+
+
+def test_slow_iterations_make_it_visible():
+    what, why = outcome_of(injection(), [injection()], [target()], [], iterations(slow=range(18, 27)))
+    assert (what, "instead of" in why) == ("visible", True)
+
+
+def test_an_overlapping_injection_contaminates():
+    one, other = injection(), injection("other", 120, 150)
+    what, why = outcome_of(one, [one, other], [target()], [impact()], iterations())
+    assert (what, why) == ("contaminated", "other overlaps it")
+
+
+def test_kpis_that_moved_only_elsewhere_are_a_disturbance():
+    assert outcome_of(injection(), [injection()], [target()], [impact("ctl1")], iterations())[0] == "contaminated"
+
+
+def test_a_reviewed_impact_belongs_to_the_nearest_injection_that_it_can_belong_to():
+    near, far = injection("near", 100, 130), injection("far", 700, 720)
+    assert assigned("cmp1", "mem.used", Window(at(104), at(300)), [far, near])[0] == "near"
+    assert assigned("cmp1", "mem.used", Window(at(9_000), at(9_010)), [far, near])[0] == ""
+
+
+def test_trap_odd_fractions_load_and_epoch_seconds_win_over_text(tmp_path: Path):
+    path = tmp_path / "impacts.csv"
+    path.write_text(
+        "anomaly_type,node_name,metric_name,start_time,start_timestamp,end_time,end_timestamp\n"
+        "network,wally113,mem.used,2019-11-19 21:07:04.7866461 CEST,1574194024.7866461,"
+        "2019-11-19 21:09:54 CEST,1574194194.0\n\n"
+    )
+    [found] = read_reviewed_impacts(str(path))
+    assert found.started_at.isoformat() == "2019-11-19T20:07:04.786646+00:00"
+
+
+def test_the_simple_form_with_iso_times(tmp_path: Path):
+    path = tmp_path / "impacts.csv"
+    path.write_text("node,kpi,start,end\ncmp1,cpu.user,2019-11-19T21:07:04.7866461+01:00,2019-11-19T20:08:00Z\n")
+    [found] = read_reviewed_impacts(str(path))
+    assert (found.node, found.kpi, found.ended_at.minute) == ("cmp1", "cpu.user", 8)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "node,kpi,start\na,b,1574194024\n",
+        "node,kpi,start,end\na,b,noon,1574194024\n",
+        "node,kpi,start,end\na,b,2019-11-19 21:07:04,2019-11-19 21:08:04\n",
+        "node,kpi,start,end\na,b,1574194124,1574194024\n",
+        "node,kpi,start,end\n,b,1574194024,1574194024\n",
+        'node,kpi,start,end\na,"b,1574194024,1574194024\n',
+    ],
+)
+def test_a_wrong_file_names_the_line(tmp_path: Path, text: str):
+    path = tmp_path / "impacts.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"impacts\.csv:\d"):
+        read_reviewed_impacts(str(path))
