@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -127,6 +126,7 @@ def draw(title: str, truth: Truth, analysis: Analysis, folder: Path) -> None:
         figures.overview(
             figures.OverviewData(
                 title=title,
+                workloads=truth.workloads,
                 injections=truth.injections,
                 targets=truth.targets,
                 iterations=truth.iterations,
@@ -135,7 +135,8 @@ def draw(title: str, truth: Truth, analysis: Analysis, folder: Path) -> None:
             ),
             folder / "overview.png",
         )
-        for injection in truth.injections:
+        in_order = sorted(truth.injections, key=lambda one: (one.started_at, one.injection_id))
+        for number, injection in enumerate(in_order, start=1):
             figures.injection_figure(
                 figures.InjectionData(
                     injection=injection,
@@ -145,5 +146,5 @@ def draw(title: str, truth: Truth, analysis: Analysis, folder: Path) -> None:
                     impacts=[impact for impact in analysis.impacts if impact.injection_id == injection.injection_id],
                     series=series,
                 ),
-                folder / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', injection.injection_id)}.png",
+                folder / f"injection-{number:03}.png",
             )
