@@ -5,6 +5,7 @@ Drift, spikes, slow waves and coarse values are all in the quiet places, so that
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -199,6 +200,12 @@ class QuietSeries:
         if not np.isfinite(self._scale).any():
             return "it is constant wherever it is quiet"
         return None
+
+    def with_values(self, value: Floats) -> QuietSeries:
+        """Return this series with other values in its loud rows; what is usual stays as it was."""
+        other = copy.copy(self)
+        other.value = value
+        return other
 
     def _choose(self, quiet: Flags) -> Microseconds:
         """Return moments in quiet time, ascending: evenly over time, as windows are, not over rows."""

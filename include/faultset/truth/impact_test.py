@@ -115,16 +115,15 @@ def _numbers(chain: list[_Steps], windows: Windows, middle: Floats) -> dict[Ques
     """Return the signed number that answers each question, and how many delays it has looked at."""
     none = np.zeros(len(middle), dtype=np.intp)
     edges = agreed([steps.at_start for steps in chain] + [steps.at_end for steps in chain])
-    only_start = windows.end_shared & ~windows.start_shared
+    any_shared = windows.start_shared | windows.end_shared
     only_end = windows.start_shared & ~windows.end_shared
     step = agreed([steps.level[0] for steps in chain])
     step = np.where(_recovers(step, chain, windows, middle), 0.0, step)
-    yields = windows.yields & windows.start_shared & windows.end_shared
     level, seen = _level(chain, windows, middle)
     end = agreed([steps.at_end for steps in chain])
     return {
-        "edges": (np.where(only_start | only_end | yields, np.nan, edges), none),
-        "step": (np.where(only_end | yields, np.nan, step), none),
+        "edges": (np.where(any_shared, np.nan, edges), none),
+        "step": (np.where(windows.start_shared, np.nan, step), none),
         "level": (np.where(windows.start_shared, np.nan, level), seen),
         "end": (np.where(only_end & ~windows.yields, end, np.nan), none),
     }
@@ -145,8 +144,7 @@ def _level(chain: list[_Steps], windows: Windows, middle: Floats) -> tuple[Float
 def _recovers(step: Floats, chain: list[_Steps], windows: Windows, middle: Floats) -> Flags:
     """Return where a move leads back to normal soon after another injection: that is its recovery."""
     base = chain[-1].base
-    crowded = windows.before_start < windows.crowded
-    return np.asarray(crowded & (np.abs(base + step - middle) < np.abs(base - middle)))
+    return np.asarray(windows.recent & (np.abs(base + step - middle) < np.abs(base - middle)))
 
 
 def _base(steps: dict[int, _Steps], middle: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,7 @@ Flags = npt.NDArray[np.bool_]
 
 SECOND = 1_000_000
 _LEAST_QUIET_ROWS = 600
+_FAR = 10**12  # microseconds, more than any stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class Windows:
         before_start, after_start, before_end, after_end: microseconds beside an edge in which no other edge lies.
         start_shared, end_shared: whether another injection's edge is too near to be told apart.
         yields: whether it acts elsewhere, so that a move at a shared edge is not put down to it.
-        crowded: microseconds; another edge nearer than this before a start means that the KPI may still be recovering.
+        recent: whether another edge is so shortly before the start that the KPI may still be recovering.
     """
 
     start: Microseconds
@@ -112,7 +113,7 @@ class Windows:
     start_shared: Flags
     end_shared: Flags
     yields: Flags
-    crowded: int
+    recent: Flags
 
     @classmethod
     def of(cls, injections: Sequence[InjectionRow], parameters: Parameters, is_target: Flags | None = None) -> Windows:
@@ -146,7 +147,7 @@ class Windows:
         near = round(parameters.shared_edge_s * SECOND)
         edges, slack = np.concatenate([start, end]), np.concatenate([start_slack, end_slack])
         owner = np.tile(np.arange(count), 2)
-        before, after = (np.full((2, count), 10**12, dtype=np.int64) for _ in range(2))
+        before, after = (np.full((2, count), _FAR, dtype=np.int64) for _ in range(2))
         shared = np.zeros((2, count), dtype=bool)
         for index in range(count):
             # What acts on this node elsewhere only does not get in the way of what acts here.
@@ -155,8 +156,8 @@ class Windows:
                 distance = edges[others] - own[index]
                 shared[which, index] = bool((np.abs(distance) < near).any())
                 past = distance + slack[others]
-                before[which, index] = np.min(-past[distance <= -near], initial=10**12)
-                after[which, index] = np.min(distance[distance >= near], initial=10**12)
+                before[which, index] = np.min(-past[distance <= -near], initial=_FAR)
+                after[which, index] = np.min(distance[distance >= near], initial=_FAR)
         return cls(
             start=start,
             end=end,
@@ -169,7 +170,21 @@ class Windows:
             start_shared=shared[0],
             end_shared=shared[1],
             yields=~here,
-            crowded=round(parameters.baseline_s * SECOND),
+            recent=before[0] < round(parameters.baseline_s * SECOND),
+        )
+
+
+    def alone(self) -> Windows:
+        """Return the windows as if no other edge were near any of them."""
+        far, nowhere = np.full_like(self.start, _FAR), np.zeros_like(self.start_shared)
+        return replace(
+            self,
+            before_start=far,
+            after_start=far,
+            before_end=self.end - self.start,
+            after_end=far,
+            start_shared=nowhere,
+            end_shared=nowhere,
         )
 
 

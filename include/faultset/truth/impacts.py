@@ -11,7 +11,8 @@ from scipy.stats import false_discovery_control
 from faultset.moments import epoch_us, from_epoch
 from faultset.tables import ImpactRow, InjectionRow, TargetRow
 from faultset.truth.impact_null import Question, QuietSeries
-from faultset.truth.impact_test import QUESTIONS, Answers, answer
+from faultset.truth.impact_overlap import answer_all
+from faultset.truth.impact_test import QUESTIONS, Answers
 from faultset.truth.impact_windows import SECOND, Flags, Floats, Parameters, Series, Windows
 
 METHOD = "edge-medians/1"
@@ -140,7 +141,7 @@ def _ask(node: str, kpi: str, quiet: QuietSeries, injections: Sequence[Injection
     refusal = quiet.refusal
     if refusal:
         return [_not_tested(one, node, kpi, refusal) for one in injections]
-    answers = answer(quiet, windows)
+    answers = answer_all(quiet, windows)
     found = []
     for place, one in enumerate(injections):
         if np.isnan(answers.p_value[place]):
