@@ -1,8 +1,8 @@
 """Labeling metrics, against the fastest plain conversion of the same CSV to parquet, and against the peer's method.
 
 Prints the ratios in time, peak memory and file size, measured in one run, each measurement in a fresh process. The file
-is simulated: a node's Glances rows, with 300 windows, some of which overlap. The plain conversions parse the time, compress with
-zstd and write row groups of the same size; DuckDB is left out, visibly, where it is not installed.
+is simulated: a node's Glances rows, with 300 windows, some of which overlap. The plain conversions parse the time,
+compress with zstd and write row groups of the same size; DuckDB is left out, visibly, where it is not installed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ with open(target, "wb") as file:
         cpu = np.clip(22 + random.normal(0, 3, n) + 4 * day, 0.1, 100).round(1)
         mem = ((14 + 0.2 * day) * 2**30 + random.normal(0, 0.01 * 2**30, n)).astype(np.int64) // 4096 * 4096
         loads = {f"load.min{m}": (walk * f).round(2) for m, f in ((1, 1.0), (5, 0.99), (15, 0.98))}
-        frame = pl.DataFrame({"t": t.astype(np.int64), "cpu.user": cpu, "mem.used": mem, "load.cpucore": np.full(n, 8), **loads})
+        values = {"cpu.user": cpu, "mem.used": mem, "load.cpucore": np.full(n, 8), **loads}
+        frame = pl.DataFrame({"t": t.astype(np.int64), **values})
         wall = pl.from_epoch("t", "s").dt.replace_time_zone("UTC").dt.convert_time_zone("Europe/Berlin")
         frame = frame.select(wall.dt.strftime("%Y-%m-%d %H:%M:%S CEST").alias("now"), pl.exclude("t"))
         frame.write_csv(file, include_header=first)
@@ -74,8 +75,8 @@ injections, targets, impacts = [], [], []
 for name, start, end, moved in spans():
     injections.append(InjectionRow(name, name, "w", "iteration", 1.0, start, end, 0.0, 0.0, "results", "failed", 1,
                                    "restart", "full", "", None))
-    targets.append(TargetRow(name, "wally113", None, None, None, "nova_compute", "nova", "openstack", "restart", 1, True,
-                             True, moved, "exact", ""))
+    targets.append(TargetRow(name, "wally113", None, None, None, "nova_compute", "nova", "openstack", "restart", 1,
+                             True, True, moved, "exact", ""))
     if moved:
         impacts.append(ImpactRow(name, "wally113", "mem.used", start, end + dt.timedelta(seconds=100), "up", "detected",
                                  "bench", 5.0, 0.01))

@@ -173,7 +173,6 @@ class Windows:
             recent=before[0] < round(parameters.baseline_s * SECOND),
         )
 
-
     def alone(self) -> Windows:
         """Return the windows as if no other edge were near any of them."""
         far, nowhere = np.full_like(self.start, _FAR), np.zeros_like(self.start_shared)
