@@ -24,6 +24,7 @@ class Labeled:
     rows: dict[str, list]
     truth: simulator.RowTruth
     ids: dict[str, str]  # the simulator's id of an injection -> ours
+    impacts: set[tuple[str, str]]  # our id of an injection, node: where an impact was found
 
 
 def labeled(scenario: str, seed: int, folder: Path, **options: object) -> tuple[simulator.Truth, Iterator[Labeled]]:
@@ -39,11 +40,12 @@ def labeled(scenario: str, seed: int, folder: Path, **options: object) -> tuple[
 def _files(made: simulator.Truth, build: pipeline.Build, settings: Settings) -> Iterator[Labeled]:
     candidate = building._candidate_folder(build, settings)
     ids = _ids(made, candidate)
+    impacts = {(row.injection_id, row.node) for row in building._impacts(build, settings)}
     declared = building._declared(build, settings).files
     for file, path in zip(declared, telemetry.labeled_paths(declared), strict=True):
         names = [name for name in pq.read_schema(candidate / path).names if name in _COLUMNS]
         rows = pq.read_table(candidate / path, columns=names).to_pydict()
-        yield Labeled(path, file.kind, rows, simulator.row_truth(made, file.name), ids)
+        yield Labeled(path, file.kind, rows, simulator.row_truth(made, file.name), ids, impacts)
 
 
 _COLUMNS = {"timestamp", "node", "is_anomalous", "injection_ids", "phase", "is_boundary", "names_injection"}
@@ -80,7 +82,9 @@ def wrong_rows(file: Labeled) -> list[str]:
             wrong.append(f"{file.path} row {i}: {phase} {ids}, want {covering}")
         if file.rows["node"][i] != truth.node[i]:
             wrong.append(f"{file.path} row {i}: node {file.rows['node'][i]}, want {truth.node[i]}")
+        # A node is concerned where a fault took hold, and where an impact was found; the latter is judged elsewhere.
         hit = any(name in file.ids for name in truth.hit_by[i])
+        hit = hit or any((name, truth.node[i]) in file.impacts for name in covering)
         if phase == "injection" and ids == covering and file.rows["is_anomalous"][i] != hit:
             wrong.append(f"{file.path} row {i}: anomalous {file.rows['is_anomalous'][i]}, want {hit}")
     return wrong

@@ -41,7 +41,7 @@ from faultset.storage import reported
 
 ROW_GROUP_ROWS = 131_072
 _ROW_GROUP_BYTES = 64 * 1024**2  # rows of logs can be long
-_WORKERS = 2
+_WORKERS = 3
 _CLOCK_TOLERANCE_US = 1_000_000
 _COMPRESSION_LEVEL = 1
 _T = TypeVar("_T")
@@ -201,15 +201,18 @@ def _write(plan: _Plan, rows: Rows, draft: Path, progress: Callable[[int], None]
 
 
 def _labeled_parts(plan: _Plan, rows: Rows, labeler: _Labeler) -> Iterator[_Part]:
-    """Yield the labeled blocks in order: parsed by threads, told their first row here, labeled by threads."""
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    """Yield the labeled blocks in order: parsed by threads, told their first row here, labeled by a thread.
+
+    Labeling has a thread of its own, so that no block waits for it behind the parsing of later ones.
+    """
+    with ThreadPoolExecutor(_WORKERS) as parsers, ThreadPoolExecutor(1) as labelers:
         try:
-            parsed = _ahead(pool, rows.blocks, _WORKERS)
-            numbered = _numbered(plan.file, parsed)
+            numbered = _numbered(plan.file, _ahead(parsers, rows.blocks, _WORKERS))
             jobs = (_job(labeler, block, row) for block, row in numbered if len(block.frame))
-            yield from _ahead(pool, jobs, 1)
+            yield from _ahead(labelers, jobs, 1)
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            for pool in (parsers, labelers):
+                pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _job(labeler: _Labeler, block: Block, row: int) -> Callable[[], _Part]:

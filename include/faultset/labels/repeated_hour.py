@@ -48,7 +48,7 @@ def decide(parts: Iterable[WallClock], zone: str) -> Passes:
         utc = to_utc(part.us, zone)
         if part.abbreviation is not None:
             seen.update(np.unique(part.abbreviation).tolist())
-        if utc.kind is None:
+        if utc.kind is None or utc.piece is None:
             continue
         table, twice = offsets_of(part.us, zone), utc.kind == REPEATED
         rows.append(part.row[twice])

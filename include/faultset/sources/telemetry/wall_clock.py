@@ -45,13 +45,13 @@ class Utc:
     Attributes:
         us: microseconds since the epoch, of the first pass where time repeats.
         second_us: the same, of the second pass.
-        piece: place of each row in the zone's ``Offsets``.
+        piece: place of each row in the zone's ``Offsets``; None where ``kind`` is.
         kind: ``PLAIN``, ``REPEATED`` or ``SKIPPED`` of each row; None where all are plain.
     """
 
     us: Microseconds
     second_us: Microseconds
-    piece: npt.NDArray[np.int64]
+    piece: npt.NDArray[np.int64] | None
     kind: npt.NDArray[np.int8] | None
 
 
@@ -62,27 +62,28 @@ def in_range(us: Microseconds) -> bool:
 
 def to_utc(wall_us: Microseconds, zone: str) -> Utc:
     """Return the UTC times of ``wall_us`` (between 1970 and 2200) in the IANA ``zone``."""
-    table = offsets(zone, *_years(wall_us))
+    if not len(wall_us):
+        return Utc(wall_us, wall_us, None, None)
+    bounds = (wall_us.min(), wall_us.max())
+    table = offsets(zone, *(_year(bound) for bound in bounds))
+    first, last = np.searchsorted(table.starts, bounds, side="right") - 1
+    if first == last and table.kind[first] == PLAIN:
+        us = wall_us - table.first[first]
+        return Utc(us, us, None, None)
     piece = np.searchsorted(table.starts, wall_us, side="right") - 1
-    us = wall_us - table.first[piece]
-    kind = table.kind[piece] if len(table.starts) > 1 else None
-    if kind is None or not kind.any():
-        return Utc(us, us, piece, None)
+    us, kind = wall_us - table.first[piece], table.kind[piece]
+    if not kind.any():
+        return Utc(us, us, None, None)
     return Utc(us, wall_us - table.second[piece], piece, kind)
 
 
 def offsets_of(wall_us: Microseconds, zone: str) -> Offsets:
     """Return the pieces that ``to_utc`` uses for these times."""
-    return offsets(zone, *_years(wall_us))
+    return offsets(zone, _year(wall_us.min()), _year(wall_us.max()))
 
 
-def _years(wall_us: Microseconds) -> tuple[int, int]:
-    if not len(wall_us):
-        return 1970, 1970
-    return tuple(  # type: ignore[return-value]
-        int(np.datetime64(int(bound), "us").astype("datetime64[Y]").astype(int)) + 1970
-        for bound in (wall_us.min(), wall_us.max())
-    )
+def _year(us: np.int64) -> int:
+    return int(np.datetime64(int(us), "us").astype("datetime64[Y]").astype(int)) + 1970
 
 
 @lru_cache(maxsize=64)
