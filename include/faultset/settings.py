@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -23,11 +23,15 @@ class Settings:
 
     Attributes:
         catalog: root of the experiments (``FAULTSET_CATALOG``).
-        datasets: root of the dataset versions (``FAULTSET_DATASETS``).
+        datasets: root of the dataset versions (``FAULTSET_DATASETS``): a folder or ``s3://bucket/prefix``.
+        work: the folder for builds, candidates and labeled files: hidden folders under ``datasets`` where that is a
+            folder, so that publishing renames; ``FAULTSET_WORK`` (default: ``.work`` in the checkout) where it is a
+            bucket. All workers have to see the same one.
     """
 
     catalog: str
     datasets: str
+    work: str = field(default_factory=lambda: str(project_root() / ".work"))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -37,11 +41,14 @@ class Settings:
         return cls(
             catalog=environment.get("FAULTSET_CATALOG") or str(root / "experiments"),
             datasets=environment.get("FAULTSET_DATASETS") or str(root / "datasets"),
+            work=environment.get("FAULTSET_WORK") or str(root / ".work"),
         )
 
     def __post_init__(self) -> None:
         """Make folders absolute, so that a change of the current folder moves nothing; URIs stay as they are."""
-        for name in ("catalog", "datasets"):
+        for name in ("catalog", "datasets", "work"):
             value = getattr(self, name)
             if "://" not in value:
                 object.__setattr__(self, name, str(Path(value).absolute()))
+        if "://" not in self.datasets:
+            object.__setattr__(self, "work", self.datasets)

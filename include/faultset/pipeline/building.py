@@ -185,7 +185,7 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
     if inputs_of(experiment) != inputs:
         raise InputError(slug, "an input changed while it was read", "build again once the files are whole")
     folder = f"{BUILDS}/{slug}/{uuid.uuid4().hex}"
-    work = Path(settings.datasets) / folder
+    work = Path(settings.work) / folder
     _put(work / "evidence.json", _EVIDENCE.dump_json(_with_public_names(evidence, experiment)))
     _put(work / "entry.json", _ENTRY.dump_json(_entry(experiment)))
     declared = telemetry.declared_files(experiment)
@@ -287,7 +287,7 @@ def label(labeling: Labeling, settings: Settings, *, progress: Progress = silent
             declared[labeling.index],
             telemetry.labeled_paths(declared)[labeling.index],
             folder=_candidate_folder(build, settings),
-            cache=Path(settings.datasets) / LABELED / build.slug,
+            cache=Path(settings.work) / LABELED / build.slug,
             progress=progress,
         )
     except InputError as error:
@@ -411,7 +411,7 @@ def build(slug: str, settings: Settings, *, force: bool = False, progress: Progr
 
 def candidate_folder(slug: str, mark: str, settings: Settings) -> Path:
     """Return where the candidate with this fingerprint lies."""
-    return Path(settings.datasets) / CANDIDATES / slug / mark
+    return Path(settings.work) / CANDIDATES / slug / mark
 
 
 def read_note(candidate: Path) -> CandidateNote:
@@ -420,7 +420,7 @@ def read_note(candidate: Path) -> CandidateNote:
 
 
 def _folder(build: Build, settings: Settings) -> Path:
-    return Path(settings.datasets) / build.folder
+    return Path(settings.work) / build.folder
 
 
 def _candidate_folder(build: Build, settings: Settings) -> Path:

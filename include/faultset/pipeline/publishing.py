@@ -99,7 +99,7 @@ def publish(slug: str, settings: Settings, *, progress: Progress = silent) -> Pu
     """
     catalog.check_slug(slug)
     made = sorted(
-        (Path(settings.datasets) / CANDIDATES / slug).glob(f"*/{NOTE}"), key=lambda note: note.stat().st_mtime_ns
+        (Path(settings.work) / CANDIDATES / slug).glob(f"*/{NOTE}"), key=lambda note: note.stat().st_mtime_ns
     )
     if made:
         return write(Build(slug, made[-1].parent.name, "", unchanged=False), settings, progress=progress)

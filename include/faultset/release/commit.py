@@ -54,6 +54,7 @@ class Candidate:
         experiment: the catalog's entry as plain JSON values, without secrets.
         telemetry: what is known of each labeled file.
         analysis: as in ``Manifest``.
+        decision: as in ``Manifest``.
     """
 
     slug: str
@@ -68,6 +69,7 @@ class Candidate:
     experiment: dict[str, Any] = field(default_factory=dict)
     telemetry: tuple[TelemetryFacts, ...] = ()
     analysis: dict[str, Any] = field(default_factory=dict)
+    decision: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,7 @@ def _describe(
         experiment=candidate.experiment,
         telemetry=tuple(map(manifest.telemetry_entry, candidate.telemetry)),
         analysis=manifest.plain(candidate.analysis),
+        decision=candidate.decision,
     )
 
 

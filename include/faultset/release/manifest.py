@@ -80,6 +80,8 @@ class Manifest:
             false_positives, rate), ``tolerance`` (a row a tolerance_s: how labels and outcome depend on it),
             ``agreement`` of detected and reviewed impacts (None where none were reviewed) and ``parameters``; empty
             where there is no telemetry.
+        decision: who said that it may be published, when and why: ``policy``, ``outcome``, ``by``, ``at``, ``reason``;
+            None where nobody was asked and no policy said so.
     """
 
     slug: str
@@ -99,6 +101,7 @@ class Manifest:
     experiment: dict[str, Any]
     telemetry: tuple[dict[str, Any], ...] = ()
     analysis: dict[str, Any] = dataclasses.field(default_factory=dict)
+    decision: dict[str, Any] | None = None
 
     def encode(self) -> bytes:
         """Return the bytes of ``manifest.json``."""
@@ -142,6 +145,7 @@ def decode(data: bytes, where: object) -> Manifest:
             experiment=dict(document["experiment"]),
             telemetry=tuple(dict(entry) for entry in document.get("telemetry", ())),
             analysis=dict(document.get("analysis", {})),
+            decision=None if document.get("decision") is None else dict(document["decision"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(where, "the manifest is damaged", "restore this version from a copy") from error
