@@ -195,7 +195,7 @@ class QuietSeries:
             return "it has no values"
         if self.value.min() == self.value.max():
             return "it is constant, so there is no noise to compare with"
-        if len(self.places) < self.parameters.least_placements:
+        if len(self.places) < self.parameters.least_placements or len(self._quiet_time) < _LEAST_BASELINE_ROWS:
             return "there is too little quiet time to compare with"
         if not np.isfinite(self._scale).any():
             return "it is constant wherever it is quiet"

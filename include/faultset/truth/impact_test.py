@@ -200,8 +200,8 @@ def _shapes(windows: Windows, seen: Rows, usable: Flags) -> list[tuple[Shape, Ro
     for index in np.flatnonzero(usable).tolist():
         shape = Shape(
             _coarse(int(windows.end[index] - windows.start[index])),
-            _whole_seconds(int(windows.start_slack[index])),
-            _whole_seconds(int(windows.end_slack[index])),
+            whole_seconds(int(windows.start_slack[index])),
+            whole_seconds(int(windows.end_slack[index])),
             int(seen[index]),
         )
         members.setdefault(shape, []).append(index)
@@ -216,5 +216,6 @@ def _coarse(length_us: int) -> int:
     return round(seconds) * SECOND
 
 
-def _whole_seconds(slack_us: int) -> int:
+def whole_seconds(slack_us: int) -> int:
+    """Return microseconds rounded up to whole seconds."""
     return -(-slack_us // SECOND) * SECOND

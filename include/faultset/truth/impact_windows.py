@@ -186,6 +186,10 @@ class Windows:
             end_shared=nowhere,
         )
 
+    def only(self, which: Rows) -> Windows:
+        """Return some of the windows."""
+        return Windows(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
 
 def _microseconds_of(moments: Sequence[dt.datetime]) -> Microseconds:
     return np.array([epoch_us(moment) for moment in moments], dtype=np.int64)

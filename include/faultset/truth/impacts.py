@@ -15,7 +15,7 @@ from faultset.truth.impact_overlap import answer_all
 from faultset.truth.impact_test import QUESTIONS, Answers
 from faultset.truth.impact_windows import SECOND, Flags, Floats, Parameters, Series, Windows
 
-METHOD = "edge-medians/1"
+METHOD = "edge-medians/2"
 _SMOOTH_ROWS = 5
 _NO_ROOM = "there are too few rows beside its edges, or edges of other injections are too near"
 
@@ -121,20 +121,28 @@ def _ask_all(
     targets: Mapping[str, frozenset[str]],
 ) -> Iterator[list[_Found]]:
     """Test one KPI of all nodes, which help each other out where there is little quiet time."""
-    nodes = sorted(node for node, of in series if of == kpi)
-    windows = {node: _windows_at(node, injections, parameters, targets) for node in nodes}
-    quiet = {node: QuietSeries(series[node, kpi], windows[node], parameters) for node in nodes}
-    able = [one for one in quiet.values() if one.refusal is None]
-    for node, one in quiet.items():
-        one.peers = tuple(peer for peer in able if peer is not one)
-        yield _ask(node, kpi, one, injections, windows[node])
+    windows = {node: windows_at(node, injections, parameters, targets) for node, of in series if of == kpi}
+    for node, quiet in quiet_by_node(kpi, series, windows, parameters).items():
+        yield _ask(node, kpi, quiet, injections, windows[node])
 
 
-def _windows_at(
+def windows_at(
     node: str, injections: Sequence[InjectionRow], parameters: Parameters, targets: Mapping[str, frozenset[str]]
 ) -> Windows:
+    """Return the windows of ``injections`` as ``node`` sees them."""
     nodes = [targets.get(one.injection_id) for one in injections]
     return Windows.of(injections, parameters, np.array([not some or node in some for some in nodes], dtype=bool))
+
+
+def quiet_by_node(
+    kpi: str, series: Mapping[tuple[str, str], Series], windows: Mapping[str, Windows], parameters: Parameters
+) -> dict[str, QuietSeries]:
+    """Return node -> what is usual there for a KPI; the nodes, in order, help each other out."""
+    quiet = {node: QuietSeries(series[node, kpi], windows[node], parameters) for node in sorted(windows)}
+    able = [one for one in quiet.values() if one.refusal is None]
+    for one in quiet.values():
+        one.peers = tuple(peer for peer in able if peer is not one)
+    return quiet
 
 
 def _ask(node: str, kpi: str, quiet: QuietSeries, injections: Sequence[InjectionRow], windows: Windows) -> list[_Found]:
