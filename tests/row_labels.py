@@ -2,62 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from faultset import pipeline, simulator, tables
-from faultset.pipeline import building, telemetry
-from faultset.release import parquet
+from faultset import pipeline, simulator
+from faultset.pipeline import analysis, building, telemetry
+from faultset.records import TelemetryFile
 from faultset.settings import Settings
-
-
-@dataclass(frozen=True)
-class Labeled:
-    """One file: its rows as labeled, and the truth of each."""
-
-    path: str
-    kind: str
-    rows: dict[str, list]
-    truth: simulator.RowTruth
-    ids: dict[str, str]  # the simulator's id of an injection -> ours
-    impacts: set[tuple[str, str]]  # our id of an injection, node: where an impact was found
-
-
-def labeled(scenario: str, seed: int, folder: Path, **options: object) -> tuple[simulator.Truth, Iterator[Labeled]]:
-    """Simulate, decide and label an experiment."""
-    made = simulator.simulate(scenario, folder / "experiments" / scenario, seed=seed, **options)
-    settings = Settings(str(folder / "experiments"), str(folder / "datasets"))
-    build = pipeline.decide(pipeline.extract(scenario, settings), settings)
-    for labeling in pipeline.labelings(build, settings):
-        pipeline.label(labeling, settings)
-    return made, _files(made, build, settings)
-
-
-def _files(made: simulator.Truth, build: pipeline.Build, settings: Settings) -> Iterator[Labeled]:
-    candidate = building._candidate_folder(build, settings)
-    ids = _ids(made, candidate)
-    impacts = {(row.injection_id, row.node) for row in building._impacts(build, settings)}
-    declared = building._declared(build, settings).files
-    for file, path in zip(declared, telemetry.labeled_paths(declared), strict=True):
-        names = [name for name in pq.read_schema(candidate / path).names if name in _COLUMNS]
-        rows = pq.read_table(candidate / path, columns=names).to_pydict()
-        yield Labeled(path, file.kind, rows, simulator.row_truth(made, file.name), ids, impacts)
-
+from faultset.truth import Truth, decide
 
 _COLUMNS = {"timestamp", "node", "is_anomalous", "injection_ids", "phase", "is_boundary", "names_injection"}
 
 
-def _ids(made: simulator.Truth, candidate: Path) -> dict[str, str]:
-    workloads = parquet.read_table(tables.WORKLOADS, candidate / "workloads.parquet")
-    triggers = parquet.read_table(tables.TRIGGERS, candidate / "triggers.parquet")
-    injections = parquet.read_table(tables.INJECTIONS, candidate / "injections.parquet")
-    names = {row.workload_id: (row.name, row.position) for row in workloads}
-    hooks = {row.trigger_id: row.hook_index for row in triggers}
-    ours = {(*names[r.workload_id], hooks[r.trigger_id], r.unit, r.value): r.injection_id for r in injections}
+@dataclass(frozen=True)
+class Labeled:
+    """One file: its rows as labeled, and the truth of each.
+
+    Attributes:
+        ids: the simulator's id of an injection -> ours.
+        unknown: (our id of an injection, node) where no input tells whether the fault took hold.
+        impacts: (our id of an injection, node) where an impact was found.
+    """
+
+    path: str
+    kind: str
+    rows: dict[str, np.ndarray]
+    truth: simulator.RowTruth
+    ids: dict[str, str]
+    unknown: set[tuple[str, str]]
+    impacts: set[tuple[str, str]]
+
+
+def labeled(scenario: str, seed: int, folder: Path, **options: object) -> tuple[simulator.Truth, Iterator[Labeled]]:
+    """Simulate, decide and label an experiment, by the functions that a build calls; no figures, no validation."""
+    made = simulator.simulate(scenario, folder / "experiments" / scenario, seed=seed, **options)
+    settings = Settings(str(folder / "experiments"), str(folder / "datasets"))
+    build = pipeline.extract(scenario, settings)
+    evidence, declared = building._evidence(build, settings), building._declared(build, settings)
+    truth = decide.decide(evidence)
+    found = analysis.analyse(truth, evidence.cluster, declared.files, declared.reviewed)
+    labeler = telemetry.Labeler.of(
+        scenario,
+        evidence.cluster,
+        workloads=truth.workloads,
+        triggers=truth.triggers,
+        injections=found.injections,
+        targets=truth.targets,
+        iterations=truth.iterations,
+        impacts=found.impacts,
+    )
+    return made, _files(made, truth, found, labeler, declared.files, folder=folder / "labeled")
+
+
+def _files(
+    made: simulator.Truth,
+    truth: Truth,
+    found: analysis.Analysis,
+    labeler: telemetry.Labeler,
+    declared: Sequence[TelemetryFile],
+    *,
+    folder: Path,
+) -> Iterator[Labeled]:
+    ids = _ids(made, truth)
+    unknown = {(row.injection_id, row.node) for row in truth.targets if row.effective is None}
+    impacts = {(row.injection_id, row.node) for row in found.impacts}
+    for file, path in zip(declared, telemetry.labeled_paths(declared), strict=True):
+        labeler.label(file, path, folder)
+        names = [name for name in pq.read_schema(folder / path).names if name in _COLUMNS]
+        table = pq.read_table(folder / path, columns=names)
+        rows = {name: _array(table[name]) for name in names}
+        row_truth = simulator.row_truth(made, file.name)
+        yield Labeled(path, file.kind, rows, row_truth, ids, unknown, impacts)
+
+
+def _array(column: pa.ChunkedArray) -> np.ndarray:
+    found = np.empty(len(column), object)
+    found[:] = column.to_pylist()
+    return found
+
+
+def _ids(made: simulator.Truth, truth: Truth) -> dict[str, str]:
+    names = {row.workload_id: (row.name, row.position) for row in truth.workloads}
+    hooks = {row.trigger_id: row.hook_index for row in truth.triggers}
+    ours = {(*names[r.workload_id], hooks[r.trigger_id], r.unit, r.value): r.injection_id for r in truth.injections}
     known = {
         (workload.name, workload.position, one.hook_index, one.unit, float(one.value)): one.injection_id
         for workload in made.workloads
@@ -66,25 +98,73 @@ def _ids(made: simulator.Truth, candidate: Path) -> dict[str, str]:
     return {theirs: ours[key] for key, theirs in known.items() if key in ours}
 
 
-def wrong_rows(file: Labeled) -> list[str]:
-    """Return what is wrong outside of boundary rows and of recovery, a sentence a row."""
-    wrong = []
-    truth = file.truth
-    assert len(file.rows["phase"]) == len(truth.true_us)
-    for i in np.flatnonzero(~truth.is_boundary & ~truth.is_repeated):
-        phase, ids = file.rows["phase"][i], set(file.rows["injection_ids"][i])
-        covering = {file.ids[name] for name in truth.injection_ids[i] if name in file.ids}
-        if phase == "recovery":
-            continue
-        if file.rows["is_boundary"][i]:
-            wrong.append(f"{file.path} row {i}: called a boundary")
-        if (phase == "injection") != bool(covering) or not covering <= ids:
-            wrong.append(f"{file.path} row {i}: {phase} {ids}, want {covering}")
-        if file.rows["node"][i] != truth.node[i]:
-            wrong.append(f"{file.path} row {i}: node {file.rows['node'][i]}, want {truth.node[i]}")
-        # A node is concerned where a fault took hold, and where an impact was found; the latter is judged elsewhere.
-        hit = any(name in file.ids for name in truth.hit_by[i])
-        hit = hit or any((name, truth.node[i]) in file.impacts for name in covering)
-        if phase == "injection" and ids == covering and file.rows["is_anomalous"][i] != hit:
-            wrong.append(f"{file.path} row {i}: anomalous {file.rows['is_anomalous'][i]}, want {hit}")
-    return wrong
+@dataclass
+class Compared:
+    """Rows of a file by how their labels were judged; ``wrong`` says what is wrong, a sentence a row.
+
+    Attributes:
+        rows: all rows.
+        compared: rows whose every label was compared.
+        boundary: rows that the text of their time leaves open, and undecided ones of a repeated hour: not compared.
+        recovery: rows in recovery, whose end is a matter of the impact found: not compared.
+        unknown: rows on a node of which no input tells whether the fault took hold; ``is_anomalous`` has to be true
+            there, whatever is true.
+        by_impact: rows on a node that no fault took hold on, anomalous for an impact found there: a false impact.
+        wrong: what is wrong in the rows compared.
+    """
+
+    rows: int = 0
+    compared: int = 0
+    boundary: int = 0
+    recovery: int = 0
+    unknown: int = 0
+    by_impact: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Compared) -> Compared:
+        return Compared(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+
+def compare(file: Labeled) -> Compared:
+    """Hold the labels of every row against the truth."""
+    found = Compared(rows=len(file.truth.true_us))
+    assert len(file.rows["phase"]) == found.rows
+    for i in range(found.rows):
+        # The order of the rows can tell which pass of a repeated hour a row is of: then it has to be the right one.
+        if file.truth.is_boundary[i] or (file.truth.is_repeated[i] and file.rows["is_boundary"][i]):
+            found.boundary += 1
+        elif file.rows["phase"][i] == "recovery":
+            found.recovery += 1
+        else:
+            found.compared += 1
+            problem = _problem(file, i, found)
+            if problem:
+                found.wrong.append(f"{file.path} row {i}: {problem}")
+    return found
+
+
+def _problem(file: Labeled, i: int, found: Compared) -> str | None:
+    """Return what is wrong with a row; counts the rows whose anomaly is decided by a rule rather than known."""
+    phase, ids, node = file.rows["phase"][i], set(file.rows["injection_ids"][i]), file.truth.node[i]
+    covering = {file.ids[name] for name in file.truth.injection_ids[i] if name in file.ids}
+    if file.rows["node"][i] != node:
+        return f"node {file.rows['node'][i]}, want {node}"
+    # A recovering injection may be named beside those that are being injected.
+    if (phase == "injection") != bool(covering) or not covering <= ids:
+        return f"{phase} {ids}, want {covering}"
+    if ids != covering:
+        found.recovery += 1
+        found.compared -= 1
+        return None
+    if file.rows["is_boundary"][i]:
+        return "called a boundary"
+    hit = any(name in file.ids for name in file.truth.hit_by[i])
+    want = hit
+    if not hit and any((name, node) in file.unknown for name in covering):
+        found.unknown += 1
+        want = True
+    elif not hit and any((name, node) in file.impacts for name in covering):
+        found.by_impact += 1
+        want = True
+    anomalous = file.rows["is_anomalous"][i]
+    return None if anomalous == want else f"anomalous {anomalous}, want {want}"

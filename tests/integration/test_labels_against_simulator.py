@@ -1,4 +1,7 @@
-"""Labels of every row of simulated telemetry, against what the simulator knows of it."""
+"""Labels of every row of simulated telemetry, against what the simulator knows of it.
+
+``benchmarks/label_quality.py`` does the same over hundreds of seeds.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,26 @@ pytestmark = pytest.mark.integration
 
 CASES = [
     ("nova-compute-restart", 1, {}),
-    ("glance-api-restart", 2, {"gaps": 3}),
-    ("neutron-agents-restart", 3, {}),
+    ("glance-api-restart", 2, {"gaps": 3, "results": False}),
+    ("neutron-agents-restart", 3, {"clock_drift_ppm": 200.0}),
     ("overlap", 4, {"gaps": 2}),
-    ("unreached-triggers", 5, {}),
-    ("nova-compute-restart", 6, {"dst": True}),
+    ("partial-failure", 5, {}),
+    ("invisible-hook", 6, {}),
+    ("unreached-triggers", 7, {"level_drift": 3.0}),
+    ("nova-compute-restart", 8, {"dst": True}),
 ]
 
 
 @pytest.mark.parametrize(("scenario", "seed", "options"), CASES)
 def test_every_row_outside_of_boundaries_is_right(scenario: str, seed: int, options: dict, tmp_path: Path):
-    _, files = row_labels.labeled(scenario, seed, tmp_path, **options)
-    wrong = [line for file in files for line in row_labels.wrong_rows(file)]
-    assert wrong == []
+    _, files = row_labels.labeled(scenario, seed, tmp_path, iterations=60, **options)
+    found = sum((row_labels.compare(file) for file in files), row_labels.Compared())
+    assert found.wrong == []
+    assert found.compared > 0.7 * found.rows
 
 
 def test_rows_that_name_the_injection_are_found(tmp_path: Path):
     _, files = row_labels.labeled("nova-compute-restart", 7, tmp_path)
     for file in files:
         if file.kind == "logs":
-            assert file.rows["names_injection"] == file.truth.leaks.tolist()
+            assert file.rows["names_injection"].tolist() == file.truth.leaks.tolist()

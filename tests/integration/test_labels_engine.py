@@ -408,10 +408,36 @@ def test_a_file_of_a_node_that_the_cluster_does_not_have_is_refused(tmp_path: Pa
     assert "no node 'wally171'; did you mean 'wally117'?" in refused(file, tmp_path, ["wally113", "wally117"])
 
 
-def test_a_log_line_of_a_node_that_the_cluster_does_not_have_is_refused(tmp_path: Path) -> None:
-    lines = [log("wally117", 1, "x"), log("wally118", 2, "x")]
-    found = refused(file_of(tmp_path, lines, "logs.csv", "logs", LOGS), tmp_path, ["wally117"])
-    assert "row 2: the cluster has no node 'wally118'" in found
+def test_a_log_line_of_another_host_is_kept_counted_and_not_anomalous(tmp_path: Path) -> None:
+    lines = [log("wally117", 15, "x"), log("deploy01", 15, "x"), log("deploy01", 45, "x")]
+    out = tmp_path / "out.parquet"
+    file = file_of(tmp_path, lines, "logs.csv", "logs", LOGS)
+    found = label_file(file, some_windows(), out, nodes=["wally117", "wally122"])
+    frame = pl.read_parquet(out)
+    assert found.strangers == {"deploy01": 2}
+    assert frame["node"].to_list() == ["wally117", "deploy01", "deploy01"]
+    assert frame["is_anomalous"].to_list() == [True, False, False]
+    assert [list(ids) for ids in frame["injection_ids"]] == [["a"], ["a"], ["b"]]
+
+
+def test_logs_of_no_node_of_the_cluster_at_all_are_refused(tmp_path: Path) -> None:
+    lines = [log("wally171", 1, "x"), log("wally171", 2, "x")]
+    found = refused(file_of(tmp_path, lines, "logs.csv", "logs", LOGS), tmp_path, ["wally113", "wally117"])
+    assert "no row is of a node of the cluster; the cluster has no node 'wally171'; did you mean 'wally117'?" in found
+
+
+def test_what_the_guard_and_the_cooldown_alone_leave_open_is_counted(tmp_path: Path) -> None:
+    bare = some_windows()
+    guarded = dataclasses.replace(bare, policy=Policy(guard_before_s=5, cooldown_after_s=10))
+    file = file_of(tmp_path, metrics(200, step_s=1))
+    without, _ = labeled(file, tmp_path, bare)
+    found, frame = labeled(file, tmp_path, guarded)
+    assert (without.guarded, without.guarded_anomalous) == (0, 0)
+    assert found.boundary == without.boundary + found.guarded
+    assert found.anomalous == without.anomalous
+    open_rows = frame.filter(pl.col("is_boundary") & pl.col("is_anomalous"))
+    assert found.boundary_anomalous == len(open_rows)
+    assert found.guarded_anomalous == found.boundary_anomalous - without.boundary_anomalous > 0
 
 
 def test_a_column_named_like_a_label_is_refused(tmp_path: Path) -> None:

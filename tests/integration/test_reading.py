@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +16,9 @@ from pyarrow import fs
 import faultset
 from faultset import pipeline, reading, simulator
 from faultset.errors import InputError
+from faultset.labels import engine
+from faultset.labels.windows import NodeWindows
+from faultset.records import TelemetryFile
 from faultset.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -23,7 +27,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reading")
-    simulator.simulate("glance-api-restart", folder / "experiments" / "glance", seed=1, metric_seconds=400_000)
+    simulator.simulate("glance-api-restart", folder / "experiments" / "glance", seed=1)
     settings = Settings(str(folder / "experiments"), str(folder / "datasets"))
     pipeline.build("glance", settings)
     pipeline.publish("glance", settings)
@@ -71,14 +75,31 @@ def test_metrics_of_one_injection_on_one_node(root: Path):
     assert rows.loc[rows["is_anomalous"], "phase"].isin(["injection", "recovery"]).all()
 
 
-def test_a_narrow_question_reads_only_the_row_groups_it_needs(root: Path):
-    ds = faultset.open("glance", root=root)
-    files = ds.metrics.files
-    assert max(pq.read_metadata(file).num_row_groups for file in files) > 1
-    stored = sum(file.stat().st_size for file in files)
-    counted = reading.Telemetry("metrics", files, fs.PyFileSystem(fs.FSSpecHandler(Counting())))
+@pytest.fixture
+def long_files(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Labeled metrics of five nodes, a day and a half around the first injection, in row groups of a few hours."""
+    monkeypatch.setattr(engine, "ROW_GROUP_ROWS", 8192)
+    begin = faultset.open("glance", root=root).injections[0].started_at.replace(tzinfo=None) - dt.timedelta(hours=20)
+    times = np.datetime64(begin, "s") + np.arange(120_000)
+    values = np.random.default_rng(1).normal(12e9, 1e8, len(times)).astype(np.int64).tolist()
+    texts = np.datetime_as_string(times).tolist()
+    rows = "".join(f"{now[:10]} {now[11:]} UTC,20.5,{used},8,1,1,1\n" for now, used in zip(texts, values, strict=True))
+    files = []
+    for node in ("ctl01", "cmp01", "cmp02", "cmp03", "cmp04"):
+        source = tmp_path / f"{node}_metrics.csv"
+        source.write_text(f"now,cpu.user,mem.used,load.cpucore,load.min1,load.min5,load.min15\n{rows}")
+        files.append(tmp_path / f"{node}.parquet")
+        engine.label_file(TelemetryFile("metrics", str(source), source.name, "UTC"), NodeWindows((), {}), files[-1])
+    return files
+
+
+def test_a_narrow_question_reads_only_the_row_groups_it_needs(root: Path, long_files: list[Path]):
+    injection = faultset.open("glance", root=root).injections[0]
+    assert min(pq.read_metadata(file).num_row_groups for file in long_files) > 10
+    stored = sum(file.stat().st_size for file in long_files)
+    counted = reading.Telemetry("metrics", long_files, fs.PyFileSystem(fs.FSSpecHandler(Counting())))
     Counting.total = 0
-    rows = counted.arrow(nodes=["ctl01"], columns=["mem.used"], during=ds.injections[0], margin="1min")
+    rows = counted.arrow(nodes=["ctl01"], columns=["mem.used"], during=injection, margin="1min")
     assert rows.num_rows > 60
     print(f"{Counting.total:,} bytes read of {stored:,} stored")
     assert Counting.total < 0.25 * stored

@@ -10,7 +10,7 @@ from faultset.errors import InputError
 from faultset.moments import Window, from_epoch
 from faultset.sources.reviewed_impacts import read_reviewed_impacts
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow
-from faultset.truth.outcome import assigned, outcome_of
+from faultset.truth.outcome import Load, assigned, outcome_of, outcomes
 
 
 def at(second: float):
@@ -62,14 +62,16 @@ def impact(node: str = "cmp1") -> ImpactRow:
     return ImpactRow("i", node, "mem.used", at(100), at(140), "down", "detected", "edge-medians/1", 9.0, 0.001)
 
 
-def iterations(failing: range = range(0), slow: range = range(0)) -> list[IterationRow]:
+def iterations(
+    failing: range = range(0), slow: range = range(0), workload: str = "w", usual_s: float = 5.0
+) -> list[IterationRow]:
     return [
         IterationRow(
-            "w",
+            workload,
             n + 1,
             at(n * 5),
             at(n * 5 + (40 if n in slow else 5)),
-            40.0 if n in slow else 5.0 + n % 3 * 0.1,
+            40.0 if n in slow else usual_s + n % 3 * 0.1,
             0.0,
             n in failing,
             "E: x" if n in failing else None,
@@ -82,34 +84,52 @@ def iterations(failing: range = range(0), slow: range = range(0)) -> list[Iterat
 
 
 def test_an_injection_that_moved_nothing_is_kept_and_called_so():
-    assert outcome_of(injection(), [injection()], [target()], [], iterations())[0] == "no_effect"
+    assert outcome_of(injection(), [injection()], [target()], [], Load.by_workload(iterations()))[0] == "no_effect"
 
 
 def test_moved_kpis_of_targets_are_local():
-    what, why = outcome_of(injection(), [injection()], [target()], [impact()], iterations())
+    what, why = outcome_of(injection(), [injection()], [target()], [impact()], Load.by_workload(iterations()))
     assert what == "local"
     assert "mem.used of cmp1" in why
 
 
 def test_failed_iterations_make_it_visible():
-    what, why = outcome_of(injection(), [injection()], [target()], [impact()], iterations(failing=range(21, 25)))
+    what, why = outcome_of(
+        injection(), [injection()], [target()], [impact()], Load.by_workload(iterations(failing=range(21, 25)))
+    )
     assert what == "visible"
     assert "iterations failed" in why
 
 
 def test_slow_iterations_make_it_visible():
-    what, why = outcome_of(injection(), [injection()], [target()], [], iterations(slow=range(18, 27)))
+    what, why = outcome_of(injection(), [injection()], [target()], [], Load.by_workload(iterations(slow=range(18, 27))))
     assert (what, "instead of" in why) == ("visible", True)
+
+
+def test_a_workload_is_held_against_its_own_iterations():
+    before = [row for row in iterations(usual_s=0.5) if row.ended_at <= at(100)]
+    during = [row for row in iterations(workload="next") if row.started_at >= at(100)]
+    loads = Load.by_workload([*before, *during])
+    assert outcome_of(injection(), [injection()], [target()], [], loads)[0] == "no_effect"
+
+
+def test_every_injection_is_decided_by_what_is_its_own():
+    other = injection("other", 10, 20)
+    found = outcomes([injection(), other], [target()], [impact()], iterations())
+    assert {identity: what for identity, (what, _) in found.items()} == {"i": "local", "other": "no_effect"}
 
 
 def test_an_overlapping_injection_contaminates():
     one, other = injection(), injection("other", 120, 150)
-    what, why = outcome_of(one, [one, other], [target()], [impact()], iterations())
+    what, why = outcome_of(one, [one, other], [target()], [impact()], Load.by_workload(iterations()))
     assert (what, why) == ("contaminated", "other overlaps it")
 
 
 def test_kpis_that_moved_only_elsewhere_are_a_disturbance():
-    assert outcome_of(injection(), [injection()], [target()], [impact("ctl1")], iterations())[0] == "contaminated"
+    assert (
+        outcome_of(injection(), [injection()], [target()], [impact("ctl1")], Load.by_workload(iterations()))[0]
+        == "contaminated"
+    )
 
 
 def test_a_reviewed_impact_belongs_to_the_nearest_injection_that_it_can_belong_to():

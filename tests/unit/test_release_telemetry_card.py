@@ -154,7 +154,26 @@ def test_the_card_states_how_far_labels_depend_on_the_tolerance(card: str) -> No
     shown = section(card, "Tolerance in time")
     assert "| tolerance (s) | anomalous rows | outcome changes |" in shown
     assert "| 60 | 220 | 1 |" in shown
-    assert "| stretches | 3, 5 |" in section(card, "Parameters of the test")
+    assert "| stretches | 3; 5 |" in section(card, "Parameters of the test")
+
+
+def test_the_card_states_decided_rows_with_and_without_guard_and_cooldown(tmp_path: Path) -> None:
+    facts = releases.facts(
+        "metrics",
+        "wally117",
+        rows=100,
+        anomalous=40,
+        boundary=17,
+        boundary_anomalous=9,
+        guarded=10,
+        guarded_anomalous=6,
+    )
+    experiment = {"title": "x", "cluster": "c", "labels": {"cooldown_after_s": 30.0}}
+    text = (published(tmp_path, telemetry=(facts,), experiment=experiment) / "README.md").read_text()
+    shown = section(text, "Telemetry")
+    assert "A guard of 0 s before each command and a cooldown of 30 s after it" in shown
+    assert "| without | 93 | 37 | 7 |" in shown
+    assert "| with | 83 | 31 | 17 |" in shown
 
 
 def test_the_overview_comes_first_and_pictures_have_words(card: str) -> None:

@@ -21,7 +21,10 @@ from faultset.truth.telemetry_clock import (
     abbreviation_note,
     coverage,
     find_shift,
+    find_shifts,
+    joined,
     order,
+    placed_by_number,
     recording,
     shift_sentence,
 )
@@ -311,6 +314,85 @@ def test_traces_that_lie_in_their_iterations_are_right() -> None:
 
 def test_traces_that_are_off_by_minutes_are_not_given_an_hour() -> None:
     assert find_shift(placed(11 * 60), [], RUN).seconds is None
+
+
+def by_number(off_s: float, numbers: range) -> list[tuple[str, int]]:
+    """Return a span in the middle of each of these iterations, which start every 25 s."""
+    start = RUN.start.timestamp()
+    return [(str(number), round((start + 25 * number + 12 + off_s) * SECOND)) for number in numbers]
+
+
+def iterations_from(start_s: float, every_s: float, count: int = 40) -> dict[str, tuple[int, int]]:
+    begin = RUN.start.timestamp() + start_s
+    edges = [begin + every_s * number for number in range(count)]
+    return {str(n): (round(edge * SECOND), round((edge + every_s) * SECOND)) for n, edge in enumerate(edges)}
+
+
+def test_spans_that_carry_the_number_of_an_iteration_tell_the_shift_and_the_workload() -> None:
+    workloads = [iterations_from(40_000, 3), iterations_from(0, 25)]
+    placed_us = placed_by_number(by_number(2 * HOUR, range(20)), workloads)
+    shift = find_shift(ShiftEvidence((), placed_us), [], RUN)
+    assert (shift.seconds, shift.confidence) == (2 * HOUR, "exact")
+
+
+def test_workloads_that_disagree_about_the_shift_tell_nothing() -> None:
+    assert placed_by_number(by_number(0, range(20)), [iterations_from(0, 25), iterations_from(-HOUR, 25)]) is None
+
+
+def test_numbers_of_few_iterations_tell_nothing() -> None:
+    assert placed_by_number(by_number(0, range(4)), [iterations_from(0, 25)]) is None
+
+
+# --- several files of a kind ----------------------------------------------------------------------------------------
+
+
+def shifts_of(one: Sample, evidence: dict[str, ShiftEvidence]) -> dict[str, int | None]:
+    windows, run = windows_of(one.truth), run_of(one.truth)
+    parts = {name: (part, find_shift(part, windows, run)) for name, part in evidence.items()}
+    return {name: shift.seconds for name, shift in find_shifts(parts, windows, run).items()}
+
+
+def test_files_that_tell_nothing_by_themselves_are_decided_together(played: tuple[Sample, ...]) -> None:
+    evidence = days_of(played[0], 2 * HOUR)
+    untouched = {file.node for file in played[0].truth.metrics} - {move.node for move in played[0].truth.kpi_moves}
+    assert untouched
+    own = [find_shift(evidence[node], windows_of(played[0].truth), run_of(played[0].truth)) for node in evidence]
+    found = shifts_of(played[0], evidence)
+    assert set(found.values()) <= {2 * HOUR, None}
+    # The only one that tells speaks for nobody else.
+    assert (None in found.values()) is (sum(shift.seconds is not None for shift in own) == 1)
+
+
+def test_one_file_that_is_off_says_nothing_of_the_others(played: tuple[Sample, ...]) -> None:
+    evidence = evidence_of(played[0], 0)
+    node = sorted(evidence)[0]
+    evidence[node] = evidence_of(played[0], -HOUR)[node]
+    assert shifts_of(played[0], evidence) == dict.fromkeys(evidence) | {node: -HOUR}
+
+
+def test_a_short_file_follows_the_one_that_brings_it_into_the_run(played: tuple[Sample, ...]) -> None:
+    evidence = evidence_of(played[0], -8 * HOUR)
+    node = sorted(evidence)[0]
+    middle = run_of(played[0].truth).start.timestamp() + 60 - 8 * HOUR
+    short = ShiftEvidence((recording(us(middle, middle + 1)),))
+    assert shifts_of(played[0], {"long": evidence[node], "short": short}) == {"long": -8 * HOUR, "short": -8 * HOUR}
+
+
+def test_no_file_follows_where_none_is_off(played: tuple[Sample, ...]) -> None:
+    for recorded in (evidence_of, days_of):
+        evidence = recorded(played[0], 0)
+        assert shifts_of(played[0], evidence) == dict.fromkeys(evidence)
+
+
+def test_the_parts_of_a_file_are_one_recording() -> None:
+    times = us(*range(100, 160))
+    values, errors = np.arange(60.0), np.arange(60) % 7 == 0
+    whole = recording(times, {"cpu.user": values}, errors)
+    parts = [recording(times[at], {"cpu.user": values[at]}, errors[at]) for at in (slice(0, 30), slice(30, 60))]
+    found = joined(parts)
+    np.testing.assert_array_equal(found.bins_us, whole.bins_us)
+    np.testing.assert_array_equal(found.levels["cpu.user"], whole.levels["cpu.user"])
+    np.testing.assert_array_equal(found.errors, whole.errors)
 
 
 @pytest.mark.filterwarnings("error")

@@ -14,7 +14,7 @@ import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,16 +25,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faultset import tables
-from faultset.errors import InputError
+from faultset.errors import InputError, printable
 from faultset.labels import arrays, repeated_hour
 from faultset.labels.leaks import Leak
 from faultset.labels.lookup import Lookup, Places
 from faultset.labels.windows import PHASES, NodeWindows
 from faultset.records import TelemetryFile, TelemetryKind
+from faultset.sources.redaction import redact
 from faultset.sources.telemetry import forms_of, node_of
 from faultset.sources.telemetry.form import NOT_KNOWN, ColumnType, Flags, Form, Microseconds
 from faultset.sources.telemetry.packed import CutOffError
 from faultset.sources.telemetry.rows import Block, BrokenRowError, ColumnTypeError, Rows, open_rows
+from faultset.sources.telemetry.secrets import without_secrets
 from faultset.sources.telemetry.series import broken_row, cut_off
 from faultset.sources.telemetry.wall_clock import REPEATED, SKIPPED, in_range, to_utc
 from faultset.storage import reported
@@ -70,9 +72,14 @@ class FileLabels:
         phases: phase -> rows.
         anomalous: rows with ``is_anomalous``.
         boundary: rows with ``is_boundary``.
+        boundary_anomalous: those of them with ``is_anomalous``.
+        guarded: rows that are boundary rows for the policy's guard or cooldown alone.
+        guarded_anomalous: those of them with ``is_anomalous``.
+        strangers: node that the cluster does not have -> rows; they are kept, and no fault concerns them.
         injections: injection id -> rows that carry it.
         kpis: KPI -> rows that an impact on it covers.
         names_injection: rows that name the injection itself; 0 for metrics.
+        redacted: rows in which a secret was replaced.
         without_time: rows that have no time (of logs); their label is a boundary row's.
         ambiguous: rows in a repeated hour whose pass nothing tells; taken as the first, and boundary rows.
         nonexistent: rows at a wall-clock time that never came; taken with the offset before the gap, boundary rows.
@@ -96,9 +103,14 @@ class FileLabels:
     phases: Mapping[str, int]
     anomalous: int
     boundary: int
+    boundary_anomalous: int
+    guarded: int
+    guarded_anomalous: int
+    strangers: Mapping[str, int]
     injections: Mapping[str, int]
     kpis: Mapping[str, int]
     names_injection: int
+    redacted: int
     without_time: int
     ambiguous: int
     nonexistent: int
@@ -129,7 +141,8 @@ def label_file(
         file: the source.
         node_windows: what covers which rows.
         target: the parquet file to write; its folder exists.
-        nodes: the cluster's nodes; a row of another is an error. None: not known.
+        nodes: the cluster's nodes; a file of metrics of another is an error, and so are logs and traces of others
+            alone, while single rows of others are kept and counted. None: not known.
         leak: what finds rows that name the injection, in logs and traces; None finds none.
         progress: called with the number of rows written so far.
 
@@ -192,9 +205,11 @@ def _write(plan: _Plan, rows: Rows, draft: Path, progress: Callable[[int], None]
         if not count.rows:
             raise InputError(plan.file.name, "has no rows", "give a file with rows, or remove it from telemetry")
         writer.flush()
+    if plan.nodes is not None and count.nodes and plan.nodes.isdisjoint(count.nodes):
+        raise _unknown_node(plan, min(count.nodes), "no row is of a node of the cluster; ")
     if count.out_of_order:
         count.duplicates = _duplicates(draft, list(rows.types))
-    return count.summary(plan.file.name, rows, labeler.lookup)
+    return count.summary(plan, rows, labeler.lookup)
 
 
 # --- in order, a few at a time --------------------------------------------------------------------------------------
@@ -280,7 +295,11 @@ class _Part:
     place: Places
     node: str
     boundary: int
+    boundary_anomalous: int
+    guarded: int
+    guarded_anomalous: int
     names_injection: int
+    redacted: int
     repeats: int
     differences: Microseconds
 
@@ -298,6 +317,9 @@ class _Labeler:
         clash = [spec.name for spec in declared if spec.name in rows.types]
         if clash:
             raise InputError(f"{plan.file.name}:1", f"column {clash[0]!r} has the name of a label", "rename it")
+        if unsafe := [name for name in rows.types if redact(name) != name or printable(name, 10_000) != name]:
+            column = f"column {list(rows.types).index(unsafe[0]) + 1}"
+            raise InputError(f"{plan.file.name}:1", f"{column} has a name that cannot be shown", "rename it")
         source = [pa.field(name, _arrow_type(of)) for name, of in rows.types.items()]
         added = [pa.field(spec.name, self._label_type(spec), nullable=spec.nullable) for spec in declared]
         self.schema = pa.schema([*source, *added])
@@ -311,24 +333,29 @@ class _Labeler:
 
     def label(self, block: Block, row: int) -> _Part:
         """Return the labeled rows of ``block``, before which ``row`` rows stand in the file."""
-        moments = self._moments(block, row)
+        block = _with_true_nodes(self._plan.file, block)
+        moments = _with_true_times(self._plan.file, self._moments(block, row))
         count = len(block.frame)
         known = moments.us != NOT_KNOWN
-        place = self._places(block, moments.us, row)
-        boundary = self.lookup.is_boundary[place] | moments.ambiguous | moments.nonexistent | ~known
+        place = self._places(block, moments.us)
+        unsure = moments.ambiguous | moments.nonexistent | ~known
+        boundary = self.lookup.is_boundary[place] | unsure
+        anomalous = self.lookup.is_anomalous[place]
+        guarded = self.lookup.is_guarded[place] & ~unsure
         names = self._names_injection(block)
         labels: dict[str, object] = {
             "timestamp": arrays.numbers(moments.us, _TIMESTAMP, None if known.all() else known),
             "node": self._nodes(block),
             "source_row": arrays.numbers(np.arange(row, row + count, dtype=np.int64), pa.int64()),
-            "is_anomalous": arrays.flags(self.lookup.is_anomalous[place]),
+            "is_anomalous": arrays.flags(anomalous),
             "injection_ids": self.lookup.injection_ids.take(place),
             "phase": arrays.names(self.lookup.phase[place].astype(np.int32), _PHASES),
             "is_boundary": arrays.flags(boundary),
             "impacted_kpis": self.lookup.impacted_kpis.take(place) if names is None else None,
             "names_injection": None if names is None else arrays.flags(names),
         }
-        source = block.frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        frame, redacted = without_secrets(block.frame, keep=self._form.time)
+        source = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         columns = [*source.columns, *(labels[name] for name in self.schema.names[source.num_columns :])]
         return _Part(
             table=pa.table(columns, schema=self.schema),
@@ -337,7 +364,11 @@ class _Labeler:
             place=place,
             node=self._node or "",
             boundary=int(boundary.sum()),
+            boundary_anomalous=int((boundary & anomalous).sum()),
+            guarded=int(guarded.sum()),
+            guarded_anomalous=int((guarded & anomalous).sum()),
             names_injection=0 if names is None else int(names.sum()),
+            redacted=redacted,
             repeats=_repeats(block.frame, moments.us),
             differences=self._differences(block, moments.us),
         )
@@ -373,16 +404,15 @@ class _Labeler:
             ambiguous[wall[twice]] = decided == repeated_hour.UNDECIDED
         return _Moments(us, ambiguous, nonexistent)
 
-    def _places(self, block: Block, us: Microseconds, row: int) -> Places:
+    def _places(self, block: Block, us: Microseconds) -> Places:
         """Return the place of each row's segment in the lookup."""
         if self._node is not None:
             return self.lookup.places(self._node, us)
+        # A node that the cluster does not have is one that nothing happened to: exported logs hold other hosts too.
         nodes = block.nodes if block.nodes is not None else pl.Series([None] * len(us), dtype=pl.String)
         place = np.zeros(len(us), np.int64)
         for name in nodes.unique().sort().to_list():
             here = nodes.eq_missing(pl.Series([name], dtype=pl.String)).to_numpy()
-            if name is not None and self._plan.nodes is not None and name not in self._plan.nodes:
-                raise _unknown_node(self._plan, name, f"row {row + int(here.argmax()) + 1:,}: ")
             place[here] = self.lookup.places(name, us[here])
         return place
 
@@ -407,7 +437,8 @@ class _Labeler:
         if not in_range(beside):
             return np.array([], np.int64)
         utc = to_utc(beside, self._plan.file.time_zone)
-        first, second = utc.us - us[both], utc.second_us - us[both]
+        said = us[both] - self._plan.file.shift_us
+        first, second = utc.us - said, utc.second_us - said
         return np.asarray(np.where(np.abs(second) < np.abs(first), second, first), np.int64)
 
 
@@ -420,6 +451,20 @@ def _repeats(frame: pl.DataFrame, us: Microseconds) -> int:
         equal = column.gather(same + 1).eq_missing(column.gather(same))
         same = same[equal.to_numpy()]
     return len(same)
+
+
+def _with_true_nodes(file: TelemetryFile, block: Block) -> Block:
+    """Return the block with the corrected names of nodes; the source's own columns stay as they are."""
+    if block.nodes is None or not file.renamed:
+        return block
+    return replace(block, nodes=block.nodes.replace(dict(file.renamed)))
+
+
+def _with_true_times(file: TelemetryFile, moments: _Moments) -> _Moments:
+    """Return the times as a declared correction of the source's clock says."""
+    if not file.shift_us:
+        return moments
+    return replace(moments, us=np.where(moments.us == NOT_KNOWN, moments.us, moments.us + file.shift_us))
 
 
 def _known_node(plan: _Plan) -> str:
@@ -548,9 +593,13 @@ class _Count:
     rows: int = 0
     without_time: int = 0
     boundary: int = 0
+    boundary_anomalous: int = 0
+    guarded: int = 0
+    guarded_anomalous: int = 0
     ambiguous: int = 0
     nonexistent: int = 0
     names_injection: int = 0
+    redacted: int = 0
     out_of_order: int = 0
     duplicates: int = 0
     largest_gap_us: int = 0
@@ -568,9 +617,13 @@ class _Count:
         """Count the rows of the next block."""
         self.rows += len(part.place)
         self.boundary += part.boundary
+        self.boundary_anomalous += part.boundary_anomalous
+        self.guarded += part.guarded
+        self.guarded_anomalous += part.guarded_anomalous
         self.ambiguous += int(part.moments.ambiguous.sum())
         self.nonexistent += int(part.moments.nonexistent.sum())
         self.names_injection += part.names_injection
+        self.redacted += part.redacted
         self.unterminated |= part.block.unterminated
         self.abbreviations.update(part.block.clock.abbreviations)
         rows_at = np.bincount(part.place)
@@ -605,7 +658,7 @@ class _Count:
         self._last_row = frame.row(-1)
         self.duplicates += repeats
 
-    def summary(self, name: str, rows: Rows, lookup: Lookup) -> FileLabels:
+    def summary(self, plan: _Plan, rows: Rows, lookup: Lookup) -> FileLabels:
         """Return what was counted."""
         phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
         injections: Counter[str] = Counter(dict.fromkeys(lookup.injection_ids.names, 0))
@@ -616,8 +669,9 @@ class _Count:
             anomalous += count * bool(lookup.is_anomalous[place])
             injections.update(dict.fromkeys(lookup.injection_ids.at(place), count))
             kpis.update(dict.fromkeys(lookup.impacted_kpis.at(place), count))
+        known = self.nodes if plan.nodes is None else plan.nodes
         return FileLabels(
-            name=name,
+            name=plan.file.name,
             form=rows.form.name,
             rows=self.rows,
             nodes=dict(sorted(self.nodes.items())),
@@ -627,9 +681,14 @@ class _Count:
             phases=dict(phases),
             anomalous=anomalous,
             boundary=self.boundary,
+            boundary_anomalous=self.boundary_anomalous,
+            guarded=self.guarded,
+            guarded_anomalous=self.guarded_anomalous,
+            strangers={name: count for name, count in sorted(self.nodes.items()) if name not in known},
             injections=dict(injections),
             kpis=dict(sorted(kpis.items())),
             names_injection=self.names_injection,
+            redacted=self.redacted,
             without_time=self.without_time,
             ambiguous=self.ambiguous,
             nonexistent=self.nonexistent,

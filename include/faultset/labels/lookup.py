@@ -56,6 +56,7 @@ class Lookup:
         self.phase = np.concatenate([part.phase for part in parts])
         self.is_anomalous = np.concatenate([part.is_anomalous for part in parts])
         self.is_boundary = np.concatenate([part.is_boundary for part in parts])
+        self.is_guarded = np.concatenate([part.is_guarded for part in parts])
         self.injection_ids = NameLists([ids for part in parts for ids in part.injection_ids])
         self.impacted_kpis = NameLists([kpis for part in parts for kpis in part.impacted_kpis])
 

@@ -104,6 +104,7 @@ class Segments:
         phase: places in ``PHASES``.
         is_anomalous: flags.
         is_boundary: flags.
+        is_guarded: flags: boundary for the policy's guard or cooldown alone.
         injection_ids: of each segment, in order of start, then id.
         impacted_kpis: of each segment, sorted.
     """
@@ -112,6 +113,7 @@ class Segments:
     phase: npt.NDArray[np.int8]
     is_anomalous: npt.NDArray[np.bool_]
     is_boundary: npt.NDArray[np.bool_]
+    is_guarded: npt.NDArray[np.bool_]
     injection_ids: tuple[tuple[str, ...], ...]
     impacted_kpis: tuple[tuple[str, ...], ...]
 
@@ -181,6 +183,7 @@ class _Spans:
     recovering: list[tuple[int, int]] = field(default_factory=list)
     anomalous: list[tuple[int, int]] = field(default_factory=list)
     undecided: list[tuple[int, int]] = field(default_factory=list)
+    guarded: list[tuple[int, int]] = field(default_factory=list)
     impacted: list[tuple[int, int, str]] = field(default_factory=list)
 
 
@@ -227,26 +230,29 @@ def _add(spans: _Spans, place: int, here: NodeWindow, node_windows: NodeWindows,
     if here.concerns:
         spans.anomalous.append((first, after))
     if policy.guard_before_s:
-        spans.undecided.append((reaching(command.start - _us(policy.guard_before_s)), first))
+        spans.guarded.append((reaching(command.start - _us(policy.guard_before_s)), first))
     if policy.cooldown_after_s:
-        spans.undecided.append((after, after + _us(policy.cooldown_after_s)))
+        spans.guarded.append((after, after + _us(policy.cooldown_after_s)))
     spans.impacted.extend((start, end, kpi) for kpi, start, end in here.impacts)
 
 
 def _cut_up(spans: _Spans, ids: Sequence[str]) -> Segments:
     edges = {_BEFORE_ALL}
-    for some in (spans.covered, spans.undecided, spans.impacted):
+    for some in (spans.covered, spans.undecided, spans.guarded, spans.impacted):
         edges.update(edge for span in some for edge in span[:2] if span[0] < span[1])
     starts = np.array(sorted(edges), np.int64)
     phase = np.where(_flags(starts, spans.recovering), np.int8(RECOVERY), np.int8(NORMAL))
     phase[_flags(starts, spans.in_command)] = INJECTION
     covering = _collected(starts, spans.covered)
     kpis = _collected(starts, spans.impacted)
+    undecided = _flags(starts, spans.undecided)
+    guarded = _flags(starts, spans.guarded)
     return Segments(
         starts=starts,
         phase=phase,
         is_anomalous=_flags(starts, spans.anomalous),
-        is_boundary=_flags(starts, spans.undecided),
+        is_boundary=undecided | guarded,
+        is_guarded=guarded & ~undecided,
         injection_ids=tuple(tuple(ids[place] for place in sorted(places)) for places in covering),
         impacted_kpis=tuple(tuple(sorted(names)) for names in kpis),
     )

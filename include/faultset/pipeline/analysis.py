@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from faultset import figures
+from faultset.labels.tolerance import Recorded, tolerance
 from faultset.moments import Window
 from faultset.pipeline.gathering import Progress, silent
-from faultset.pipeline.telemetry import read_metrics, require_known_nodes
+from faultset.pipeline.series import Metrics, read_metrics
 from faultset.records import Cluster, TelemetryFile
 from faultset.sources.reviewed_impacts import read_reviewed_impacts
 from faultset.storage import reported
 from faultset.tables import ImpactRow, InjectionRow
 from faultset.truth import Truth
-from faultset.truth.impact_windows import Parameters, Series
-from faultset.truth.impacts import detect
-from faultset.truth.outcome import assigned, outcome_of
+from faultset.truth.agreement import agreement
+from faultset.truth.calibration import calibrate
+from faultset.truth.impact_windows import SECOND, Parameters, Series
+from faultset.truth.impacts import detect, target_nodes
+from faultset.truth.outcome import assigned, outcomes
 from faultset.truth.placement import Placement
 
 
@@ -54,34 +57,42 @@ def analyse(
         InputError: a file of metrics or of reviewed impacts is wrong.
     """
     placement = Placement(cluster)
-    series = read_metrics(declared, placement, progress)
-    nodes = frozenset(node.name for node in cluster.nodes) if cluster else None
-    if series:
-        require_known_nodes(series, nodes, next(file.name for file in declared if file.kind == "metrics"))
+    metrics = read_metrics(declared, placement, truth.injections, progress)
+    series = metrics.series
     parameters = Parameters()
-    detected = detect(series, truth.injections, parameters).impacts
+    targets = target_nodes(truth.targets)
+    detected = detect(series, truth.injections, parameters, targets).impacts
     by_hand, notes = _reviewed(reviewed, truth.injections, placement)
+    impacts = (*detected, *by_hand)
+    calibration = [asdict(one) for one in calibrate(series, truth.injections, parameters, targets)]
     return Analysis(
         injections=_with_outcomes(truth, detected) if series else truth.injections,
-        impacts=(*detected, *by_hand),
+        impacts=impacts,
         notes=notes,
-        summary={"parameters": asdict(parameters)} if series else {},
+        summary={**_summary(truth, metrics, impacts, parameters), "calibration": calibration} if series else {},
         series=series,
     )
 
 
+def _summary(truth: Truth, metrics: Metrics, impacts: Sequence[ImpactRow], parameters: Parameters) -> dict[str, Any]:
+    """Return how impacts were found and how far to trust labels, as plain values."""
+    width = round(parameters.row_resolution_s * SECOND)
+    rows_us = {node: us // width * width for node, us in metrics.rows_us.items()}
+    recorded = Recorded(truth.iterations, rows_us, parameters.row_resolution_s)
+    agreed = agreement(impacts)
+    return {
+        "tolerance": [asdict(one) for one in tolerance(truth.injections, truth.targets, impacts, recorded)],
+        "agreement": asdict(agreed) if agreed else None,
+        "parameters": {**asdict(parameters), "quiet_hours_read_share": metrics.quiet_share},
+    }
+
+
 def _with_outcomes(truth: Truth, impacts: Sequence[ImpactRow]) -> tuple[InjectionRow, ...]:
-    decided = []
-    for injection in truth.injections:
-        what, why = outcome_of(
-            injection,
-            truth.injections,
-            [target for target in truth.targets if target.injection_id == injection.injection_id],
-            [impact for impact in impacts if impact.injection_id == injection.injection_id],
-            truth.iterations,
-        )
-        decided.append(replace(injection, outcome=what, outcome_reason=why))
-    return tuple(decided)
+    decided = outcomes(truth.injections, truth.targets, impacts, truth.iterations)
+    return tuple(
+        replace(one, outcome=decided[one.injection_id][0], outcome_reason=decided[one.injection_id][1])
+        for one in truth.injections
+    )
 
 
 def _reviewed(

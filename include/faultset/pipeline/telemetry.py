@@ -9,7 +9,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +22,27 @@ import pyarrow.parquet as pq
 
 from faultset import catalog, version
 from faultset.catalog import Experiment
-from faultset.errors import InputError
 from faultset.labels import engine, leaks
 from faultset.labels.windows import NodeWindows, Policy, windows
 from faultset.moments import Window, epoch_us, from_epoch
+from faultset.pipeline import correcting
 from faultset.pipeline.gathering import Progress, silent
 from faultset.records import Cluster, TelemetryFacts, TelemetryFile
 from faultset.sources import files
 from faultset.sources.telemetry import node_of
-from faultset.sources.telemetry.series import read_series
 from faultset.storage import reported
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import telemetry_clock
-from faultset.truth.impact_windows import Series
-from faultset.truth.placement import Placement
 
 _PACKED = (".gz", ".zst", ".zip", ".csv", ".json")
 _PERCENT = re.compile(r"^(cpu\.(?!cpucore|ctx|interrupts|soft|syscalls)|.*percent)")
 _FROM_ZERO = re.compile(r"^(mem|memswap|load)\.")
 _GAP_CADENCES = 3
+_EVIDENCE = "clock.npz"
 _ERROR_LEVELS = ("WARNING", "WARN", "ERROR", "CRITICAL", "FATAL")
+
+_BASE_IDS = ("Base_id", "base_id")  # as CSV has it, and as OSProfiler's JSON
+_READ_TEXTS = ("log_level", *_BASE_IDS, "Iteration_id")
 
 Microseconds = npt.NDArray[np.int64]
 
@@ -56,7 +58,7 @@ def declared_files(experiment: Experiment) -> tuple[TelemetryFile, ...]:
             name = os.path.relpath(uri, experiment.folder)
             public = Path(name).as_posix() if not name.startswith("..") else catalog.public_name(uri)
             found.setdefault(uri, TelemetryFile(source.kind, uri, public, source.time_zone))
-    return tuple(found.values())
+    return correcting.corrected(experiment, tuple(found.values()))
 
 
 def labeled_paths(declared: Sequence[TelemetryFile]) -> tuple[str, ...]:
@@ -78,30 +80,6 @@ def labeled_paths(declared: Sequence[TelemetryFile]) -> tuple[str, ...]:
     return tuple(paths)
 
 
-# --- series ---------------------------------------------------------------------------------------------------------
-
-
-def read_metrics(
-    declared: Sequence[TelemetryFile], placement: Placement, progress: Progress = silent
-) -> dict[tuple[str, str], Series]:
-    """Return the KPIs of every node: (node, KPI) -> series. Several files of one node are one series."""
-    metrics = [file for file in declared if file.kind == "metrics"]
-    parts: dict[tuple[str, str], list[tuple[Microseconds, npt.NDArray[np.float64]]]] = {}
-    for number, file in enumerate(metrics):
-        progress(number, len(metrics), f"reading {file.name}")
-        node = placement.place(node_of(file)).name
-        for kpi, (times, values) in read_series(file).items():
-            parts.setdefault((node, kpi), []).append((times, values))
-    return {key: _joined(some) for key, some in sorted(parts.items())}
-
-
-def _joined(parts: Sequence[tuple[Microseconds, npt.NDArray[np.float64]]]) -> Series:
-    times = np.concatenate([time for time, _ in parts])
-    values = np.concatenate([value for _, value in parts])
-    order = np.argsort(times, kind="stable")
-    return Series(times[order], values[order])
-
-
 # --- labels ---------------------------------------------------------------------------------------------------------
 
 
@@ -111,6 +89,7 @@ class Labeler:
 
     Attributes:
         slug: the experiment.
+        windows: what covers which rows; holds the policy.
         nodes: names of the cluster's nodes; None where no cluster is known.
         run: from the first iteration to the last one's end; None where no input tells.
     """
@@ -136,11 +115,12 @@ class Labeler:
         targets: Sequence[TargetRow],
         iterations: Sequence[IterationRow],
         impacts: Sequence[ImpactRow],
+        policy: Policy = Policy(),  # noqa: B008 (frozen)
     ) -> Labeler:
         """Return the labeler of the decided tables."""
         return cls(
             slug=slug,
-            windows=windows(injections, targets, impacts, Policy()),
+            windows=windows(injections, targets, impacts, policy),
             injections=tuple(injections),
             targets=tuple(targets),
             iterations=tuple(iterations),
@@ -158,6 +138,7 @@ class Labeler:
             file.kind,
             file.name,
             file.time_zone,
+            repr((file.shift_us, file.renamed)),
             repr(self.windows),
             repr(sorted(self.nodes or ())),
             repr(self.run),
@@ -166,8 +147,10 @@ class Labeler:
         )
         return hashlib.sha256("\n".join(described).encode()).hexdigest()
 
-    def label(self, file: TelemetryFile, path: str, folder: Path, progress: Progress = silent) -> TelemetryFacts:
-        """Write the labeled rows of ``file`` to ``folder / path`` and return what is known of them.
+    def label(
+        self, file: TelemetryFile, path: str, folder: Path, progress: Progress = silent
+    ) -> tuple[TelemetryFacts, telemetry_clock.ShiftEvidence]:
+        """Write the labeled rows of ``file`` to ``folder / path``; return what is known of them, and of their clock.
 
         Raises:
             InputError: the file is wrong; names file and row.
@@ -186,12 +169,15 @@ class Labeler:
         )
         return self._facts(file, path, counted, target)
 
-    def _facts(self, file: TelemetryFile, path: str, counted: engine.FileLabels, target: Path) -> TelemetryFacts:
-        look = _Look.at(target, file.kind, self.injections)
+    def _facts(
+        self, file: TelemetryFile, path: str, counted: engine.FileLabels, target: Path
+    ) -> tuple[TelemetryFacts, telemetry_clock.ShiftEvidence]:
+        look = _Look.at(target, file.kind, self.injections, self.run)
+        evidence = look.evidence(self.iterations)
         first = None if counted.first_us is None else from_epoch(counted.first_us / 1e6)
         last = None if counted.last_us is None else from_epoch(counted.last_us / 1e6)
-        shift = self._shift(look)
-        return TelemetryFacts(
+        shift = self._shift(evidence)
+        facts = TelemetryFacts(
             kind=file.kind,
             source=file.name,
             path=path,
@@ -212,8 +198,13 @@ class Labeler:
             out_of_range=look.out_of_range,
             anomalous=counted.anomalous,
             boundary=counted.boundary,
+            boundary_anomalous=counted.boundary_anomalous,
+            guarded=counted.guarded,
+            guarded_anomalous=counted.guarded_anomalous,
+            strangers=dict(counted.strangers),
             phases=dict(counted.phases),
             leaks=counted.names_injection,
+            redacted=counted.redacted,
             coverage=look.coverage,
             abbreviation_note=(
                 telemetry_clock.abbreviation_note(file.time_zone, counted.abbreviations, first, last)
@@ -223,18 +214,46 @@ class Labeler:
             shift_s=shift.seconds if shift else None,
             shift_reason=shift.why if shift else "",
         )
+        return facts, evidence
 
-    def _shift(self, look: _Look) -> telemetry_clock.Shift | None:
-        if self.run is None or not look.recordings:
+    def _shift(self, evidence: telemetry_clock.ShiftEvidence) -> telemetry_clock.Shift | None:
+        if self.run is None or not evidence.recordings:
             return None
-        spans = [Window(row.started_at, row.ended_at) for row in self.injections]
-        failures = [
+        return telemetry_clock.find_shift(evidence, self._spans(), self.run, self._failures())
+
+    def with_shifts_of_kinds(
+        self, every: Sequence[tuple[TelemetryFacts, telemetry_clock.ShiftEvidence]]
+    ) -> tuple[TelemetryFacts, ...]:
+        """Return the facts of all files, the clocks of those that tell too little decided with others of their kind."""
+        if self.run is None:
+            return tuple(facts for facts, _ in every)
+        kinds: dict[str, dict[str, tuple[telemetry_clock.ShiftEvidence, telemetry_clock.Shift]]] = defaultdict(dict)
+        for facts, evidence in every:
+            own = telemetry_clock.Shift(_whole(facts.shift_s), "none", facts.shift_reason)
+            kinds[facts.kind][facts.path] = (evidence, own)
+        found = {
+            path: shift
+            for parts in kinds.values()
+            for path, shift in telemetry_clock.find_shifts(parts, self._spans(), self.run, self._failures()).items()
+        }
+        return tuple(
+            dataclasses.replace(facts, shift_s=found[facts.path].seconds, shift_reason=found[facts.path].why)
+            for facts, _ in every
+        )
+
+    def _spans(self) -> list[Window]:
+        return [Window(row.started_at, row.ended_at) for row in self.injections]
+
+    def _failures(self) -> list[Window]:
+        return [
             Window(row.started_at, row.ended_at)
             for row in self.iterations
             if row.failed and row.started_at is not None and row.ended_at is not None
         ]
-        evidence = telemetry_clock.ShiftEvidence(tuple(look.recordings), look.placed(self.iterations))
-        return telemetry_clock.find_shift(evidence, spans, self.run, failures)
+
+
+def _whole(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds)
 
 
 def _run(workloads: Sequence[WorkloadRow], injections: Sequence[InjectionRow]) -> Window | None:
@@ -259,17 +278,18 @@ def _latest_end(row: WorkloadRow) -> dt.datetime | None:
 
 @dataclasses.dataclass(slots=True)
 class _Look:
-    """What the labeled rows themselves tell, read one row group at a time."""
+    """What the labeled rows themselves tell, read one row group at a time; of clocks, only what lies near the run."""
 
-    recordings: list[telemetry_clock.Recording]
-    out_of_range: dict[str, int]
-    coverage: dict[str, float]
-    cadence_s: float | None
-    traces: list[tuple[str, int]]
+    run: Window | None
+    recordings: list[telemetry_clock.Recording] = dataclasses.field(default_factory=list)
+    out_of_range: dict[str, int] = dataclasses.field(default_factory=dict)
+    coverage: dict[str, float] = dataclasses.field(default_factory=dict)
+    cadence_s: float | None = None
+    traces: list[tuple[str | None, str | None, int]] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def at(cls, path: Path, kind: str, injections: Sequence[InjectionRow]) -> _Look:
-        look = cls([], {}, {}, None, [])
+    def at(cls, path: Path, kind: str, injections: Sequence[InjectionRow], run: Window | None) -> _Look:
+        look = cls(run)
         covered = {row.injection_id: 0.0 for row in injections}
         for times, group in _groups(path):
             if kind == "metrics":
@@ -280,11 +300,16 @@ class _Look:
                 errors = (
                     None if levels is None else np.asarray(pc.is_in(pc.utf8_upper(levels), pa.array(_ERROR_LEVELS)))
                 )
-                look.recordings.append(telemetry_clock.recording(times, None, errors))
+                look.add_recording(telemetry_clock.recording(times, None, errors))
             else:
                 look.add_traces(times, group)
         look.coverage = covered if kind == "metrics" else {}
         return look
+
+    def add_recording(self, part: telemetry_clock.Recording) -> None:
+        """Add what one row group recorded."""
+        if self.run is not None:
+            self.recordings.append(telemetry_clock.near(part, self.run))
 
     def add_metrics(self, times: Microseconds, group: pa.Table) -> None:
         """Add a row group of metrics."""
@@ -293,7 +318,7 @@ class _Look:
             for field in group.schema
             if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
         }
-        self.recordings.append(telemetry_clock.recording(times, columns))
+        self.add_recording(telemetry_clock.recording(times, columns))
         for name, values in columns.items():
             wrong = np.zeros(len(values), bool)
             if _PERCENT.match(name):
@@ -308,19 +333,37 @@ class _Look:
 
     def add_traces(self, times: Microseconds, group: pa.Table) -> None:
         """Add a row group of traces."""
-        self.recordings.append(telemetry_clock.recording(times))
-        if "Base_id" in group.column_names:
-            self.traces.extend(zip(group["Base_id"].to_pylist(), times.tolist(), strict=True))
+        self.add_recording(telemetry_clock.recording(times))
+        nothing = [None] * len(times)
+        base = next((name for name in _BASE_IDS if name in group.column_names), None)
+        bases = group[base].to_pylist() if base else nothing
+        numbers = group["Iteration_id"].to_pylist() if "Iteration_id" in group.column_names else nothing
+        self.traces.extend(zip(bases, numbers, times.tolist(), strict=True))
 
-    def placed(self, iterations: Sequence[IterationRow]) -> Microseconds | None:
-        """Return (n, 3): time of a trace, start and end of the iteration that it belongs to by its id."""
+    def evidence(self, iterations: Sequence[IterationRow]) -> telemetry_clock.ShiftEvidence:
+        """Return what tells whether the file's clock is off."""
+        recordings = (telemetry_clock.joined(self.recordings),) if self.recordings else ()
+        return telemetry_clock.ShiftEvidence(recordings, self._placed(iterations) if self.traces else None)
+
+    def _placed(self, iterations: Sequence[IterationRow]) -> Microseconds | None:
+        """Return (n, 3): time of a span, start and end of the iteration that it belongs to by its id or number."""
         known = {
             row.trace_id: (epoch_us(row.started_at), epoch_us(row.ended_at))
             for row in iterations
             if row.trace_id and row.started_at is not None and row.ended_at is not None
         }
-        placed = [(time, *known[trace]) for trace, time in self.traces if trace in known]
-        return np.array(placed, dtype=np.int64) if placed else None
+        by_id = [(time, *known[base]) for base, _, time in self.traces if base in known]
+        if by_id:
+            return np.array(by_id, dtype=np.int64)
+        workloads: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
+        for row in iterations:
+            if row.started_at is not None and row.ended_at is not None:
+                workloads[row.workload_id][str(row.iteration)] = (epoch_us(row.started_at), epoch_us(row.ended_at))
+        return telemetry_clock.placed_by_number(self.traces_by_number(), list(workloads.values()))
+
+    def traces_by_number(self) -> list[tuple[str, int]]:
+        """Return the spans that name the number of an iteration: number, time."""
+        return [(number, time) for _, number, time in self.traces if number]
 
 
 def _groups(path: Path) -> Iterator[tuple[Microseconds, pa.Table]]:
@@ -329,7 +372,7 @@ def _groups(path: Path) -> Iterator[tuple[Microseconds, pa.Table]]:
         file = pq.ParquetFile(path)
         fields = list(file.schema_arrow)
         source = fields[: file.schema_arrow.get_field_index("timestamp")]
-        wanted = [f.name for f in source if not pa.types.is_string(f.type) or f.name in ("log_level", "Base_id")]
+        wanted = [f.name for f in source if not pa.types.is_string(f.type) or f.name in _READ_TEXTS]
         wanted.append("timestamp")
         for number in range(file.num_row_groups):
             group = file.read_row_group(number, columns=wanted)
@@ -352,10 +395,18 @@ def _cover(
 # --- what is kept between steps ---------------------------------------------------------------------------------------
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of a labeled file, where it can be read again: plain values, and a file of numbers."""
+
+    facts: dict[str, Any]
+    evidence: Path
+
+
 def cached(
     labeler: Labeler, file: TelemetryFile, path: str, *, folder: Path, cache: Path, progress: Progress = silent
-) -> dict[str, Any]:
-    """Label ``file`` unless the same rows were labeled the same way before; return its facts as plain values.
+) -> Kept:
+    """Label ``file`` unless the same rows were labeled the same way before.
 
     Args:
         labeler: what it is labeled by.
@@ -366,15 +417,16 @@ def cached(
         progress: called while rows are written.
     """
     kept = cache / labeler.key(file)
-    if not (kept / "facts.json").is_file():
+    if not ((kept / "facts.json").is_file() and (kept / _EVIDENCE).is_file()):
         draft = cache / f".{kept.name}.{os.getpid()}"
         with reported(draft):
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
         try:
-            facts = labeler.label(file, path, draft, progress)
+            facts, evidence = labeler.label(file, path, draft, progress)
             with reported(draft):
                 (draft / path).rename(draft / "rows.parquet")
+                write_evidence(evidence, draft / _EVIDENCE)
                 (draft / "facts.json").write_text(json.dumps(dataclasses.asdict(facts), default=_text))
                 shutil.rmtree(kept, ignore_errors=True)
                 draft.rename(kept)
@@ -386,25 +438,35 @@ def cached(
         target.unlink(missing_ok=True)
         os.link(kept / "rows.parquet", target)
         facts_kept: dict[str, Any] = json.loads((kept / "facts.json").read_bytes())
-    return {**facts_kept, "path": path}
+    return Kept({**facts_kept, "path": path}, kept / _EVIDENCE)
+
+
+def write_evidence(evidence: telemetry_clock.ShiftEvidence, path: Path) -> None:
+    """Write what tells of a file's clock."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for one in evidence.recordings:
+        arrays["bins"] = one.bins_us
+        arrays |= {f"level {kpi}": values for kpi, values in one.levels.items()}
+        if one.errors is not None:
+            arrays["errors"] = one.errors
+    if evidence.placed_us is not None:
+        arrays["placed"] = evidence.placed_us
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def read_evidence(path: Path) -> telemetry_clock.ShiftEvidence:
+    """Read what ``write_evidence`` wrote."""
+    with reported(path), np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    recordings: tuple[telemetry_clock.Recording, ...] = ()
+    if "bins" in arrays:
+        levels = {name.removeprefix("level "): values for name, values in arrays.items() if name.startswith("level ")}
+        recordings = (telemetry_clock.Recording(arrays["bins"], levels, arrays.get("errors")),)
+    return telemetry_clock.ShiftEvidence(recordings, arrays.get("placed"))
 
 
 def _text(value: object) -> str:
     if isinstance(value, dt.datetime):
         return value.isoformat()
     raise TypeError(type(value).__name__)
-
-
-def require_known_nodes(series: Mapping[tuple[str, str], Series], nodes: frozenset[str] | None, slug: str) -> None:
-    """Refuse metrics of nodes that the cluster file does not know.
-
-    Raises:
-        InputError: names the first.
-    """
-    unknown = sorted({node for node, _ in series} - (nodes or frozenset())) if nodes is not None else []
-    if unknown:
-        raise InputError(
-            slug,
-            f"there are metrics of {unknown[0]}, which the cluster file does not know",
-            "rename the file or add it",
-        )

@@ -16,6 +16,7 @@ from faultset.tables import ImpactRow
 
 OVERVIEW = "figures/overview.png"
 _NODES_SHOWN = 8
+_NAMES_SHOWN = 20
 
 
 # --- figures --------------------------------------------------------------------------------------------------------
@@ -61,10 +62,38 @@ def telemetry(manifest: Manifest) -> list[str]:
             ("file", "kind", "node", "rows", "from", "to", "anomalous", "boundary", "zone"), manifest.telemetry, _file
         ),
         "",
+        *_open_rows(manifest),
+        "",
         f"{leaks} rows name the injection itself, so that a model could read the answer; they are marked in the "
         "column `names_injection`."
         if leaks
         else "No row was found that names the injection itself.",
+    ]
+
+
+def _open_rows(manifest: Manifest) -> list[str]:
+    """Return how many rows are decided, with the guard and the cooldown and without them."""
+    chosen = {"guard_before_s": 0.0, "cooldown_after_s": 0.0, **manifest.experiment.get("labels", {})}
+    count = {
+        name: sum(entry.get(name, 0) for entry in manifest.telemetry)
+        for name in ("rows", "anomalous", "boundary", "boundary_anomalous", "guarded", "guarded_anomalous")
+    }
+    undecided = count["boundary"] - count["guarded"]
+    sure = count["anomalous"] - count["boundary_anomalous"] + count["guarded_anomalous"]
+    without = (count["rows"] - undecided, sure, undecided)
+    taken = (
+        without[0] - count["guarded"],
+        sure - count["guarded_anomalous"],
+        count["boundary"],
+    )
+    return [
+        f"A guard of {chosen['guard_before_s']:g} s before each command and a cooldown of "
+        f"{chosen['cooldown_after_s']:g} s after it, or after the recovery, leave more rows open:",
+        "",
+        *table(
+            ("guard and cooldown", "decided rows", "of them anomalous", "boundary rows"),
+            (("without", *without), ("with", *taken)),
+        ),
     ]
 
 
@@ -177,7 +206,8 @@ def _value(name: str, value: object) -> object:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
-        return ", ".join(str(_value(name, part)) for part in value)
+        more = f" and {len(value) - _NAMES_SHOWN} more" if len(value) > _NAMES_SHOWN else ""
+        return "; ".join(str(_value(name, part)) for part in value[:_NAMES_SHOWN]) + more if value else "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{_words(str(key))} {_value(str(key), part)}" for key, part in value.items())
     return value

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-import statistics
-from collections.abc import Sequence
-from typing import Literal
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
-from faultset.moments import Window
+import numpy as np
+import numpy.typing as npt
+
+from faultset.moments import Window, epoch_us
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow
 
 Outcome = Literal["no_effect", "local", "visible", "contaminated"]
+_Row = TypeVar("_Row", TargetRow, ImpactRow)
 # How long after its end a reviewed impact may still be taken for this injection's.
 _RECOVERY_S = 900.0
 # How many ordinary iterations tell how long one takes, and how many deviations beyond are slow.
@@ -19,12 +25,67 @@ _SLOW = 5.0
 _LEAST = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The iterations of one workload whose times are known, in order of start; all arrays are (n,).
+
+    Attributes:
+        start_us: microseconds since the epoch.
+        end_us: later than the start.
+        failed: flags.
+        duration_s: NaN where it is not known.
+    """
+
+    start_us: npt.NDArray[np.int64]
+    end_us: npt.NDArray[np.int64]
+    failed: npt.NDArray[np.bool_]
+    duration_s: npt.NDArray[np.float64]
+
+    @classmethod
+    def by_workload(cls, iterations: Iterable[IterationRow]) -> tuple[Load, ...]:
+        """Return the load of each workload."""
+        found: dict[str, list[tuple[int, int, bool, float]]] = defaultdict(list)
+        for row in iterations:
+            if row.started_at is not None and row.ended_at is not None:
+                start, end = epoch_us(row.started_at), epoch_us(row.ended_at)
+                duration = math.nan if row.duration_s is None else row.duration_s
+                found[row.workload_id].append((start, max(end, start + 1), row.failed, duration))
+        return tuple(cls._of(sorted(rows, key=lambda row: row[0])) for rows in found.values())
+
+    @classmethod
+    def _of(cls, rows: Sequence[tuple[int, int, bool, float]]) -> Load:
+        start, end, failed, duration = zip(*rows, strict=True)
+        return cls(np.array(start, np.int64), np.array(end, np.int64), np.array(failed, bool), np.array(duration))
+
+
+def outcomes(
+    injections: Sequence[InjectionRow],
+    targets: Iterable[TargetRow],
+    impacts: Iterable[ImpactRow],
+    iterations: Iterable[IterationRow],
+) -> dict[str, tuple[Outcome, str]]:
+    """Decide the outcome of all injections of an experiment: injection id -> outcome, and why."""
+    loads = Load.by_workload(iterations)
+    hit, moved = _by_injection(targets), _by_injection(impacts)
+    return {
+        one.injection_id: outcome_of(one, injections, hit[one.injection_id], moved[one.injection_id], loads)
+        for one in injections
+    }
+
+
+def _by_injection(rows: Iterable[_Row]) -> dict[str | None, list[_Row]]:
+    found: dict[str | None, list[_Row]] = defaultdict(list)
+    for row in rows:
+        found[row.injection_id].append(row)
+    return found
+
+
 def outcome_of(
     injection: InjectionRow,
     injections: Sequence[InjectionRow],
     targets: Sequence[TargetRow],
     impacts: Sequence[ImpactRow],
-    iterations: Sequence[IterationRow],
+    loads: Sequence[Load],
 ) -> tuple[Outcome, str]:
     """Decide the outcome of one injection, and why.
 
@@ -33,7 +94,7 @@ def outcome_of(
         injections: all of the experiment.
         targets: its targets.
         impacts: its impacts.
-        iterations: all of the experiment.
+        loads: of all workloads of the experiment.
     """
     window = _window(injection)
     own = injection.injection_id
@@ -43,7 +104,7 @@ def outcome_of(
     hit = {target.node for target in targets if target.effective is not False and target.commanded is not False}
     strangers = sorted({impact.node for impact in impacts if impact.node not in hit})
     moved = sorted({f"{impact.kpi} of {impact.node}" for impact in impacts})
-    trouble = workload_trouble(window, iterations)
+    trouble = workload_trouble(window, loads)
     if strangers and not any(impact.node in hit for impact in impacts):
         return "contaminated", f"KPIs moved on {', '.join(strangers)}, which it did not target, and on no target"
     if trouble:
@@ -57,32 +118,38 @@ def _window(injection: InjectionRow) -> Window:
     return Window(injection.started_at, injection.ended_at + dt.timedelta(seconds=injection.end_uncertainty_s))
 
 
-def workload_trouble(window: Window, iterations: Sequence[IterationRow]) -> str | None:
-    """Return how the workload failed or slowed in ``window``, in words; None where it did not, or nothing tells."""
-    timed = [(row, span) for row in iterations if (span := _span(row)) is not None]
-    inside = [row for row, span in timed if span.overlaps(window)]
-    before = [row for row, span in timed if span.end <= window.start][-_BEFORE:]
-    failed = sum(row.failed for row in inside)
-    usual = sum(row.failed for row in before) / len(before) if before else 0.0
-    if failed and failed / len(inside) > 2 * usual:
-        return f"{failed} of {len(inside)} iterations failed"
-    return _slow([row for row in inside if not row.failed], [row for row in before if not row.failed])
+def workload_trouble(window: Window, loads: Sequence[Load]) -> str | None:
+    """Return how a workload failed or slowed in ``window``, in words; None where none did, or nothing tells.
+
+    Each workload is held against itself: the iterations of another one take as long as they take.
+    """
+    found = (_trouble(epoch_us(window.start), epoch_us(window.end), load) for load in loads)
+    return next((trouble for trouble in found if trouble), None)
 
 
-def _span(row: IterationRow) -> Window | None:
-    return Window(row.started_at, row.ended_at) if row.started_at and row.ended_at else None
+def _trouble(start_us: int, end_us: int, load: Load) -> str | None:
+    inside = (load.start_us < max(end_us, start_us + 1)) & (start_us < load.end_us)
+    before = np.flatnonzero(load.end_us <= start_us)[-_BEFORE:]
+    failed, count = int(load.failed[inside].sum()), int(inside.sum())
+    usual = float(load.failed[before].mean()) if len(before) else 0.0
+    if failed and failed / count > 2 * usual:
+        return f"{failed} of {count} iterations failed"
+    return _slow(_passed(load, np.flatnonzero(inside)), _passed(load, before))
 
 
-def _slow(inside: Sequence[IterationRow], before: Sequence[IterationRow]) -> str | None:
-    usual = [row.duration_s for row in before if row.duration_s is not None]
-    now = [row.duration_s for row in inside if row.duration_s is not None]
-    if len(usual) < _LEAST or not now:
+def _passed(load: Load, places: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Return the known durations of the iterations at ``places`` that did not fail."""
+    durations = load.duration_s[places][~load.failed[places]]
+    return np.asarray(durations[np.isfinite(durations)])
+
+
+def _slow(now: npt.NDArray[np.float64], usual: npt.NDArray[np.float64]) -> str | None:
+    if len(usual) < _LEAST or not len(now):
         return None
-    middle = statistics.median(usual)
-    spread = 1.4826 * statistics.median(abs(value - middle) for value in usual)
-    slowest = max(now)
-    if spread and statistics.median(now) > middle + _SLOW * spread:
-        return f"iterations took {statistics.median(now):.1f} s instead of {middle:.1f} s, up to {slowest:.1f} s"
+    middle = float(np.median(usual))
+    spread = 1.4826 * float(np.median(np.abs(usual - middle)))
+    if spread and np.median(now) > middle + _SLOW * spread:
+        return f"iterations took {np.median(now):.1f} s instead of {middle:.1f} s, up to {now.max():.1f} s"
     return None
 
 

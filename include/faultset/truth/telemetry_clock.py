@@ -242,6 +242,24 @@ def recording(
     )
 
 
+def joined(parts: Sequence[Recording]) -> Recording:
+    """Return the parts of one file as one recording; a bin that two of them share is their mean."""
+    if len(parts) == 1:
+        return parts[0]
+    bins_us, place = np.unique(np.concatenate([part.bins_us for part in parts]), return_inverse=True)
+    kpis = dict.fromkeys(kpi for part in parts for kpi in part.levels)
+    nothing = {id(part): np.full(len(part.bins_us), np.nan) for part in parts}
+    levels = {
+        kpi: _means(np.concatenate([part.levels.get(kpi, nothing[id(part)]) for part in parts]), place, len(bins_us))
+        for kpi in kpis
+    }
+    counted = [part.errors for part in parts if part.errors is not None]
+    errors = None
+    if len(counted) == len(parts):
+        errors = np.bincount(place, weights=np.concatenate(counted), minlength=len(bins_us)).astype(np.int64)
+    return Recording(bins_us, levels, errors)
+
+
 def _means(values: Floats, place: npt.NDArray[np.intp], bins: int) -> Floats:
     finite = np.isfinite(values)
     counts = np.bincount(place[finite], minlength=bins)
@@ -280,12 +298,70 @@ def find_shift(
     exact = _by_placed_traces(evidence.placed_us)
     if exact is not None:
         return exact
-    recordings = [trimmed for one in evidence.recordings if len((trimmed := _near(one, run_span)).bins_us)]
+    recordings = [trimmed for one in evidence.recordings if len((trimmed := near(one, run_span)).bins_us)]
     if not recordings:
         return Shift(None, "none", "no row lies within 15 hours of the run")
     covered = _coverage_by_candidate(recordings, run_span)
     scores = _scores(recordings, _sample(windows), _sample((*windows, *failures)))
     return _by_windows(covered, scores) or _by_coverage(covered) or Shift(None, "none", _why_none(covered, scores))
+
+
+def find_shifts(
+    parts: Mapping[str, tuple[ShiftEvidence, Shift]],
+    windows: Sequence[Window],
+    run_span: Window,
+    failures: Sequence[Window] = (),
+) -> dict[str, Shift]:
+    """Return the answer on each source of one kind, those that tell too little by themselves decided together.
+
+    A source that tells by itself keeps its answer: one collector of several may be wrong. The others follow all of
+    them together, unless any source speaks against that.
+
+    Args:
+        parts: source -> its evidence, and its own answer (``find_shift``).
+        windows: as for ``find_shift``.
+        run_span: as for ``find_shift``.
+        failures: as for ``find_shift``.
+    """
+    own = {name: shift for name, (_, shift) in parts.items()}
+    told = {shift.seconds: name for name, shift in own.items() if shift.seconds is not None}
+    open_ones = {name: parts[name][0] for name, shift in own.items() if shift.seconds is None}
+    if not open_ones or len(own) == 1 or len(told) > 1:
+        return own
+    if len(open_ones) == len(own) - 1:
+        # One that tells speaks only for those that it alone brings into the run.
+        [(seconds, name)] = told.items()
+        why = f"with it the file has rows in the run, without it none, as of {name}"
+        joining = {one for one, evidence in open_ones.items() if _is_in_the_run_then(evidence, run_span, seconds)}
+        return own | {one: Shift(seconds, "suggested", why) for one in joining}
+    every = ShiftEvidence.together(evidence for evidence, _ in parts.values())
+    together = find_shift(every, windows, run_span, failures)
+    if together.seconds is None or set(told) - {together.seconds}:
+        return own
+    if any(_speaks_against(evidence, run_span, together.seconds) for evidence in open_ones.values()):
+        return own
+    why = f"taking all {len(own)} files together: {together.why}"
+    return own | {name: Shift(together.seconds, together.confidence, why) for name in open_ones}
+
+
+def _is_in_the_run_then(evidence: ShiftEvidence, run_span: Window, shift: int) -> bool:
+    """Whether a source has rows in the run if it is off by ``shift``, and none if it is right."""
+    start, end = epoch_us(run_span.start), epoch_us(run_span.end)
+    bins_us = np.concatenate([one.bins_us for one in evidence.recordings] or [np.zeros(0, np.int64)])
+    inside = [((bins_us - by * _SECOND >= start) & (bins_us - by * _SECOND < end)).any() for by in (0, shift)]
+    return inside == [False, True]
+
+
+def _speaks_against(evidence: ShiftEvidence, run_span: Window, shift: int) -> bool:
+    """Whether a source covers the run worse if it is off by ``shift`` than if it is right, or its traces lie right."""
+    placed = _by_placed_traces(evidence.placed_us)
+    if placed is not None:
+        return placed.seconds != shift
+    recordings = [one for one in evidence.recordings if len(one.bins_us)]
+    if not recordings:
+        return False
+    covered = _coverage_by_candidate(recordings, run_span)
+    return covered[shift] < _LEAST_AS_WELL * covered[0]
 
 
 def shift_sentence(source: str, shift: Shift, zone: str, at: dt.datetime) -> str | None:
@@ -376,17 +452,43 @@ def _by_placed_traces(placed_us: Microseconds | None) -> Shift | None:
     return Shift(best, "exact", why)
 
 
+_LEAST_ITERATIONS = 5  # a number names an iteration less surely than an id: that of any workload
+
+
+def placed_by_number(
+    traces: Sequence[tuple[str, int]], workloads: Sequence[Mapping[str, tuple[int, int]]]
+) -> Microseconds | None:
+    """Return (n, 3) time of a span, start and end of the iteration whose number it carries; None where it is not sure.
+
+    Which workload the numbers count is written nowhere: it is the one at which the spans lie in their iterations at
+    one shift and at no other. Where workloads disagree about the shift, nothing is said.
+
+    Args:
+        traces: number of the iteration, time in microseconds.
+        workloads: number -> start and end of the iteration in microseconds, of each workload.
+    """
+    answers: dict[int | None, Microseconds] = {}
+    for known in workloads:
+        if len({number for number, _ in traces if number in known}) < _LEAST_ITERATIONS:
+            continue
+        placed = np.array([(time, *known[number]) for number, time in traces if number in known], dtype=np.int64)
+        answer = _by_placed_traces(placed)
+        if answer is not None:
+            answers.setdefault(answer.seconds, placed)
+    return next(iter(answers.values())) if len(answers) == 1 else None
+
+
 # --- coverage: does the source cover the run at all -----------------------------------------------------------------
 
 
-def _near(recording: Recording, run: Window) -> Recording:
+def near(recording: Recording, run: Window) -> Recording:
     """Return the bins that can lie in the run at some candidate."""
     first, last = epoch_us(run.start) - REACH_S * _SECOND, epoch_us(run.end) + REACH_S * _SECOND
-    near = (recording.bins_us >= first) & (recording.bins_us <= last)
+    inside = (recording.bins_us >= first) & (recording.bins_us <= last)
     return Recording(
-        recording.bins_us[near],
-        {name: values[near] for name, values in recording.levels.items()},
-        None if recording.errors is None else recording.errors[near],
+        recording.bins_us[inside],
+        {name: values[inside] for name, values in recording.levels.items()},
+        None if recording.errors is None else recording.errors[inside],
     )
 
 
@@ -580,6 +682,7 @@ _OVER_ANY_LAG = 1.5
 _NEAR_S = 600  # around a fault its own move shows
 _PEAK_S = 30  # faults show some seconds after the command
 _NOT_COVERED = 0.5
+_LEAST_AS_WELL = 0.9
 _COVERED = 0.95
 _MOSTLY_COVERED = 0.6
 

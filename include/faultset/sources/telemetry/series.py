@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +11,20 @@ import polars as pl
 from faultset.errors import InputError
 from faultset.records import TelemetryFile
 from faultset.sources.telemetry import forms_of
-from faultset.sources.telemetry.form import ColumnType, Microseconds
+from faultset.sources.telemetry.form import ColumnType, Flags, Microseconds
 from faultset.sources.telemetry.packed import CutOffError
 from faultset.sources.telemetry.rows import Block, BrokenRowError, ColumnTypeError, open_rows
 from faultset.sources.telemetry.wall_clock import in_range, to_utc
 
 Values = npt.NDArray[np.float64]
 Series = tuple[Microseconds, Values]
+Kept = Callable[[Microseconds], Flags]
 _SECOND = 1_000_000
 
 
-def read_series(file: TelemetryFile, kpis: Collection[str] | None = None) -> dict[str, Series]:
+def read_series(
+    file: TelemetryFile, kpis: Collection[str] | None = None, kept: Kept | None = None
+) -> dict[str, Series]:
     """Return, for each KPI, its times (UTC, microseconds since the epoch, ascending) and its values.
 
     Rows of one second are spread evenly within it, in the order of the file. A missing value is NaN. Where wall-clock
@@ -30,6 +33,7 @@ def read_series(file: TelemetryFile, kpis: Collection[str] | None = None) -> dic
     Args:
         file: a file of metrics.
         kpis: the columns wanted; None for all that hold numbers.
+        kept: times (UTC, microseconds) -> which rows are wanted; None for all. The others are never held.
 
     Raises:
         InputError: the file cannot be read; names the row.
@@ -37,12 +41,14 @@ def read_series(file: TelemetryFile, kpis: Collection[str] | None = None) -> dic
     types: dict[str, ColumnType] = {}
     while True:
         try:
-            return _read(file, kpis, types)
+            return _read(file, kpis, kept, types)
         except ColumnTypeError as change:
             types[change.column] = change.to
 
 
-def _read(file: TelemetryFile, kpis: Collection[str] | None, types: dict[str, ColumnType]) -> dict[str, Series]:
+def _read(
+    file: TelemetryFile, kpis: Collection[str] | None, kept: Kept | None, types: dict[str, ColumnType]
+) -> dict[str, Series]:
     times: list[Microseconds] = []
     values: dict[str, list[Values]] = {}
     with open_rows(file, forms_of(file), types=types, only=None if kpis is None else list(kpis)) as rows:
@@ -52,16 +58,22 @@ def _read(file: TelemetryFile, kpis: Collection[str] | None, types: dict[str, Co
         if missing:
             raise InputError(file.name, f"has no numbers in a column {missing[0]!r}", f"it has {', '.join(numeric)}")
         for block in _in_order(file, rows.blocks):
-            times.append(_utc(file, block))
+            us = _utc(file, block)
+            wanted = slice(None) if kept is None else kept(us)
+            times.append(us[wanted])
             for name in numeric:
                 column = block.frame[name].cast(pl.Float64).fill_null(float("nan"))
-                values.setdefault(name, []).append(column.to_numpy())
+                values.setdefault(name, []).append(column.to_numpy()[wanted])
     if not times:
         raise InputError(file.name, "has no rows", "give a file with rows")
     us = np.concatenate(times)
+    width = round(rows.form.row_uncertainty_s * _SECOND)
+    if (us[1:] >= us[:-1]).all():
+        spread = spread_within(us, width)
+        return {name: (spread, np.concatenate(values.pop(name))) for name in list(values)}
     order = np.argsort(us, kind="stable")
-    spread = spread_within(us[order], round(rows.form.row_uncertainty_s * _SECOND))
-    return {name: (spread, np.concatenate(parts)[order]) for name, parts in values.items()}
+    spread = spread_within(us[order], width)
+    return {name: (spread, np.concatenate(values.pop(name))[order]) for name in list(values)}
 
 
 def _in_order(file: TelemetryFile, blocks: Iterator[object]) -> Iterator[Block]:
@@ -98,7 +110,7 @@ def _utc(file: TelemetryFile, block: Block) -> Microseconds:
     us = block.clock.us
     if not in_range(us):
         raise InputError(file.name, "has a time outside of 1970 to 2200", "correct the row")
-    return np.where(block.clock.wall, to_utc(us, file.time_zone).us, us)
+    return np.where(block.clock.wall, to_utc(us, file.time_zone).us, us) + file.shift_us
 
 
 def spread_within(us: Microseconds, width_us: int) -> Microseconds:

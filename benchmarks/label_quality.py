@@ -1,0 +1,83 @@
+"""Labels of every row of hundreds of simulated experiments, against what the simulator knows of each row.
+
+Every scenario is played with many seeds, undisturbed and with gaps, drifting clocks and levels, a report alone (times
+cut to seconds) and the end of summer time; each is built by the functions that a build calls. Compared are phase,
+injection ids, node, boundary and anomaly of every row whose label is not open: rows that the text of their time leaves
+open and rows in recovery are counted, not compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from faultset import simulator
+from row_labels import Compared, compare, labeled
+
+DISTURBED: tuple[dict[str, object], ...] = (
+    {},
+    {"gaps": 3},
+    {"clock_drift_ppm": 200.0},
+    {"level_drift": 3.0, "gaps": 1},
+    {"results": False},
+    {"dst": True},
+    {"kpi_size": 0.0},
+)
+SIZES: dict[str, dict[str, int]] = {"large": {"iterations": 300, "injections": 10}}
+SMALL = {"iterations": 45}
+
+
+def cases(first: int, seeds: int) -> list[tuple[str, int, dict[str, object]]]:
+    """Return (scenario, seed, options): the scenarios and what is wrong in turn, each pair as often as the others."""
+    names = list(simulator.SCENARIOS)
+    found = []
+    for seed in range(first, first + seeds):
+        name = names[seed % len(names)]
+        wrong = DISTURBED[(seed // len(names) + seed) % len(DISTURBED)]
+        found.append((name, seed, {**SIZES.get(name, SMALL), **wrong}))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=224, help="experiments, one a seed")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    arguments = parser.parse_args()
+    found: dict[str, Compared] = {}
+    times: dict[str, int] = {}
+    started = time.perf_counter()
+    total = Compared()
+    for number, (name, seed, options) in enumerate(cases(arguments.first, arguments.seeds), 1):
+        with tempfile.TemporaryDirectory() as folder:
+            _, files = labeled(name, seed, Path(folder), **options)
+            here = sum((compare(file) for file in files), Compared())
+        found[name] = found.get(name, Compared()) + here
+        times[name] = times.get(name, 0) + 1
+        total = total + here
+        for line in here.wrong[:3]:
+            print(f"{name}, seed {seed}, {options}: {line}", flush=True)
+        so_far = f"{total.compared:,} of {total.rows:,} rows compared, {len(total.wrong):,} wrong"
+        print(f"{number} of {arguments.seeds}: {so_far}", file=sys.stderr, flush=True)
+    print(f"{'scenario':24} {'seeds':>5} {'rows':>10} {'compared':>10} {'open':>8} {'recovery':>9} {'wrong':>6}")
+    for name, one in found.items():
+        print(_line(name, times[name], one))
+    print(_line("all", arguments.seeds, total))
+    print(f"anomalous by rule, on nodes of which no input tells whether the fault took hold: {total.unknown:,} rows")
+    print(f"anomalous for an impact found on a node that no fault took hold on: {total.by_impact:,} rows")
+    print(f"{time.perf_counter() - started:.0f} s")
+    if total.wrong:
+        sys.exit("there are wrong rows")
+
+
+def _line(name: str, seeds: int, one: Compared) -> str:
+    counts = f"{one.rows:>10,} {one.compared:>10,} {one.boundary:>8,} {one.recovery:>9,} {len(one.wrong):>6,}"
+    return f"{name:24} {seeds:>5} {counts}"
+
+
+if __name__ == "__main__":
+    main()

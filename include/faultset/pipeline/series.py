@@ -1,0 +1,161 @@
+"""The KPIs of all nodes as series in memory: all rows, or of a long recording those that impacts are found by.
+
+Finding impacts needs the rows near each injection, and quiet time to compare with. Where all rows together would take
+more than ``HELD_BYTES``, whole hours of quiet time are left out, evenly over the recording: what is held depends on the
+number of injections, not on how long was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from faultset.errors import InputError
+from faultset.moments import epoch_us
+from faultset.pipeline.gathering import Progress, silent
+from faultset.records import TelemetryFile
+from faultset.sources.files import local_path
+from faultset.sources.telemetry import node_of
+from faultset.sources.telemetry.series import read_series
+from faultset.tables import InjectionRow
+from faultset.truth.impact_windows import Series
+from faultset.truth.placement import Placement
+
+HELD_BYTES = 64 * 1024**2
+_MARGIN_S = 2400  # what is looked at beside a window: five minutes before, fifteen after, and how restless it is there
+_HOUR_US = 3_600_000_000
+_PACKED = (".gz", ".zst", ".zip")
+_UNPACKED_IS = 10  # times larger, about, than a packed file of numbers
+
+Microseconds = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+_Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What was read of the metrics.
+
+    Attributes:
+        series: (node, KPI) -> its values; several files of one node are one series.
+        rows_us: node -> ascending times of its rows, those of one second spread over it.
+        quiet_share: share of the hours without an injection that was read, 0 to 1; 1.0: every row.
+    """
+
+    series: Mapping[tuple[str, str], Series]
+    rows_us: Mapping[str, Microseconds]
+    quiet_share: float
+
+
+def read_metrics(
+    declared: Sequence[TelemetryFile],
+    placement: Placement,
+    injections: Sequence[InjectionRow],
+    progress: Progress = silent,
+    held_bytes: int = HELD_BYTES,
+) -> Metrics:
+    """Read the metrics among the ``declared`` files.
+
+    Args:
+        declared: files of telemetry.
+        placement: what nodes are called.
+        injections: whose rows are needed.
+        progress: called for each file.
+        held_bytes: what all series may take together, beside the rows near injections.
+
+    Raises:
+        InputError: a file is wrong; names the row. Or it is of a node that the cluster does not have.
+    """
+    files = [file for file in declared if file.kind == "metrics"]
+    excerpt = Excerpt.of(injections, _share(files, held_bytes))
+    parts: dict[tuple[str, str], list[tuple[Microseconds, _Floats]]] = {}
+    rows: dict[str, list[Microseconds]] = {}
+    for number, file in enumerate(files):
+        progress(number, len(files), f"reading {file.name}")
+        node = _node(file, placement)
+        found = read_series(file, kept=None if excerpt.share >= 1 else excerpt.keeps)
+        for kpi, one in found.items():
+            parts.setdefault((node, kpi), []).append(one)
+        rows.setdefault(node, []).extend(times for times, _ in list(found.values())[:1])
+    return Metrics(
+        series={key: _joined(some) for key, some in sorted(parts.items())},
+        rows_us={node: np.sort(np.concatenate(some)) if len(some) > 1 else some[0] for node, some in rows.items()},
+        quiet_share=excerpt.share,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Which rows are held: those within 40 minutes of an injection, and a share of the other hours.
+
+    Attributes:
+        starts: (n,) ascending, microseconds: where the time around injections begins.
+        ends: (n,) where each stretch of it ends.
+        share: of the hours elsewhere, spread evenly.
+    """
+
+    starts: Microseconds
+    ends: Microseconds
+    share: float
+
+    @classmethod
+    def of(cls, injections: Sequence[InjectionRow], share: float) -> Excerpt:
+        """Return the excerpt for ``injections``."""
+        margin = _MARGIN_S * 1_000_000
+        spans = sorted((epoch_us(one.started_at) - margin, epoch_us(one.ended_at) + margin) for one in injections)
+        merged: list[list[int]] = []
+        for start, end in spans:
+            if merged and start <= merged[-1][1]:
+                merged[-1][1] = max(merged[-1][1], end)
+            else:
+                merged.append([start, end])
+        edges = np.array(merged, np.int64).reshape(-1, 2)
+        return cls(edges[:, 0], edges[:, 1], share)
+
+    def keeps(self, us: Microseconds) -> _Flags:
+        """Return which of the times are kept."""
+        hour = us // _HOUR_US
+        sampled = np.floor((hour + 1) * self.share) > np.floor(hour * self.share)
+        if not len(self.starts):
+            return np.asarray(sampled)
+        place = np.searchsorted(self.starts, us, side="right") - 1
+        return np.asarray(sampled | ((place >= 0) & (us < self.ends[np.maximum(place, 0)])))
+
+
+def _share(files: Sequence[TelemetryFile], held_bytes: int) -> float:
+    """Return which share of all rows may be held: a value takes about as much as text as it does in memory."""
+    sizes = [_size(file) for file in files]
+    return min(1.0, held_bytes / max(sum(sizes), 1))
+
+
+def _size(file: TelemetryFile) -> int:
+    try:
+        size = local_path(file.uri).stat().st_size
+    except (OSError, InputError):
+        return 0  # whoever reads it says what is wrong
+    return size * _UNPACKED_IS if Path(file.name).suffix in _PACKED else size
+
+
+def _node(file: TelemetryFile, placement: Placement) -> str:
+    place = placement.place(node_of(file))
+    if placement.known and place.node is None:
+        known = ", ".join(one.name for one in placement.everywhere()[:20])
+        raise InputError(
+            file.name,
+            f"it is named after {place.name}, which the cluster file does not know",
+            f"rename the file (NODE_….csv), or add the node there; its nodes are {known}",
+        )
+    return place.name
+
+
+def _joined(parts: Sequence[tuple[Microseconds, _Floats]]) -> Series:
+    if len(parts) == 1:
+        return Series(*parts[0])  # ascending as it is read
+    times = np.concatenate([time for time, _ in parts])
+    values = np.concatenate([value for _, value in parts])
+    order = np.argsort(times, kind="stable")
+    return Series(times[order], values[order])

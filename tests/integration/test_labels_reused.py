@@ -1,0 +1,120 @@
+"""Labeled files are reused where nothing that they depend on changed, and only there."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from faultset import version
+from faultset.errors import InputError
+from faultset.labels.windows import Policy
+from faultset.pipeline.telemetry import Kept, Labeler, cached, read_evidence
+from faultset.records import TelemetryFile
+from faultset.tables import ImpactRow, InjectionRow, TargetRow
+
+pytestmark = pytest.mark.integration
+
+BEGIN = dt.datetime(2019, 11, 19, 22, 0, tzinfo=dt.UTC)
+HEADER = "now,cpu.user,mem.used,load.cpucore,load.min1,load.min5,load.min15"
+
+
+def after(seconds: float) -> dt.datetime:
+    return BEGIN + dt.timedelta(seconds=seconds)
+
+
+def labeler(*, end: float = 40, impacts: tuple[ImpactRow, ...] = (), policy: Policy | None = None) -> Labeler:
+    times = after(10), after(end), 0.0, 0.0
+    one = InjectionRow("i", "t", "w", "iteration", 1, *times, "results", "ok", 0, "restart", "full", "", None)
+    what = None, None, "nova_compute", "nova_compute", "nova", "openstack", "restart", 1
+    target = TargetRow("i", "cmp1", *what, True, True, True, "exact", "")
+    return Labeler.of(
+        "x",
+        None,
+        workloads=(),
+        triggers=(),
+        injections=(one,),
+        targets=(target,),
+        iterations=(),
+        impacts=impacts,
+        policy=policy or Policy(),
+    )
+
+
+def recording(folder: Path, name: str = "cmp1_metrics.csv", rows: int = 100) -> TelemetryFile:
+    lines = [f"{after(second):%Y-%m-%d %H:%M:%S} UTC,20.5,4096,8,1,1,1" for second in range(rows)]
+    (folder / name).write_text("\n".join([HEADER, *lines]) + "\n")
+    return TelemetryFile("metrics", str(folder / name), name, "UTC")
+
+
+def rows_of(file: TelemetryFile, by: Labeler, folder: Path, build: str) -> int:
+    """Label as a build does and return which file on disk holds the rows."""
+    kept(file, by, folder, build)
+    return (folder / build / "metrics" / "a.parquet").stat().st_ino
+
+
+def kept(file: TelemetryFile, by: Labeler, folder: Path, build: str) -> Kept:
+    return cached(by, file, "metrics/a.parquet", folder=folder / build, cache=folder / "cache")
+
+
+def test_a_second_build_takes_the_rows_of_the_first(tmp_path: Path) -> None:
+    file = recording(tmp_path)
+    first = rows_of(file, labeler(), tmp_path, "first")
+    assert rows_of(file, labeler(), tmp_path, "second") == first
+    assert kept(file, labeler(), tmp_path, "third").facts == kept(file, labeler(), tmp_path, "first").facts
+
+
+IMPACT = ImpactRow("i", "cmp1", "mem.used", after(10), after(60), "up", "detected", "test", 5.0, 0.01)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [labeler(end=41), labeler(impacts=(IMPACT,)), labeler(policy=Policy(cooldown_after_s=5))],
+    ids=["another window", "an impact", "another policy"],
+)
+def test_other_labels_are_laid_anew(other: Labeler, tmp_path: Path) -> None:
+    file = recording(tmp_path)
+    first = rows_of(file, labeler(), tmp_path, "first")
+    assert rows_of(file, other, tmp_path, "second") != first
+
+
+def test_a_changed_source_is_labeled_anew(tmp_path: Path) -> None:
+    first = rows_of(recording(tmp_path), labeler(), tmp_path, "first")
+    changed = kept(recording(tmp_path, rows=101), labeler(), tmp_path, "second")
+    assert changed.facts["rows"] == 101
+    assert (tmp_path / "second" / "metrics" / "a.parquet").stat().st_ino != first
+
+
+def test_another_zone_is_labeled_anew(tmp_path: Path) -> None:
+    file = recording(tmp_path)
+    first = rows_of(file, labeler(), tmp_path, "first")
+    assert rows_of(dataclasses.replace(file, time_zone="Europe/Berlin"), labeler(), tmp_path, "second") != first
+
+
+def test_another_version_of_the_code_labels_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = recording(tmp_path)
+    first = rows_of(file, labeler(), tmp_path, "first")
+    monkeypatch.setattr(version, "__version__", "999.0.0")
+    assert rows_of(file, labeler(), tmp_path, "second") != first
+
+
+def test_a_retry_of_one_file_leaves_the_others_as_they_are(tmp_path: Path) -> None:
+    sound, broken = recording(tmp_path), recording(tmp_path, "cmp2_metrics.csv")
+    whole = Path(broken.uri).read_text()
+    Path(broken.uri).write_text(whole + "a,b\n")
+    first = rows_of(sound, labeler(), tmp_path, "build")
+    with pytest.raises(InputError):
+        cached(labeler(), broken, "metrics/b.parquet", folder=tmp_path / "build", cache=tmp_path / "cache")
+    assert not (tmp_path / "build" / "metrics" / "b.parquet").exists()
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [labeler().key(sound)]
+    Path(broken.uri).write_text(whole)
+    cached(labeler(), broken, "metrics/b.parquet", folder=tmp_path / "build", cache=tmp_path / "cache")
+    assert (tmp_path / "build" / "metrics" / "a.parquet").stat().st_ino == first
+
+
+def test_what_tells_of_the_clock_is_kept_beside_the_rows(tmp_path: Path) -> None:
+    found = read_evidence(kept(recording(tmp_path), labeler(), tmp_path, "first").evidence)
+    assert found.placed_us is None
+    assert found.recordings == ()  # no workload, so that nobody knows when the run was
