@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,18 +21,100 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from faultset import release, tables
-from faultset.errors import InputError
+from faultset.bucket import Bucket, is_bucket
+from faultset.errors import InputError, printable
 from faultset.moments import UTC
-from faultset.release import parquet
+from faultset.release import history, number, parquet
 from faultset.release.manifest import MANIFEST, Manifest, decode
 from faultset.settings import Settings
-from faultset.storage import reported
+from faultset.storage import Store, check_slug, open_root, reported
 from faultset.tables import ImpactRow, InjectionRow, Table
 
 Row = TypeVar("Row")
 KINDS = ("metrics", "logs", "traces")
+_FORMAT = ds.ParquetFileFormat()
 _LABELS = [field.name for field in dataclasses.fields(tables.TelemetryLabels)]
 _EXTRA_LABELS = ["impacted_kpis", "names_injection"]
+
+
+# --- files of a version, in a folder or in a bucket -------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredFile:
+    """A file of a version in a bucket; ``str()`` gives its URI.
+
+    Attributes:
+        bucket: where it lies.
+        key: its name there.
+        size: in bytes.
+    """
+
+    bucket: Bucket
+    key: str
+    size: int
+
+    def __str__(self) -> str:
+        return self.bucket.uri_of(self.key)
+
+    def content(self) -> bytes:
+        """Return all of it."""
+        return self.bucket.read_range(self.key, 0, self.size) if self.size else b""
+
+
+class _Ranges(io.RawIOBase):
+    """A stored file as a file object that asks the storage for exactly the bytes that are read."""
+
+    def __init__(self, file: StoredFile) -> None:
+        self._file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._file.size}[whence]
+        self._at = start + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        length = min(len(buffer), self._file.size - self._at)
+        if length <= 0:
+            return 0
+        data = self._file.bucket.read_range(self._file.key, self._at, length)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+File = Path | StoredFile
+
+
+def _table_of(file: File) -> pa.Table:
+    """Return all rows of a file of a version.
+
+    Raises:
+        InputError: it is damaged.
+        SetupError: it cannot be read.
+    """
+    if isinstance(file, Path):
+        return parquet.read_arrow(file)
+    return parquet.decode_arrow(file.content(), file)
+
+
+def _fragment(file: File, filesystem: fs.FileSystem) -> ds.Fragment:
+    if isinstance(file, Path):
+        return _FORMAT.make_fragment(str(file), filesystem)
+    return _FORMAT.make_fragment(pa.PythonFile(_Ranges(file), mode="r"))
+
+
+# --- what is read -----------------------------------------------------------------------------------------------------
 
 
 class Frame(pd.DataFrame):
@@ -58,10 +142,10 @@ class Frame(pd.DataFrame):
 class Rows(Sequence[Row], Generic[Row]):
     """A table's rows, in its order; ``.pandas()`` and ``.arrow()`` give all of them at once."""
 
-    def __init__(self, table: Table, path: Path) -> None:
+    def __init__(self, table: Table, file: File) -> None:
         self._table = table
-        self._path = path
-        self._rows: list[Row] = parquet.read_table(table, path)
+        self._file = file
+        self._rows: list[Row] = parquet.rows(table, _table_of(file), file)
 
     @overload
     def __getitem__(self, index: int) -> Row: ...
@@ -81,7 +165,7 @@ class Rows(Sequence[Row], Generic[Row]):
 
     def arrow(self) -> pa.Table:
         """Return the table as Arrow."""
-        return parquet.read_arrow(self._path)
+        return _table_of(self._file)
 
     def pandas(self) -> pd.DataFrame:
         """Return the table as pandas."""
@@ -92,7 +176,7 @@ class Rows(Sequence[Row], Generic[Row]):
 class Telemetry:
     """One kind of telemetry of a dataset; call it to read rows."""
 
-    def __init__(self, kind: str, files: Sequence[Path], filesystem: fs.FileSystem | None = None) -> None:
+    def __init__(self, kind: str, files: Sequence[File], filesystem: fs.FileSystem | None = None) -> None:
         self.kind = kind
         self.files = tuple(files)
         self._filesystem = filesystem or fs.LocalFileSystem()
@@ -133,8 +217,9 @@ class Telemetry:
         """
         if not self.files:
             raise InputError(self.kind, "this dataset has no such telemetry", "see its card for what it holds")
-        with reported(self.files[0].parent):
-            data = ds.dataset([str(path) for path in self.files], format="parquet", filesystem=self._filesystem)
+        with reported(self.files[0]):
+            fragments = [_fragment(file, self._filesystem) for file in self.files]
+            data = ds.FileSystemDataset(fragments, fragments[0].physical_schema, _FORMAT)
             return data.to_table(columns=self._columns(data.schema, columns), filter=_filter(nodes, during, margin))
 
     def _columns(self, schema: pa.Schema, wanted: Sequence[str] | None) -> list[str]:
@@ -184,20 +269,30 @@ class Dataset:
     Attributes:
         slug: name of the dataset.
         version: X.Y.Z.
-        path: its folder.
+        path: its folder; a URI where it lies in a bucket.
         manifest: everything that ``manifest.json`` says.
     """
 
     slug: str
     version: str
-    path: Path
+    path: Path | str
     manifest: Manifest
+    _bucket: Bucket | None = dataclasses.field(repr=False)
+
+    def _file(self, name: str, size: int) -> File:
+        """Return a file that the manifest names."""
+        if any(part in ("", ".", "..") for part in name.split("/")):
+            raise InputError(f"{self.slug} {self.version}", f"{name} is no file of a version", "run faultset verify")
+        if self._bucket:
+            return StoredFile(self._bucket, f"{self.slug}/{self.version}/{name}", size)
+        return Path(self.path) / name
 
     def _rows(self, table: Table) -> Rows[Any]:
-        path = self.path / f"{table.name}.parquet"
-        if not path.is_file():
+        name = f"{table.name}.parquet"
+        found = next((file for file in self.manifest.files if file.path == name), None)
+        if found is None:
             raise InputError(f"{self.slug} {self.version}", f"it has no table {table.name}", "see its card")
-        return Rows(table, path)
+        return Rows(table, self._file(name, found.bytes))
 
     @property
     def workloads(self) -> Rows[tables.WorkloadRow]:
@@ -232,7 +327,9 @@ class Dataset:
         return self._rows(tables.IMPACTS)
 
     def _telemetry(self, kind: str) -> Telemetry:
-        return Telemetry(kind, sorted((self.path / kind).glob("*.parquet")))
+        found = [file for file in self.manifest.files if file.path.startswith(f"{kind}/") and file.schema is not None]
+        found.sort(key=lambda file: file.path)
+        return Telemetry(kind, [self._file(file.path, file.bytes) for file in found])
 
     @property
     def metrics(self) -> Telemetry:
@@ -250,26 +347,65 @@ class Dataset:
         return self._telemetry("traces")
 
 
+# --- opening ----------------------------------------------------------------------------------------------------------
+
+
 def open_dataset(slug: str, *, version: str | None = None, root: str | Path | None = None) -> Dataset:
     """Open a published version.
+
+    What is read is always a whole version: its manifest appears last and never changes, and nothing is looked for that
+    it does not name. A version that was withdrawn can still be read; a warning says why it was withdrawn.
 
     Args:
         slug: name of the dataset.
         version: X.Y.Z; None for the latest.
-        root: root of the datasets; None for ``FAULTSET_DATASETS``.
+        root: root of the datasets, a folder or ``s3://bucket/prefix``; None for ``FAULTSET_DATASETS``.
 
     Raises:
-        InputError: there is no such dataset or version.
+        InputError: there is no such dataset or version, or its manifest is damaged.
         SetupError: the root cannot be read.
     """
     where = str(root) if root is not None else Settings.from_environment().datasets
-    known = release.versions(where, slug)
-    if not known:
-        raise InputError(slug, f"there is no such dataset in {where}", "see faultset versions")
-    chosen = version or next((record.version for record in known if record.latest), known[-1].version)
-    folder = release.version_folder(where, slug, chosen)
-    with reported(folder):
-        manifest = decode((folder / MANIFEST).read_bytes(), folder / MANIFEST)
+    store = open_root(where)
+    chosen = version or _latest(store, slug)
+    manifest = _manifest(store, slug, chosen)
     if manifest.schema_version.split(".")[0] != tables.SCHEMA_VERSION.split(".")[0]:
-        warnings.warn(f"{slug} {chosen} has schema {manifest.schema_version}, newer than this tool", stacklevel=2)
-    return Dataset(slug, chosen, folder, manifest)
+        warnings.warn(f"{slug} {chosen} has schema {manifest.schema_version}, newer than this tool", stacklevel=3)
+    reason = release.withdrawal(where, slug, chosen)
+    if reason is not None:
+        warnings.warn(f"{slug} {chosen} was withdrawn: {printable(reason)}", stacklevel=3)
+    folder = store.uri_of(f"{slug}/{chosen}")
+    if is_bucket(where):
+        return Dataset(slug, chosen, folder, manifest, Bucket.at(where))
+    return Dataset(slug, chosen, Path(folder), manifest, None)
+
+
+def _latest(store: Store, slug: str) -> str:
+    """Return the version that ``latest.json`` names; the newest one where that is missing."""
+    pointer = history.read_pointer(store, check_slug(slug))
+    return pointer.version if pointer else _versions(store, slug)[-1]
+
+
+def _versions(store: Store, slug: str) -> list[str]:
+    """Return the versions of a dataset, ascending.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = history.version_numbers(store, check_slug(slug))
+    if not known:
+        raise InputError(slug, "there is no dataset of this name", "see faultset versions for all names")
+    return [str(one) for one in known]
+
+
+def _manifest(store: Store, slug: str, version: str) -> Manifest:
+    """Return a version's manifest, checked against ``latest.json`` where that names the version."""
+    name = f"{check_slug(slug)}/{version}/{MANIFEST}"
+    data = store.read(name) if number.parse(version) else None
+    if data is None:
+        known = ", ".join(_versions(store, slug))
+        raise InputError(f"{slug} {version}", "there is no such version", f"there are {known}")
+    pointer = history.read_pointer(store, slug)
+    if pointer and pointer.version == version and pointer.manifest_sha256 != hashlib.sha256(data).hexdigest():
+        raise InputError(store.uri_of(name), "this is not the manifest that was published", "run faultset verify")
+    return decode(data, store.uri_of(name))

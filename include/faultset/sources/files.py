@@ -1,4 +1,4 @@
-"""Input files as bytes: local paths and ``file://`` URIs, with one clear error for whatever cannot be read."""
+"""Input files as bytes: local paths, ``file://`` and ``s3://`` URIs, with one clear error for what cannot be read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from faultset.bucket import is_bucket, public
 from faultset.errors import InputError
+from faultset.settings import limits
+from faultset.sources import fetched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REPORT_LIMIT = 2 * 1024**3
 _BLOCK = 1024**2
 _SIGNATURES = (
     (b"\x1f\x8b", "a gzip archive"),
@@ -31,23 +33,33 @@ _UTF32_MARKS = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_bytes(uri: str, *, limit: int = REPORT_LIMIT) -> bytes:
+def read_bytes(uri: str, *, limit: int | None = None, role: str = "report_bytes") -> bytes:
     """Return the content of the file at ``uri``.
 
     Args:
-        uri: a local path or a ``file://`` URI.
-        limit: the most bytes to read; a larger file is an error.
+        uri: a local path, a ``file://`` or an ``s3://`` URI.
+        limit: the most bytes to read, of a file that nobody has a reason to write larger.
+        role: the limit (of ``faultset.limits``) that holds where ``limit`` is not given.
 
     Raises:
-        InputError: the file is missing, no regular file, not readable, empty or larger than ``limit``.
+        InputError: the file is missing, no regular file, not readable, empty or larger than the limit.
+        SetupError: it lies in a bucket that cannot be asked.
     """
+    if is_bucket(uri):
+        _check_size(fetched.size_of(uri), uri, limit, role)  # before it is fetched
     with _opened(uri) as (file, size):
-        if size == 0:
-            raise InputError(uri, "is empty", "give a file with content")
-        if size > limit:
-            raise InputError(uri, f"has {size:,} bytes, more than the limit of {limit:,}", "give a smaller file")
+        _check_size(size, uri, limit, role)
         # Without an argument it reads into one buffer of the file's size; a given limit would be allocated whole.
         return file.read()
+
+
+def _check_size(size: int, uri: str, limit: int | None, role: str) -> None:
+    if size == 0:
+        raise InputError(public(uri), "is empty", "give a file with content")
+    if limit is None:
+        limits().check(role, size, public(uri))
+    elif size > limit:
+        raise InputError(public(uri), f"has {size:,} bytes, more than the limit of {limit:,}", "give a smaller file")
 
 
 def read_head(uri: str, size: int = 4096) -> bytes:
@@ -76,20 +88,24 @@ def sha256_of(uri: str) -> tuple[int, str]:
 
 
 def local_path(uri: str) -> Path:
-    """Return the path that ``uri`` names.
+    """Return the path that ``uri`` names; for an object of a bucket, of a copy that is to be read at once.
 
     Raises:
-        InputError: it is a URI of something else than a local file.
+        InputError: it is a URI of something else, or of an object that does not exist.
+        SetupError: the bucket cannot be asked.
     """
+    if is_bucket(uri):
+        return fetched.local_copy(uri)
     scheme, separator, _ = uri.partition("://")
     if not separator or not scheme.isalnum():
         return Path(uri)
     try:
         parts = urlsplit(uri)
     except ValueError as error:
-        raise InputError(uri, "is no valid URI", "give a path or a file:// URI") from error
+        raise InputError(f"{scheme}://", "is no valid URI", "give a path or a file:// URI") from error
     if scheme.lower() != "file" or parts.netloc not in {"", "localhost"}:
-        raise InputError(uri, "is not a local file", "copy the file to this machine and give its path")
+        shown = f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without a password or a token
+        raise InputError(shown, "is neither a local file nor s3://", "copy the file to this machine and give its path")
     return Path(unquote(parts.path))
 
 
