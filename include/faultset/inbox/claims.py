@@ -1,0 +1,194 @@
+"""A claim: one run, moved where nobody else looks by one rename, and everything that was found out about it.
+
+What is done with a claim is told by what lies in its folder, so that whoever comes after a crash goes on from there::
+
+    .claimed/<arrival>/claim.json    what was dropped, under which name, when
+                       payload/      the run as it was dropped; gone once it is filed
+                       verdict/      verdict.json, index.html, validation/; whole once it is there
+                       work/         scratch
+                       lock          held (by the kernel) by the process that works on it
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from faultset.errors import SetupError
+from faultset.inbox.landing import CLAIMED, MARKER, Drop, look_at
+from faultset.moments import UTC, iso
+from faultset.storage import reported
+
+_CLAIM = "claim.json"
+_PAYLOAD = "payload"
+_VERDICT = "verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that was taken out of the inbox.
+
+    Attributes:
+        arrival: its name among all that ever arrived; safe as a file's name.
+        name: the name that it was dropped under; untrusted.
+        arrived_at: when it was claimed, ISO 8601 UTC.
+        folder: the claim's folder.
+        by_hand: whether a person asked for a verdict on copies of files that lie elsewhere; nothing follows from it.
+    """
+
+    arrival: str
+    name: str
+    arrived_at: str
+    folder: Path
+    by_hand: bool = False
+
+    @property
+    def payload(self) -> Path:
+        """The run as it was dropped; not there any more once it is filed."""
+        return self.folder / _PAYLOAD / self.name
+
+    @property
+    def verdict(self) -> Path:
+        """The folder of the verdict, whole once it is there."""
+        return self.folder / _VERDICT
+
+    @property
+    def work(self) -> Path:
+        """Scratch space of whoever judges it."""
+        return self.folder / "work"
+
+
+def claim(inbox: Path, drop: Drop, settle_s: float, now: float) -> Claim | None:
+    """Take a drop out of the inbox.
+
+    Returns:
+        None where another process was faster, or the drop changed since it was looked at; then it stays where it is.
+
+    Raises:
+        SetupError: it cannot be moved.
+    """
+    taken = _made(inbox, drop.name, now, by_hand=False)
+    with reported(taken.folder):
+        try:
+            (inbox / drop.name).rename(taken.payload)
+        except FileNotFoundError:
+            shutil.rmtree(taken.folder)
+            return None
+        (inbox / f"{drop.name}.{MARKER}").unlink(missing_ok=True)
+    # Times of change are renewed by the rename itself; names, sizes and times of modification are not.
+    again = look_at(taken.payload, settle_s, now)
+    if again is None or again.mark != drop.mark:
+        _give_back(inbox, taken)
+        return None
+    return taken
+
+
+def claim_copies(inbox: Path, paths: Sequence[Path], now: float) -> Claim:
+    """Claim copies of files that lie elsewhere, for a verdict by hand; the run is named after the first of them.
+
+    Raises:
+        SetupError: they cannot be copied.
+    """
+    taken = _made(inbox, paths[0].name, now, by_hand=True)
+    with reported(taken.payload):
+        staged = taken.folder / "copies"
+        staged.mkdir()
+        for path in paths:
+            copy = shutil.copytree if path.is_dir() else shutil.copyfile
+            copy(path, staged / path.name)
+        staged.rename(taken.payload)
+    return taken
+
+
+def _made(inbox: Path, name: str, now: float, *, by_hand: bool) -> Claim:
+    moment = dt.datetime.fromtimestamp(now, UTC)
+    arrival = f"{moment:%Y%m%dT%H%M%S%fZ}-{uuid.uuid4().hex[:12]}"
+    made = Claim(arrival, name, iso(moment), inbox / CLAIMED / arrival, by_hand)
+    with reported(made.folder):
+        (made.folder / _PAYLOAD).mkdir(parents=True)
+        document = {"name": made.name, "arrived_at": made.arrived_at, "by_hand": made.by_hand}
+        (made.folder / _CLAIM).write_text(json.dumps(document), encoding="utf-8")
+    return made
+
+
+def _give_back(inbox: Path, taken: Claim) -> None:
+    """Put a run that turned out to be growing back; where its name is taken again, it is judged as it is."""
+    with reported(taken.payload):
+        if not os.path.lexists(inbox / taken.name):
+            taken.payload.rename(inbox / taken.name)
+            shutil.rmtree(taken.folder)
+
+
+def open_claims(inbox: Path) -> list[str]:
+    """Return the arrivals that were claimed and not yet filed, oldest first; empty ones are swept."""
+    root = inbox / CLAIMED
+    with reported(root):
+        names = sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
+    return [name for name in names if _is_worth_it(root / name)]
+
+
+def _is_worth_it(folder: Path) -> bool:
+    """Whether anything lies in a claim; what a process left that died before it moved anything there is removed."""
+    with reported(folder):
+        empty = not (folder / _VERDICT).exists() and not any((folder / _PAYLOAD).glob("*"))
+        if empty and _is_unattended(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        return not empty
+
+
+def _is_unattended(folder: Path) -> bool:
+    # A claimer needs moments from making the folder to moving the run into it.
+    age = dt.datetime.now(UTC).timestamp() - folder.stat().st_ctime
+    return age > 60
+
+
+def read_claim(inbox: Path, arrival: str) -> Claim | None:
+    """Return a claim; None where it was filed meanwhile."""
+    folder = inbox / CLAIMED / arrival
+    with reported(folder):
+        try:
+            document = json.loads((folder / _CLAIM).read_bytes())
+        except FileNotFoundError:
+            return None
+    return Claim(arrival, document["name"], document["arrived_at"], folder, document["by_hand"])
+
+
+@contextlib.contextmanager
+def held(claim: Claim) -> Iterator[bool]:
+    """Hold a claim for this process and hand out whether that succeeded; the kernel lets go when the process dies."""
+    path = claim.folder / "lock"
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:  # filed meanwhile
+        yield False
+        return
+    except OSError as error:
+        raise SetupError(path, f"it cannot be opened ({error.strerror})", "check the inbox's permissions") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(handle)
+
+
+def keep_verdict(claim: Claim, made: Path) -> None:
+    """Make a finished folder the claim's verdict in one step; only whoever holds the claim does so."""
+    with reported(claim.verdict):
+        made.rename(claim.verdict)
+
+
+def drop_claim(claim: Claim) -> None:
+    """Remove what is left of a filed claim."""
+    shutil.rmtree(claim.folder, ignore_errors=True)

@@ -1,0 +1,76 @@
+"""A trigger that watches the inbox: one event for all that is whole and was not announced, its memory in Airflow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+MEMORY = "announced"
+
+
+class InboxTrigger(BaseEventTrigger):
+    """Announces runs in the inbox (``FAULTSET_INBOX``) once they are whole.
+
+    A run that still lies there a while after it was announced is announced again: of several events that wait for a
+    DAG run, Airflow hands over the first alone. So events may repeat, and whoever is woken looks at the inbox itself.
+
+    Args:
+        poll_s: seconds between two looks.
+        remind_s: seconds after which a run that nobody took is announced again.
+    """
+
+    def __init__(self, poll_s: float = 5.0, remind_s: float = 60.0) -> None:
+        super().__init__()
+        self.poll_s = poll_s
+        self.remind_s = remind_s
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return class and arguments, from which the triggerer makes it again."""
+        return "faultset_inbox.InboxTrigger", {"poll_s": self.poll_s, "remind_s": self.remind_s}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield an event whenever there is something to announce."""
+        announced: dict[str, float] = await self._recall()
+        while True:
+            waiting = await asyncio.to_thread(self._waiting)
+            now = time.time()
+            fresh = [mark for mark in waiting if now - announced.get(mark, 0.0) >= self.remind_s]
+            # What is gone is forgotten, so that the memory stays as small as the inbox.
+            kept = {mark: announced[mark] for mark in waiting if mark in announced} | dict.fromkeys(fresh, now)
+            if fresh:
+                yield TriggerEvent({"runs": len(waiting)})
+            if kept != announced:
+                announced = kept
+                await self._remember(announced)
+            await asyncio.sleep(self.poll_s)
+
+    def _waiting(self) -> list[str]:
+        """Return marks of what is whole; what cannot be read now is looked at again soon."""
+        from faultset.errors import FaultsetError
+        from faultset.inbox import landing
+        from faultset.settings import Settings
+
+        try:
+            settings = Settings.from_environment()
+            drops = landing.look(Path(settings.inbox), settings.inbox_settle_s, time.time())
+        except FaultsetError as error:
+            self.log.warning("%s", error)
+            return []
+        return [drop.mark for drop in drops if drop.whole]
+
+    async def _recall(self) -> dict[str, float]:
+        if self.asset_state_store is None:
+            return {}
+        kept = await self.asset_state_store.aget(MEMORY, {})
+        return {str(mark): float(at) for mark, at in kept.items()} if isinstance(kept, dict) else {}
+
+    async def _remember(self, announced: dict[str, float]) -> None:
+        if self.asset_state_store is not None:
+            await self.asset_state_store.aset(MEMORY, dict(announced))

@@ -1,0 +1,308 @@
+"""Runs dropped into the inbox: what becomes of good, broken, repeated, packed and hostile ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faultset import catalog, simulator
+from faultset.errors import SetupError
+from faultset.inbox import claims, filing, verdicts
+from faultset.inbox.verdicts import Verdict
+from faultset.pipeline import judging
+from faultset.settings import Settings
+
+pytestmark = pytest.mark.integration
+
+REAL = Path(__file__).resolve().parents[3] / "shared" / "real"
+KEPT = ("report.html", "os-faults.yaml", "scripts")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    for name in ("inbox", "catalog"):
+        (tmp_path / name).mkdir()
+    return Settings(
+        catalog=str(tmp_path / "catalog"),
+        datasets=str(tmp_path / "datasets"),
+        inbox=str(tmp_path / "inbox"),
+        inbox_settle_s=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample") / "run"
+    simulator.simulate("glance-api-restart", folder, seed=3, iterations=120, metric_seconds=300)
+    return folder
+
+
+def part_of(sample: Path, inbox: Path, name: str, *kept: str) -> Path:
+    target = inbox / name
+    target.mkdir()
+    for entry in kept or KEPT:
+        source = sample / entry
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target / entry)
+    return target
+
+
+def judged(settings: Settings) -> dict[str, Verdict]:
+    """Take and judge all that lies in the inbox, in this process."""
+    taken = judging.take(settings)
+    assert taken.growing == {}
+    found = [judging.judge(arrival, settings) for arrival in taken.arrivals]
+    return {one.name: one for one in found if one}
+
+
+def test_a_good_run_becomes_an_experiment_of_the_catalog(settings: Settings, sample: Path) -> None:
+    part_of(sample, Path(settings.inbox), "Glance run 1")
+    verdict = judged(settings)["Glance run 1"]
+    assert (verdict.accepted, verdict.slug) == (True, "glance-run-1")
+    experiment = catalog.read_experiment(settings.catalog, "glance-run-1")
+    assert experiment.approval.policy == "always"
+    assert len(experiment.runs[0].hook_scripts) == 2
+    place = Path(settings.inbox) / "accepted" / verdict.content_sha256
+    assert (place / "verdict" / "index.html").is_file()
+    assert (place / "verdict" / (verdict.data_docs or "")).is_file()
+    assert {row["effect"] for row in verdict.recognised["injections"]} == {"full"}
+    assert claims.open_claims(Path(settings.inbox)) == []
+
+
+@pytest.mark.parametrize("form", ["zip", "gztar"])
+def test_an_archive_is_the_run_that_it_holds(settings: Settings, sample: Path, tmp_path: Path, form: str) -> None:
+    folder = part_of(sample, tmp_path, "plain")
+    shutil.make_archive(str(Path(settings.inbox) / "packed"), form, tmp_path, "plain")
+    folder.rename(Path(settings.inbox) / "plain")
+    found = judged(settings)
+    packed = next(one for name, one in found.items() if name.startswith("packed."))
+    assert packed.accepted
+    assert packed.content_sha256 == found["plain"].content_sha256
+    assert [found["plain"].same_as, packed.same_as].count(None) == 1
+
+
+def test_a_run_brings_its_telemetry_and_its_own_entry(settings: Settings, sample: Path) -> None:
+    target = Path(settings.inbox) / "whole"
+    shutil.copytree(sample, target)
+    verdict = judged(settings)["whole"]
+    assert verdict.accepted
+    experiment = catalog.read_experiment(settings.catalog, "whole")
+    assert {source.kind for source in experiment.telemetry} == {"metrics", "logs", "traces"}
+    assert experiment.title.startswith("Restart of glance_api")
+
+
+def test_telemetry_of_an_unknown_zone_is_left_out_and_said_so(settings: Settings, sample: Path) -> None:
+    part_of(sample, Path(settings.inbox), "run", *KEPT, "metrics", "traces")
+    verdict = judged(settings)["run"]
+    assert verdict.accepted
+    assert any("which zone" in remark.what and remark.severity == "warning" for remark in verdict.remarks)
+    assert {source.kind for source in catalog.read_experiment(settings.catalog, "run").telemetry} == {"traces"}
+
+
+def without_cluster(sample: Path, inbox: Path, name: str) -> None:
+    part_of(sample, inbox, name, "report.html")
+
+
+def cut_off(sample: Path, inbox: Path, name: str) -> None:
+    report = part_of(sample, inbox, name) / "report.html"
+    report.write_bytes(report.read_bytes()[: report.stat().st_size // 2])
+
+
+def of_another_cluster(sample: Path, inbox: Path, name: str) -> None:
+    cluster = part_of(sample, inbox, name) / "os-faults.yaml"
+    cluster.write_text(cluster.read_text().replace("ctl", "elsewhere").replace("cmp", "other"))
+
+
+def trends(sample: Path, inbox: Path, name: str) -> None:
+    head = '<!doctype html>\n<meta name="generator" content="Rally version 1.5.1">\n'
+    page = f"{head}<title>Rally Task Trends</title>\n<script>\n$scope.data = [];\n</script></html>\n"
+    (part_of(sample, inbox, name) / "report.html").write_text(page)
+
+
+def two_clusters(sample: Path, inbox: Path, name: str) -> None:
+    folder = part_of(sample, inbox, name)
+    shutil.copy(folder / "os-faults.yaml", folder / "second.yaml")
+
+
+def with_a_link(sample: Path, inbox: Path, name: str) -> None:
+    (part_of(sample, inbox, name) / "passwd").symlink_to("/etc/passwd")
+
+
+def broken_archive(sample: Path, inbox: Path, name: str) -> None:
+    (inbox / name).write_bytes(b"PK\x03\x04 and then nothing")
+
+
+def nothing(sample: Path, inbox: Path, name: str) -> None:
+    (inbox / name).mkdir()
+
+
+REJECTED = {
+    "no os-faults file": (without_cluster, "there is no os-faults file"),
+    "cut off": (cut_off, "cut off"),
+    "another cluster's": (of_another_cluster, "cluster"),
+    "trends": (trends, "trends"),
+    "two clusters": (two_clusters, "2 os-faults files"),
+    "a link": (with_a_link, "a link"),
+    "broken.zip": (broken_archive, ""),
+    "nothing": (nothing, "there is no Rally report"),
+}
+
+
+def test_each_kind_of_bad_run_gets_its_own_clear_verdict(settings: Settings, sample: Path) -> None:
+    for name, (make, _) in REJECTED.items():
+        make(sample, Path(settings.inbox), name)
+    found = judged(settings)
+    assert set(found) == set(REJECTED)
+    for name, (_, said) in REJECTED.items():
+        verdict = found[name]
+        assert not verdict.accepted, name
+        assert said in verdict.reason, (name, verdict.reason)
+        first = verdict.remarks[0]
+        assert first.severity == "critical"
+        assert first.remedy
+        for text in (first.what, *first.where, first.remedy):
+            assert settings.inbox not in text
+        dropped = Path(settings.inbox) / "quarantine" / verdict.content_sha256 / "dropped" / verdict.arrival
+        assert os.path.lexists(dropped / name)
+    assert len({verdict.reason for verdict in found.values()}) == len(found)
+    assert list(Path(settings.catalog).iterdir()) == []
+
+
+def test_the_same_content_gets_its_old_verdict_and_a_mended_run_a_new_one(settings: Settings, sample: Path) -> None:
+    inbox = Path(settings.inbox)
+    without_cluster(sample, inbox, "run")
+    first = judged(settings)["run"]
+    without_cluster(sample, inbox, "run")
+    again = judged(settings)["run"]
+    assert (again.accepted, again.same_as) == (False, first.arrival)
+    part_of(sample, inbox, "run")
+    mended = judged(settings)["run"]
+    assert (mended.accepted, mended.same_as) == (True, None)
+    assert len(filing.recorded(inbox)) == 3
+
+
+def test_other_rules_judge_the_same_content_anew(
+    settings: Settings, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part_of(sample, Path(settings.inbox), "run")
+    assert judged(settings)["run"].accepted
+    monkeypatch.setenv("FAULTSET_LIMIT_ITERATIONS", "5")
+    part_of(sample, Path(settings.inbox), "run")
+    verdict = judged(settings)["run"]
+    assert (verdict.accepted, verdict.same_as) == (False, None)
+    assert "iterations" in verdict.reason
+
+
+# --- many, in a process of their own --------------------------------------------------------------------------------
+
+
+def all_of(settings: Settings, **keywords: float) -> Iterator[str]:
+    yield from judging.judge_all(judging.take(settings).arrivals, settings, **keywords)
+
+
+def test_a_run_that_takes_too_long_is_rejected_and_the_others_are_not(settings: Settings, sample: Path) -> None:
+    part_of(sample, Path(settings.inbox), "good")
+    without_cluster(sample, Path(settings.inbox), "bad")
+    done = list(all_of(settings, deadline_s=0.01))
+    assert len(done) == 2
+    found = {one.name: one for one in filing.recorded(Path(settings.inbox))}
+    assert "took more than" in found["good"].reason
+    assert not found["good"].accepted
+
+
+def test_many_judges_at_once_give_one_verdict_each(settings: Settings, sample: Path) -> None:
+    inbox = Path(settings.inbox)
+    for number in range(6):
+        without_cluster(sample, inbox, f"run-{number}")
+        (inbox / f"run-{number}" / "note").write_text(str(number))
+    arrivals = judging.take(settings).arrivals
+    threads = [threading.Thread(target=lambda: list(judging.judge_all(arrivals, settings))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.name for one in filing.recorded(inbox)) == [f"run-{number}" for number in range(6)]
+
+
+def test_a_judge_that_is_killed_loses_nothing(settings: Settings, sample: Path) -> None:
+    inbox = Path(settings.inbox)
+    for number in range(4):
+        part_of(sample, inbox, f"run-{number}")
+        (inbox / f"run-{number}" / "note").write_text(str(number))
+    arrivals = judging.take(settings).arrivals
+    script = (
+        "import json, sys\nfrom faultset.pipeline import judging\nfrom faultset.settings import Settings\n"
+        "settings, arrivals = json.loads(sys.argv[1])\n"
+        "for arrival in arrivals:\n    judging.judge(arrival, Settings(**settings))\n"
+    )
+    asked = '[{"catalog": "%s", "datasets": "%s", "inbox": "%s"}, ["%s"]]'
+    text = asked % (settings.catalog, settings.datasets, settings.inbox, '", "'.join(arrivals))
+    process = subprocess.Popen([sys.executable, "-c", script, text])
+    end = time.monotonic() + 120
+    while not any((inbox / ".claimed").glob("*/work/datasets")) and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = judging.take(settings).arrivals
+    assert set(again) | {one.arrival for one in filing.recorded(inbox)} == set(arrivals)
+    for arrival in again:
+        judging.judge(arrival, settings)
+    assert sorted(one.arrival for one in filing.recorded(inbox)) == sorted(arrivals)
+    assert all(one.accepted for one in filing.recorded(inbox))
+
+
+def test_trouble_with_the_catalog_keeps_the_claim(settings: Settings, sample: Path) -> None:
+    part_of(sample, Path(settings.inbox), "run")
+    shutil.rmtree(settings.catalog)
+    Path(settings.catalog).write_text("a file where a folder is needed")
+    [arrival] = judging.take(settings).arrivals
+    with pytest.raises(SetupError):
+        judging.judge(arrival, settings)
+    Path(settings.catalog).unlink()
+    verdict = judging.judge(arrival, settings)
+    assert verdict is not None
+    assert verdict.accepted
+    assert catalog.list_slugs(settings.catalog) == ["run"]
+
+
+# --- real files -----------------------------------------------------------------------------------------------------
+
+MSOD = {
+    "nova": ("j_boot_delete_report.html", "j_boot_delete_output.json"),
+    "glance": ("j_image_output.html", "j_image_output.json"),
+    "neutron": ("j_network_report.html", "j_network_output.json"),
+}
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/real")
+@pytest.mark.parametrize("name", sorted(MSOD))
+def test_a_real_run_is_accepted_with_its_findings(settings: Settings, name: str) -> None:
+    folder = Path(settings.inbox) / name
+    folder.mkdir()
+    for file in (*MSOD[name], "os-faults-latest.yaml"):
+        shutil.copy(REAL / "msod" / file, folder)
+    for script in (REAL / "hook_scripts" / name).iterdir():
+        shutil.copy(script, folder)
+    verdict = judged(settings)[name]
+    assert verdict.accepted
+    effects = [row["effect"] for row in verdict.recognised["injections"]]
+    assert effects == {"nova": ["partial"] * 2, "glance": ["full"] * 3, "neutron": ["full"] * 3}[name]
+    if name == "nova":
+        assert any("wally113" in remark.what and remark.severity == "warning" for remark in verdict.remarks)
+    everything = b"".join(path.read_bytes() for path in Path(settings.inbox).rglob("verdict/**/*") if path.is_file())
+    assert b"CANARY" not in everything
+
+
+def test_verdicts_survive_their_json(settings: Settings, sample: Path) -> None:
+    part_of(sample, Path(settings.inbox), "run")
+    verdict = judged(settings)["run"]
+    assert verdicts.Verdict.decode(verdict.encode()) == verdict
