@@ -206,6 +206,6 @@ def test_redacting_twice_changes_nothing_and_lines_stay(text: str) -> None:
 
 @pytest.mark.parametrize("piece", [*HARD, "password='", 'password="\\"', "ssh -o x ", "sshpass -e ", "token\\\n"])
 def test_a_megabyte_of_anything_takes_linear_time(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     redact(piece * (1_000_000 // len(piece)))
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -32,7 +32,11 @@ def decode_json(data: bytes | memoryview | str) -> object:
         return orjson.loads(data)
     except (orjson.JSONDecodeError, UnicodeError):
         pass
-    return decode_lenient(data if isinstance(data, str) else utf8(data))[0]
+    text = data if isinstance(data, str) else utf8(data)
+    value, end = decode_lenient(text)
+    if text[end:].strip():
+        raise ValueError(f"something stands behind its end, character {end:,}")
+    return value
 
 
 def decode_lenient(text: str) -> tuple[object, int]:

@@ -104,7 +104,7 @@ def read_library(uris: Sequence[str]) -> ScriptLibrary:
     """
     scripts: dict[str, Program] = {}
     for uri in uris:
-        text = decode(read_bytes(uri, limit=LARGEST_SCRIPT), uri)
+        text = decode(read_bytes(uri, role="script_bytes"), uri)
         if "\x00" in text:
             raise InputError(uri, "is a binary file, not a shell script", "give the script that the hook runs")
         name = base_name(uri.rstrip("/"))

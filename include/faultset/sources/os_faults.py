@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from faultset.errors import InputError
 from faultset.records import Cluster, Component, Node
 from faultset.sources.files import read_bytes
-from faultset.sources.yaml_tree import MOST_CHARACTERS, Comment, YamlNode, decode, parse
+from faultset.sources.yaml_tree import Comment, YamlNode, decode, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def read_cluster(uri: str) -> Cluster:
         InputError: the file cannot be read, is no strict YAML, or lacks what os-faults itself needs; names file, line
             and key. A component's host that is no known node is not an error here.
     """
-    root = parse(decode(read_bytes(uri, limit=4 * MOST_CHARACTERS), uri), uri)
+    root = parse(decode(read_bytes(uri, role="cluster_bytes"), uri), uri)
     if root.kind != "mapping":
         raise InputError(root.where, f"is {root.described}, not a mapping of sections", "give an os-faults YAML file")
     _refuse_near_misses(root, _SECTIONS)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Beyond this many pairs nobody wrote the configuration by hand, and comparing all would take too long.
 _MOST_PAIRS = 250_000
+_MOST_COMPARISONS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def match_hooks(shown: list[ShownHook], plans: tuple[HookPlan, ...], iterations:
     if len(shown) == len(plans) and all(_agreement(*pair, iterations) for pair in zip(shown, plans, strict=True)):
         # The order alone allows one assignment only.
         return [Match(plan.index, "order: every configured hook is shown") for plan in plans]
-    if len(shown) * len(plans) > _MOST_PAIRS:
+    if len(shown) * len(plans) > _MOST_PAIRS or _comparisons(shown, plans) > _MOST_COMPARISONS:
         return [Match(None, "too many hooks to compare")] * len(shown)
     assigned = _best_assignment(shown, plans, iterations)
     return [_explain(hook, index, plans) for hook, index in zip(shown, assigned, strict=True)]
@@ -98,13 +99,23 @@ def _agreement(hook: ShownHook, plan: HookPlan, iterations: int) -> float:
     return 1.0 + 2.0 * same_description + 4.0 * same_args + coverage
 
 
+def _comparisons(shown: list[ShownHook], plans: tuple[HookPlan, ...]) -> int:
+    """Return about how many trigger values are looked at when each shown hook is compared with each plan."""
+    planned = sum(len(plan.trigger.at) for plan in plans if plan.trigger)
+    return len(shown) * planned + len(plans) * sum(len(hook.fired) for hook in shown)
+
+
 def _could_fire(hook: ShownHook, trigger: TriggerPlan | None) -> bool:
-    return trigger is None or all(unit == trigger.unit and _is_planned(value, trigger) for unit, value in hook.fired)
-
-
-def _is_planned(value: float, trigger: TriggerPlan) -> bool:
+    if trigger is None:
+        return True
+    if any(unit != trigger.unit for unit, _ in hook.fired):
+        return False
     if trigger.kind == "event":
-        return value in trigger.at
+        return frozenset(trigger.at).issuperset(value for _, value in hook.fired)
+    return all(_is_step(value, trigger) for _, value in hook.fired)
+
+
+def _is_step(value: float, trigger: TriggerPlan) -> bool:
     last = math.inf if trigger.end is None else trigger.end
     return trigger.start <= value <= last and (value - trigger.start) % trigger.step == 0
 

@@ -75,7 +75,7 @@ def read_sla(field: Field) -> tuple[SlaResult, ...]:
         SlaResult(
             criterion=item.get("criterion").text(),
             passed=bool(item.get("success").flag_or_none()),
-            detail=redact(item.get("detail").text_or_none() or ""),
+            detail=safe_output(item.get("detail").text_or_none() or ""),
         )
         for item in field.items()
     )
@@ -100,10 +100,10 @@ def read_errors(fields: dict[int, tuple[object, object]], where: Field) -> dict[
     for kind, message in fields.values():
         if not isinstance(kind, str | None) or not isinstance(message, str | None):
             raise where.error("a list of errors with a type and a message as texts")
-        messages.append(clean(message or ""))
+        messages.append(clean((message or "")[: OUTPUT_LIMIT + _MARGIN]))
     safe = _redact_all(messages)
     return {
-        number: IterationError(clean(kind) if isinstance(kind, str) else "", message)
+        number: IterationError(clean(kind) if isinstance(kind, str) else "", message[:OUTPUT_LIMIT])
         for (number, (kind, _)), message in zip(fields.items(), safe, strict=True)
     }
 

@@ -20,6 +20,7 @@ from bs4.exceptions import ParserRejectedMarkup
 from bs4.filter import SoupStrainer
 
 from faultset.errors import InputError
+from faultset.sources.bounds import Bounds
 from faultset.sources.fields import decode_lenient, utf8
 from faultset.sources.files import read_bytes, refuse_binary
 
@@ -51,14 +52,15 @@ class ReportPage:
     scenarios: object
 
 
-def read_page(uri: str) -> ReportPage:
-    """Return the data of the task report at ``uri``. The file's bytes are not kept.
+def read_page(uri: str, bounds: Bounds) -> ReportPage:
+    """Return the data of the task report at ``uri``, within ``bounds``. The file's bytes are not kept.
 
     Raises:
-        InputError: it cannot be read, is another kind of page, or is cut off.
+        InputError: it cannot be read, is another kind of page, is cut off, or passes a limit.
     """
     data = read_bytes(uri)
     refuse_binary(uri, data)
+    bounds.check_data(data)
     scenarios = _assignment(data, _SCENARIOS)
     if scenarios is None:
         _refuse(uri, data)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from faultset.errors import InputError
 from faultset.moments import Instant
 from faultset.records import HookResult, IterationError, Iterations, RallyRun, Unit, Workload
+from faultset.sources.bounds import Bounds
 from faultset.sources.collector import collector_paused
 from faultset.sources.fields import Field, decode_json, finite
 from faultset.sources.files import read_head
@@ -33,8 +34,9 @@ def read_report(uri: str) -> RallyRun:
         InputError: it cannot be read, is no task report, is cut off, or holds what Rally does not write.
     """
     with collector_paused():
-        page = read_page(uri)
-        return RallyRun(uri, "report", page.rally_version, _workloads(uri, page))
+        bounds = Bounds(uri)
+        page = read_page(uri, bounds)
+        return RallyRun(uri, "report", page.rally_version, _workloads(uri, page, bounds))
 
 
 def read_run(uri: str) -> RallyRun:
@@ -46,8 +48,11 @@ def read_run(uri: str) -> RallyRun:
     return read_results(uri) if looks_like_json(read_head(uri)) else read_report(uri)
 
 
-def _workloads(uri: str, page: ReportPage) -> tuple[Workload, ...]:
-    scenarios = Field(uri, "scenarios", page.scenarios).items()
+def _workloads(uri: str, page: ReportPage, bounds: Bounds) -> tuple[Workload, ...]:
+    listed = Field(uri, "scenarios", page.scenarios)
+    # Before each gets a record of its own, which is larger than what it stands for.
+    bounds.check_workloads(len(listed.values()))
+    scenarios = listed.items()
     if not scenarios:
         raise InputError(uri, "holds no workload", "give the report of a task that ran")
     source = _Source(Field(uri, "source", page.source))
@@ -55,7 +60,8 @@ def _workloads(uri: str, page: ReportPage) -> tuple[Workload, ...]:
     workloads = []
     for scenario in scenarios:
         name = f"{scenario.get('cls').text()}.{scenario.get('met').text()}"
-        workloads.append(_workload(scenario, name, seen[name], source))
+        bounds.check_hooks(len(scenario.get("hooks").values()))
+        workloads.append(bounds.add(_workload(scenario, name, seen[name], source)))
         seen[name] += 1
     return tuple(workloads)
 
@@ -364,7 +370,8 @@ def _column(series: Field | None, count: int) -> list[float] | None:
     values = [value for _, value in pairs]
     if not all(value is None or finite(value) is not None for value in values):
         raise series.error("a series of finite numbers")
-    if [number for number, _ in pairs] != list(range(1, count + 1)):
+    # Compared without a list of its own: a report can claim a thousand million iterations and show two.
+    if len(pairs) != count or any(number != expected for expected, (number, _) in enumerate(pairs, 1)):
         return None
     return [math.nan if span is None or span < 0 else span for span in values]  # type: ignore[operator, misc]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from faultset.errors import InputError
 from faultset.moments import EARLIEST, LATEST, Instant, from_epoch
 from faultset.records import HookPlan, HookResult, Iterations, RallyRun, Unit, Workload
+from faultset.sources.bounds import Bounds
 from faultset.sources.collector import collector_paused
 from faultset.sources.fields import Field, decode_json, finite, parse_moment
 from faultset.sources.files import read_bytes, refuse_binary
@@ -38,18 +39,22 @@ def read_results(uri: str) -> RallyRun:
 
 
 def _read(uri: str) -> RallyRun:
-    root = Field(uri, "the file", _decode(uri))
+    bounds = Bounds(uri)
+    root = Field(uri, "the file", _decode(uri, bounds))
     if isinstance(root.value, list):
-        return _run(uri, "results-old", None, _old_entries(Field(uri, "results", root.value)))
+        bounds.check_workloads(len(root.value))
+        return _run(uri, "results-old", None, _old_entries(Field(uri, "results", root.value)), bounds)
     if "tasks" not in root.mapping():
         raise InputError(uri, f"is {_what_else(root)}, not the results of a Rally task", _WANTED)
+    bounds.check_workloads(len(Field(uri, "tasks", root.mapping()["tasks"]).values()))
     version = Field(uri, "info", root.mapping().get("info")).get("rally_version").text_or_none()
-    return _run(uri, "results", version, _entries(Field(uri, "tasks", root.mapping()["tasks"])))
+    return _run(uri, "results", version, _entries(Field(uri, "tasks", root.mapping()["tasks"])), bounds)
 
 
-def _decode(uri: str) -> object:
-    data = read_bytes(uri)
+def _decode(uri: str, bounds: Bounds) -> object:
+    data = read_bytes(uri, role="results_bytes")
     refuse_binary(uri, data)
+    bounds.check_data(data)
     if not looks_like_json(data):
         kind = "an HTML page" if data.lstrip()[:1] == b"<" else "no JSON"
         remedy = "give it as the report" if data.lstrip()[:1] == b"<" else _WANTED
@@ -147,10 +152,13 @@ def _uuid(field: Field) -> str | None:
     return text.lower() if text else None
 
 
-def _run(uri: str, form: str, version: str | None, entries: list[_Entry]) -> RallyRun:
+def _run(uri: str, form: str, version: str | None, entries: list[_Entry], bounds: Bounds) -> RallyRun:
     if not entries:
         raise InputError(uri, "holds no workload", "give the results of a task that ran")
-    workloads = tuple(_workload(entry, position) for entry, position in zip(entries, _positions(entries), strict=True))
+    bounds.check_workloads(len(entries))
+    workloads = tuple(
+        bounds.add(_workload(entry, position)) for entry, position in zip(entries, _positions(entries), strict=True)
+    )
     return RallyRun(uri, "results" if form == "results" else "results-old", version, workloads)
 
 

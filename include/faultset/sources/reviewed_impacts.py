@@ -11,14 +11,15 @@ import csv
 import datetime as dt
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faultset.errors import InputError
 from faultset.moments import UTC, from_epoch
 from faultset.sources import yaml_tree
 from faultset.sources.files import read_bytes
+from faultset.sources.redaction import redact
 
-_LIMIT = 64 << 20
 _NODE = ("node", "node_name")
 _KPI = ("kpi", "metric", "metric_name")
 _START = ("start_timestamp", "started_at", "start", "start_time")
@@ -44,7 +45,7 @@ def read_reviewed_impacts(uri: str) -> tuple[ReviewedImpact, ...]:
     Raises:
         InputError: the file cannot be read, lacks a column, or a row is wrong; names the line.
     """
-    text = yaml_tree.decode(read_bytes(uri, limit=_LIMIT), uri)
+    text = yaml_tree.decode(read_bytes(uri, role="impacts_bytes"), uri)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         names = [_column(reader.fieldnames or [], wanted, uri) for wanted in (_NODE, _KPI, _START, _END)]
@@ -53,6 +54,11 @@ def read_reviewed_impacts(uri: str) -> tuple[ReviewedImpact, ...]:
         )
     except csv.Error as error:
         raise InputError(f"{uri}:{reader.line_num}", f"the CSV is broken: {error}", _WANTED) from error
+
+
+def is_header(columns: Sequence[str]) -> bool:
+    """Return whether these are the columns of reviewed impacts."""
+    return all(set(wanted) & set(columns) for wanted in (_NODE, _KPI, _START, _END))
 
 
 def _column(columns: object, wanted: tuple[str, ...], uri: str) -> str:
@@ -84,5 +90,5 @@ def _moment(text: str, column: str, where: str) -> dt.datetime:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InputError(where, f'{column} "{text}" is no time with an offset', _WANTED)
+        raise InputError(where, f'{column} "{redact(text)}" is no time with an offset', _WANTED)
     return moment.astimezone(UTC)

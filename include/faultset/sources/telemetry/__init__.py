@@ -18,5 +18,6 @@ def forms_of(file: TelemetryFile) -> tuple[Form, ...]:
 
 
 def node_of(file: TelemetryFile) -> str:
-    """Return the node that a file of metrics is named after: what stands before the first ``_``."""
-    return file.name.rsplit("/", 1)[-1].partition("_")[0].partition(".")[0]
+    """Return the node that a file of metrics is named after: what stands before the first ``_``, corrected."""
+    named = file.name.rsplit("/", 1)[-1].partition("_")[0].partition(".")[0]
+    return dict(file.renamed).get(named, named)

@@ -12,7 +12,6 @@ import polars as pl
 from faultset.sources.collector import collector_paused
 from faultset.sources.telemetry.form import Clock, Form, first_true, microseconds
 
-LIMIT = 256 * 1024**2
 _PATTERN = "%Y-%m-%dT%H:%M:%S%.f"
 _POINT = "meta.raw_payload."
 COLUMNS: dict[str, type[pl.DataType]] = {
@@ -97,7 +96,8 @@ def _point(info: dict[str, Any], ending: str) -> dict[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    """Return a text or a number as text; lists and mappings, which no span has there, are none."""
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _whole(value: object) -> int | None:

@@ -20,8 +20,9 @@ import polars as pl
 
 from faultset.errors import InputError
 from faultset.records import TelemetryFile
+from faultset.settings import limits
+from faultset.sources.redaction import redact
 from faultset.sources.telemetry.form import Clock, ColumnType, Form, short_name
-from faultset.sources.telemetry.osprofiler import LIMIT as JSON_LIMIT
 from faultset.sources.telemetry.osprofiler import spans
 from faultset.sources.telemetry.packed import ByteStream, CutOffError, unpacked
 
@@ -136,12 +137,12 @@ def _json_rows(file: TelemetryFile, forms: Sequence[Form], head: bytes, stream: 
     form = next((form for form in forms if "JSON" in form.name), None)
     if form is None:
         raise InputError(file.name, f"is JSON, which is no format of {file.kind}", _known(forms))
+    allowed = limits()
     try:
-        data = head + stream.read(JSON_LIMIT)
+        data = head + stream.read(allowed.traces_json_bytes)
     except CutOffError as error:
         raise InputError(file.name, f"row 1: {error}", "copy the file again") from error
-    if len(data) > JSON_LIMIT:
-        raise InputError(file.name, f"has more than {JSON_LIMIT:,} bytes of JSON", "give a file for each trace")
+    allowed.check("traces_json_bytes", len(data), file.name)
     try:
         frame = spans(data.removeprefix(b"\xef\xbb\xbf"))
     except ValueError as error:
@@ -185,7 +186,7 @@ def _header(file: TelemetryFile, head: bytes) -> tuple[list[str], bytes]:
         raise InputError(f"{file.name}:1", f"the header cannot be read ({error})", "save it as UTF-8 CSV") from error
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"{file.name}:1", f"the header names {twice[0]!r} twice", "give each column its own name")
+        raise InputError(f"{file.name}:1", f"the header names {redact(twice[0])!r} twice", "give each column its own name")
     return names, head[end + 1 :] if end >= 0 else b""
 
 
@@ -205,7 +206,7 @@ def _form_of(file: TelemetryFile, forms: Sequence[Form], header: Sequence[str]) 
         near = difflib.get_close_matches(unknown[0], form.columns, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(
-            f"{file.name}:1", f"column {unknown[0]!r} is unknown to {form.name}{hint}", "rename or remove the column"
+            f"{file.name}:1", f"column {redact(unknown[0])!r} is unknown to {form.name}{hint}", "rename or remove the column"
         )
     return form
 
@@ -316,7 +317,7 @@ def _line_of(data: bytes, row: int) -> int:
 def _block(form: Form, frame: pl.DataFrame, lines: int, *, unterminated: bool = False) -> Block:
     clock = form.clock(frame)
     if clock.unreadable is not None:
-        texts = " ".join(repr(frame[name][clock.unreadable] or "") for name in form.time)
+        texts = " ".join(repr(redact(frame[name][clock.unreadable] or "")[:80]) for name in form.time)
         raise BrokenRowError(clock.unreadable, clock.unreadable, f"{texts} is no time that can be read")
     nodes = short_name(frame[form.node]) if form.node else None
     return Block(frame, clock, nodes, lines, unterminated)
@@ -366,7 +367,7 @@ def _diagnosis(data: bytes, form: Form, types: Types, *, last: bool) -> Exceptio
                 return _wrong_count(number, reader.line_num, len(row), len(types), last=last, data=data)
             for (name, kind), value in zip(types.items(), row, strict=True):
                 if not _is_valid(value, kind):
-                    problem = f"{name} is {value[:40]!r}, no number"
+                    problem = f"{name} is {redact(value)[:40]!r}, no number"
                     to = _wider(value, kind, declared=name in form.columns)
                     if to is None:
                         return BrokenRowError(number, reader.line_num - 1, problem, name)
