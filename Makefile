@@ -1,7 +1,7 @@
 # Every target sets up what it needs in this checkout (.venv, .cache, .airflow) and writes nothing outside of it.
 # PYTHON=... names the interpreter of a new .venv, PORT=... the port of `make up`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up lint lock bench clean
+.PHONY: help setup demo test up lint audit lock bench clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -20,11 +20,14 @@ demo: setup ## rebuild and publish the sample experiments through Airflow, then 
 
 test: setup ## run the unit, integration and end-to-end tests
 	@unset FAULTSET_CATALOG FAULTSET_DATASETS; \
-	tools/run pytest -n 2 tests/unit tests/integration; \
+	tools/run pytest -n 2 tests/unit tests/integration tests/hostile; \
 	tools/run pytest tests/e2e
 
 up: setup ## start Airflow with its UI on the sample experiments; Ctrl-C stops it
 	@tools/up
+
+audit: setup ## compare the locked packages with published advisories; says so where they cannot be reached
+	@tools/audit
 
 lint: setup ## check style, types, imports, the Dockerfile, the scripts and the lock
 	@tools/lint

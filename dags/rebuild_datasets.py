@@ -1,4 +1,4 @@
-"""Rebuild and publish the catalog's datasets: one mapped group of tasks an experiment."""
+"""Rebuild the catalog's datasets as candidates: one mapped chain of tasks an experiment."""
 
 from __future__ import annotations
 
@@ -6,30 +6,36 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task, task_group
+from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from faultset_dags.assets import CANDIDATES
 from faultset_dags.outcomes import read_outcomes, table
-from faultset_dags.use_cases import REASON, SUBJECT, use_case
+from faultset_dags.use_cases import NOTE, REASON, SUBJECT, use_case
 
 log = logging.getLogger(__name__)
 
-DATASETS = Asset(name="faultset_datasets", uri="faultset://datasets", group="faultset")
-CHAIN = ["rebuild.extract", "rebuild.decide", "publish.validate", "publish.write"]
+CHAIN = ["rebuild.extract", "rebuild.decide", "validate"]
+HELD = {
+    "published": "the latest version was made of the same inputs",
+    "proposed": "its candidate, of the same inputs, waits for an answer in publish_dataset",
+    "rejected": "a candidate of the same inputs was rejected",
+}
 
 DOC = """
 ### Rebuild the datasets
 
 Every experiment of the catalog (`FAULTSET_CATALOG`) goes through its own chain of tasks:
-**extract** reads the reports, **decide** makes the truth tables and finds what moved, **validate** judges all of it,
-**write** publishes a version under `FAULTSET_DATASETS`. Between them **label** labels the telemetry, one task a file of
+**extract** reads the reports, **decide** makes the truth tables and finds what moved, **validate** runs the
+expectations over all of it. What passed is a candidate. Before that **label** labels the telemetry, one task a file of
 any experiment, so that many workers share one experiment and a file that is tried again does not redo the others.
 References travel between the tasks, never data.
 
-- An experiment whose inputs did not change is skipped. `force` builds it anyway; the same tables make no new version.
+- Nothing is published here. A candidate is an event of the asset `faultset_candidates`, whose partition key is the
+  experiment; `publish_dataset` runs for each of them.
+- An experiment is skipped where its inputs are those of the latest version, of a candidate that waits for an answer, or
+  of one that was rejected. `force` builds it anyway.
 - A broken experiment fails alone. **report** runs last, shows what became of each and names the broken ones and why.
-- A new version is an event of the asset `faultset_datasets`: its partition key is the experiment, its extra
-  `{slug, version, manifest_sha256}`.
 
 Wrong input is not retried: mend the file that the error names, then clear the failed tasks (downstream included).
 Trouble with storage is retried. Running it twice, or twice at once, is harmless.
@@ -50,8 +56,9 @@ def extract(slug: str) -> dict[str, Any]:
         from faultset import pipeline
 
         build = pipeline.extract(slug, settings, force=get_current_context()["params"]["force"])
-    if build.unchanged:
-        raise AirflowSkipException(f"{slug}: the latest version was made of the same inputs")
+    if build.standing in HELD:
+        get_current_context()["ti"].xcom_push(NOTE, HELD[build.standing])
+        raise AirflowSkipException(f"{slug}: {HELD[build.standing]}")
     return build.as_dict()
 
 
@@ -86,7 +93,7 @@ def decided(index: int) -> dict[str, Any] | None:
     return found
 
 
-@task(map_index_template=SUBJECT, multiple_outputs=False, trigger_rule=TriggerRule.ALL_DONE)
+@task(map_index_template=SUBJECT, multiple_outputs=False, trigger_rule=TriggerRule.ALL_DONE, outlets=[CANDIDATES])
 def validate(slug: str) -> dict[str, Any]:
     reference = decided(get_current_context()["ti"].map_index)
     if reference is None:
@@ -94,36 +101,19 @@ def validate(slug: str) -> dict[str, Any]:
     with use_case(slug) as settings:
         from faultset import pipeline
 
-        return pipeline.validate(pipeline.Build.from_dict(reference), settings).as_dict()
-
-
-@task(map_index_template=SUBJECT, multiple_outputs=False, outlets=[DATASETS])
-def write(reference: dict[str, Any]) -> dict[str, Any]:
-    with use_case(reference["slug"]) as settings:
-        from faultset import pipeline
-
-        published = pipeline.write(pipeline.Build.from_dict(reference), settings)
-    if not published.new:
+        made = pipeline.built(pipeline.validate(pipeline.Build.from_dict(reference), settings), settings)
+    if made.validation is None:
         # A task that succeeds always makes an event of its outlets; a skipped one makes none.
-        raise AirflowSkipException(f"{published.slug}: version {published.version} holds the same tables already")
-    event = get_current_context()["outlet_events"][DATASETS]
-    event.add_partitions(published.slug)
-    event.extra = {
-        "slug": published.slug,
-        "version": published.version,
-        "manifest_sha256": published.manifest_sha256,
-    }
-    return published.as_dict()
+        raise AirflowSkipException(f"{slug}: its candidate was published, replaced or rejected meanwhile")
+    event = get_current_context()["outlet_events"][CANDIDATES]
+    event.add_partitions(slug)
+    event.extra = {"slug": slug, "fingerprint": made.fingerprint}
+    return {**event.extra, "injections": made.injections, "targets": made.targets, "findings": made.findings}
 
 
 @task_group
 def rebuild(slug: str) -> None:
     decide(extract(slug))
-
-
-@task_group
-def publish(slug: str) -> None:
-    write(validate(slug))
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
@@ -146,7 +136,8 @@ def report() -> None:
 
 
 @dag(
-    schedule="@daily",
+    # By default Airflow runs the past midnight's run, too, when it first starts within a tenth of a day after it.
+    schedule=CronTriggerTimetable("@daily", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),
@@ -181,10 +172,10 @@ def rebuild_datasets() -> None:
     experiments = find_experiments()
     files = find_telemetry(experiments)
     labels = label.expand(reference=files)
-    published = publish.expand(slug=experiments)
+    candidates = validate.expand(slug=experiments)
     rebuild.expand(slug=experiments) >> files
-    [files, labels] >> published
-    [experiments, published] >> report()
+    [files, labels] >> candidates
+    [experiments, candidates] >> report()
 
 
 rebuild_datasets()

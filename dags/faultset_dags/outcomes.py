@@ -1,11 +1,11 @@
-"""What became of each experiment of a run: read from the run's task states, shown as one table."""
+"""What became of each experiment of a rebuild: read from the run's task states, shown as one table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from faultset_dags.use_cases import REASON
+from faultset_dags.use_cases import NOTE, REASON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,21 +16,21 @@ class Outcome:
     """What became of one experiment.
 
     Attributes:
-        reason: why it failed, in one line; empty otherwise.
-        published: what the writing task returned; None unless published.
+        reason: why it failed or what holds it unchanged, in one line; empty otherwise.
+        candidate: what the last task of its chain returned; None unless there is a candidate.
     """
 
     experiment: str
-    outcome: Literal["published", "unchanged", "failed"]
+    outcome: Literal["candidate", "unchanged", "failed"]
     reason: str = ""
-    published: Mapping[str, Any] | None = None
+    candidate: Mapping[str, Any] | None = None
 
     def cells(self) -> tuple[str, ...]:
         """Return the outcome as a row of the table."""
-        if self.published is None:
-            return (self.experiment, self.outcome, "-", "-", "-", "-", self.reason)
-        found = ", ".join(f"{count} {severity}" for severity, count in self.published["findings"].items() if count)
-        numbers = (str(self.published[key]) for key in ("version", "injections", "targets"))
+        if self.candidate is None:
+            return (self.experiment, self.outcome, "-", "-", "-", self.reason)
+        found = ", ".join(f"{count} {severity}" for severity, count in self.candidate["findings"].items() if count)
+        numbers = (str(self.candidate[key]) for key in ("injections", "targets"))
         return (self.experiment, self.outcome, *numbers, found or "none", self.reason)
 
 
@@ -48,7 +48,7 @@ def read_outcomes(ti: Any, run_id: str, experiments: Sequence[str], chain: Seque
         ti: the asking task instance.
         run_id: the run asked about.
         experiments: the experiments, in the order of the map indexes.
-        chain: ids of the mapped tasks in the order in which they run; the last one publishes.
+        chain: ids of the mapped tasks in the order in which they run; the last one has the candidate.
     """
     if not experiments:
         return []
@@ -67,13 +67,14 @@ def _outcome(ti: Any, experiment: str, index: int, states: Mapping[str, str | No
         )
         return Outcome(experiment, "failed", told.removeprefix(f"{experiment}: "))
     if "skipped" in states.values():
-        return Outcome(experiment, "unchanged")
-    return Outcome(experiment, "published", published=ti.xcom_pull(task_ids=list(states)[-1], map_indexes=index))
+        held = (ti.xcom_pull(task_ids=name, map_indexes=index, key=NOTE) for name in states)
+        return Outcome(experiment, "unchanged", next(filter(None, held), ""))
+    return Outcome(experiment, "candidate", candidate=ti.xcom_pull(task_ids=list(states)[-1], map_indexes=index))
 
 
 def table(outcomes: Sequence[Outcome]) -> list[str]:
     """Return the lines of a plain-text table."""
-    head = ("experiment", "outcome", "version", "injections", "targets", "findings", "why")
+    head = ("experiment", "outcome", "injections", "targets", "findings", "why")
     rows = [head, *(outcome.cells() for outcome in outcomes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
     return ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in rows]

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 REASON = "reason"
 """XCom key under which a task leaves why it is about to fail; the run's report reads it."""
 
+NOTE = "note"
+"""XCom key under which a task leaves why it is about to be skipped; the run's report reads it, too."""
+
 SUBJECT = "{{ subject }}"
 """``map_index_template`` of a mapped task that calls a use case: shows its indexes by the names of their subjects."""
 
@@ -33,15 +36,18 @@ def use_case(subject: str) -> Iterator[Settings]:
     Args:
         subject: what the task works on.
     """
+    from faultset.bucket import credentials
     from faultset.errors import FaultsetError, SetupError
     from faultset.settings import Settings
+    from faultset_dags.connections import of_connection
 
     context = get_current_context()
     context["subject"] = subject
     ti = context["ti"]
     log.info("Working on %s: %s", subject, ti.task_id)
     try:
-        yield Settings.from_environment()
+        with credentials(of_connection):
+            yield Settings.from_environment()
     except SetupError as error:
         ti.xcom_push(REASON, str(error))
         raise

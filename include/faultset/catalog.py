@@ -6,9 +6,9 @@ can read, above the catalog too. Everything that the referenced files say is unt
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import functools
-import glob
 import json
 import re
 import textwrap
@@ -18,10 +18,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
-from faultset.errors import InputError, SetupError
-from faultset.sources import files, yaml_tree
+from faultset.bucket import is_bucket, public
+from faultset.errors import InputError
+from faultset.moments import EARLIEST, LATEST
+from faultset.sources import files, places, yaml_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +59,7 @@ def _zones() -> frozenset[str]:
 def _known_zone(name: str) -> str:
     if name not in _zones():
         places = (zone for zone in _zones() if "/" in zone)  # EST would be the nearest to CEST, and be wrong
-        raise ValueError(f'"{name}" is no IANA time zone{_nearest(name, places)}')
+        raise ValueError(f'"{name}" is no IANA time zone{nearest(name, places)}')
     return name
 
 
@@ -105,6 +116,122 @@ class Telemetry(_Model):
     )
 
 
+class Labels(_Model):
+    """What may be chosen about the labels of telemetry."""
+
+    guard_before_s: float = Field(
+        default=0.0, ge=0, le=86_400, allow_inf_nan=False, description="seconds from 0 to 86400"
+    )
+    cooldown_after_s: float = Field(
+        default=0.0, ge=0, le=86_400, allow_inf_nan=False, description="seconds from 0 to 86400"
+    )
+
+
+_SHIFT = re.compile(r"([+-])(\d{1,7}(?:\.\d{1,6})?) ?(ms|s|min|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+_CORRECTED: dict[str, tuple[frozenset[str], frozenset[str]]] = {  # what -> keys that it needs, keys that it may have
+    "telemetry_clock": (frozenset({"kind", "files", "shift"}), frozenset()),
+    "telemetry_node": (frozenset({"kind", "files", "node", "true_node"}), frozenset()),
+    "injection_time": (
+        frozenset({"uncertainty_s"}),
+        frozenset({"injection", "workload", "hook", "value", "started_at", "ended_at"}),
+    ),
+}
+
+
+def _shift(text: object) -> object:
+    """Return the seconds that ``+1h``, ``-30min``, ``+2.5s`` or ``-40ms`` says."""
+    match = _SHIFT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"it is {_described(text)}")
+    return float(f"{match[1]}{match[2]}") * _SECONDS[match[3]]
+
+
+def _moment(text: object) -> object:
+    """Return the UTC time that ISO 8601 with an offset says."""
+    try:
+        moment = text if isinstance(text, dt.datetime) else dt.datetime.fromisoformat(str(text))
+    except ValueError:
+        raise ValueError(f"it is {_described(text)}") from None
+    if moment.tzinfo is None:
+        raise ValueError(f'"{text}" has no offset: write Z behind a time in UTC, or +01:00')
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError(f'"{text}" lies outside of 1970 to 2200')
+    return moment.astimezone(dt.UTC)
+
+
+_Moment = Annotated[dt.datetime, BeforeValidator(_moment)]
+
+
+class Correction(_Model):
+    """A known error in a source, and what is true instead."""
+
+    what: Literal["telemetry_clock", "telemetry_node", "injection_time"] = Field(
+        description="telemetry_clock, telemetry_node or injection_time"
+    )
+    reason: Text = Field(description="text on how it is known that the source is wrong")
+    kind: Literal["metrics", "logs", "traces"] | None = Field(default=None, description="metrics, logs or traces")
+    files: Text | None = Field(
+        default=None, description='a pattern such as "metrics/node1_*.csv" of names as the dataset says them'
+    )
+    shift: Annotated[float, BeforeValidator(_shift)] | None = Field(
+        default=None, description="a time to add with its sign, such as +1h, -30min or +2.5s"
+    )
+    node: Text | None = Field(default=None, description="the short name of a node as the source says it")
+    true_node: Text | None = Field(default=None, description="the short name of the node that it truly is")
+    injection: Text | None = Field(default=None, description="the id of an injection, as faultset inspect shows it")
+    workload: Text | None = Field(default=None, description="the id or the scenario of a workload")
+    hook: Annotated[int, Field(ge=0)] | None = Field(default=None, description="the place of a hook, from 0")
+    value: float | None = Field(default=None, description="the iteration or the second at which it fired")
+    started_at: _Moment | None = Field(default=None, description="a time with an offset: 2019-11-19T22:51:43.5Z")
+    ended_at: _Moment | None = Field(default=None, description="a time with an offset: 2019-11-19T22:51:43.5Z")
+    uncertainty_s: float | None = Field(
+        default=None, ge=0, le=86_400, allow_inf_nan=False, description="seconds from 0 to 86400; 0: exact"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Correction:
+        """Refuse keys that are missing for this kind of correction, and those of another kind."""
+        given = {name for name in self.model_fields_set if getattr(self, name) is not None} - {"what", "reason"}
+        needed, possible = _CORRECTED[self.what]
+        for name in sorted(needed - given):
+            raise ValueError(f"{self.what} needs {name}")
+        for name in sorted(given - needed - possible):
+            raise ValueError(f"{name} is no part of {self.what}")
+        if self.what == "injection_time":
+            _check_time(self, given)
+        return self
+
+
+def _check_time(correction: Correction, given: set[str]) -> None:
+    if not given & {"injection", "value"}:
+        raise ValueError("injection_time needs injection, or value with perhaps workload and hook")
+    if "injection" in given and given & {"workload", "hook", "value"}:
+        raise ValueError("injection says which one it is; leave out workload, hook and value")
+    if not given & {"started_at", "ended_at"}:
+        raise ValueError("injection_time needs started_at, ended_at or both")
+    started, ended = correction.started_at, correction.ended_at
+    if started is not None and ended is not None and ended < started:
+        raise ValueError("ended_at lies before started_at")
+
+
+class ExpectationSetting(_Model):
+    """How severe a breach of an expectation is here, or what it compares with, and why it differs from the usual."""
+
+    severity: Literal["critical", "warning", "info"] | None = Field(
+        default=None, description="critical, warning or info"
+    )
+    at_least: float | None = Field(default=None, allow_inf_nan=False, description="a finite number")
+    at_most: float | None = Field(default=None, allow_inf_nan=False, description="a finite number")
+    reason: Text = Field(description="text on why it is set otherwise in this experiment")
+
+    @model_validator(mode="after")
+    def _sets_something(self) -> ExpectationSetting:
+        if self.severity is None and self.at_least is None and self.at_most is None:
+            raise ValueError("it sets nothing: give severity, at_least or at_most")
+        return self
+
+
 class Creator(_Model):
     """Who made the experiment, for the citation."""
 
@@ -112,6 +239,43 @@ class Creator(_Model):
     orcid: Annotated[str, AfterValidator(_valid_orcid)] | None = Field(
         default=None, description="an ORCID iD such as 0000-0002-1825-0097"
     )
+
+
+_TIMEOUT = re.compile(r"([1-9]\d{0,6}) ?([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST_TIMEOUT = dt.timedelta(days=30)
+
+
+def _timeout(text: object) -> object:
+    """Return the time that ``7d``, ``36h``, ``30m`` or ``90s`` says."""
+    if isinstance(text, dt.timedelta):
+        return text
+    match = _TIMEOUT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"it is {_described(text)}")
+    time = dt.timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if time > LONGEST_TIMEOUT:
+        raise ValueError(f'"{text}" is longer than {LONGEST_TIMEOUT.days} days')
+    return time
+
+
+class Approval(_Model):
+    """Whether a person has to approve a new version before it is published; no part of what a dataset is made of."""
+
+    policy: Literal["always", "on_change_of_labels", "never"] = Field(
+        default="on_change_of_labels", description="always, on_change_of_labels or never"
+    )
+    timeout: Annotated[dt.timedelta, BeforeValidator(_timeout)] = Field(
+        default=dt.timedelta(days=7), description="a time to wait for the answer such as 7d, 36h or 30m, at most 30d"
+    )
+    approvers: tuple[Text, ...] = Field(
+        default=(), description="a list of names of Airflow users, who alone may answer"
+    )
+
+
+def _as_mapping(declared: object) -> object:
+    """``approval: always`` is short for ``approval: {policy: always}``."""
+    return {"policy": declared} if isinstance(declared, str) else declared
 
 
 class ExperimentFile(_Model):
@@ -130,6 +294,15 @@ class ExperimentFile(_Model):
         default=None, description="the path or URI of a CSV with node, KPI, start and end"
     )
     components: dict[Text, Text] = Field(default={}, description="a mapping of component names to services")
+    labels: Labels = Field(default=Labels(), description="a mapping with guard_before_s and cooldown_after_s")
+    approval: Annotated[Approval, BeforeValidator(_as_mapping)] = Field(
+        default=Approval(),
+        description="always, on_change_of_labels, never, or a mapping with policy, timeout, approvers",
+    )
+    corrections: tuple[Correction, ...] = Field(default=(), description="a list of mappings with what and reason")
+    expectations: dict[Text, ExpectationSetting] = Field(
+        default={}, description="a mapping of expectations to mappings with severity, at_least or at_most, and reason"
+    )
     license: Annotated[str, StringConstraints(pattern=_LICENSE)] | None = Field(
         default=None, description="an SPDX licence identifier such as CC-BY-4.0"
     )
@@ -150,19 +323,24 @@ class Experiment(ExperimentFile):
     def canonical_json(self) -> str:
         """Return what was declared as one line of JSON, for the fingerprint.
 
-        The same wherever the checkout lies and however the file is formatted: keys are sorted, what equals a default
-        is left out, and references are written as in ``public_name``.
+        The same wherever the catalog lies, in a folder or a bucket, and however the file is formatted: keys are
+        sorted, and so are runs, scripts and telemetry, whose order says nothing; what equals a default is left out, and
+        references are written as in ``public_name``. Who has to approve is left out as well: it
+        changes nothing in a dataset.
         """
-        declared = self.model_dump(mode="json", exclude={"slug", "folder"}, exclude_defaults=True)
+        declared = self.model_dump(mode="json", exclude={"slug", "folder", "approval"}, exclude_defaults=True)
         for run in declared["runs"]:
             run.update({key: public_name(run[key]) for key in ("report", "results") if key in run})
             if "hook_scripts" in run:
-                run["hook_scripts"] = [public_name(script) for script in run["hook_scripts"]]
+                run["hook_scripts"] = sorted(public_name(script) for script in run["hook_scripts"])
         for key in ("cluster", "reviewed_impacts"):
             if key in declared:
                 declared[key] = public_name(declared[key])
         for source in declared.get("telemetry", ()):
             source["files"] = public_name(source["files"])
+        for key in ("runs", "telemetry"):
+            if key in declared:
+                declared[key].sort(key=lambda item: json.dumps(item, sort_keys=True))
         return json.dumps(declared, sort_keys=True, separators=(",", ":"))
 
 
@@ -177,13 +355,10 @@ def list_slugs(catalog: str) -> list[str]:
 
     Raises:
         InputError: the catalog is no folder that can be read.
-        SetupError: the catalog lies in a bucket.
+        SetupError: the catalog lies in a bucket that cannot be asked.
     """
-    root = _root(catalog)
     try:
-        return sorted(
-            entry.name for entry in root.iterdir() if not entry.name.startswith(".") and _is_file(entry / FILE_NAME)
-        )
+        return places.folders_with(_root(catalog), FILE_NAME)
     except OSError as error:
         raise InputError(
             catalog,
@@ -197,18 +372,19 @@ def read_experiment(catalog: str, slug: str) -> Experiment:
 
     Raises:
         InputError: there is no such experiment, or its file is not valid; names the line.
-        SetupError: the catalog lies in a bucket.
+        SetupError: a bucket cannot be asked.
     """
     check_slug(slug)
-    path = _root(catalog) / slug / FILE_NAME
-    if not _is_file(path):
+    folder = places.join(_root(catalog), slug)
+    path = places.join(folder, FILE_NAME)
+    if not places.is_file(path):
         raise InputError(
-            path,
-            f'there is no experiment "{slug}" in the catalog{_nearest(slug, list_slugs(catalog))}',
+            public(path),
+            f'there is no experiment "{slug}" in the catalog{nearest(slug, list_slugs(catalog))}',
             f"write it by hand or with: faultset new {slug} --report REPORT --cluster FILE",
         )
-    text = yaml_tree.decode(files.read_bytes(str(path), limit=_SIZE_LIMIT), str(path))
-    return _experiment(text, str(path), slug, path.parent)
+    text = yaml_tree.decode(files.read_bytes(path, limit=_SIZE_LIMIT), public(path))
+    return _experiment(text, public(path), slug, folder)
 
 
 def check_slug(slug: str) -> str:
@@ -228,11 +404,19 @@ def check_slug(slug: str) -> str:
 
 def resolve(experiment: Experiment, reference: str) -> str:
     """Return where ``reference`` lies: a URI or an absolute path as it is, else seen from the experiment's folder."""
-    return _resolve(experiment.folder, reference)
+    return places.join(experiment.folder, reference)
+
+
+def where(experiment: Experiment, loc: Loc) -> str:
+    """Return file and line of what was declared at ``loc``, such as ``("corrections", 0)``."""
+    path = places.join(experiment.folder, FILE_NAME)
+    shown = public(path)
+    tree = yaml_tree.parse(yaml_tree.decode(files.read_bytes(path, limit=_SIZE_LIMIT), shown), shown)
+    return f"{shown}:{_line(tree, loc)}"
 
 
 def telemetry_files(experiment: Experiment, source: Telemetry) -> list[str]:
-    """Return the files that ``source.files`` fits, resolved and sorted; a URI stands for itself."""
+    """Return the files that ``source.files`` fits, resolved and sorted."""
     return _globbed(experiment.folder, source.files)
 
 
@@ -242,6 +426,8 @@ def public_name(reference: str) -> str:
     A relative reference is kept, an absolute path is cut to the file's name, and a URI loses user, password, query
     and fragment.
     """
+    if is_bucket(reference):
+        return public(reference)
     if _URI.match(reference):
         parts = urlsplit(reference)
         if parts.scheme == "file":
@@ -250,25 +436,35 @@ def public_name(reference: str) -> str:
     return Path(reference).name if Path(reference).is_absolute() else reference
 
 
-def _root(catalog: str) -> Path:
-    if _is_remote(catalog):
-        raise SetupError(
-            public_name(catalog), "this version reads no catalog in a bucket", "keep the catalog in a folder"
-        )
-    return files.local_path(catalog)
+def _root(catalog: str) -> str:
+    return _place(catalog).rstrip("/")
 
 
-def _experiment(text: str, where: str, slug: str, folder: Path) -> Experiment:
+def _experiment(text: str, where: str, slug: str, folder: str) -> Experiment:
     tree = yaml_tree.parse(text, where)
     try:
         declared = ExperimentFile.model_validate(tree.plain())
     except ValidationError as error:
         raise _first_error(error, tree, where) from None
-    experiment = Experiment(slug=slug, folder=str(folder), **dict(declared))
+    experiment = Experiment(slug=slug, folder=folder, **dict(declared))
     for loc, reference in _references(declared):
-        _check_file(str(folder), reference, loc, f"{where}:{_line(tree, loc)}")
+        _check_file(folder, reference, loc, f"{where}:{_line(tree, loc)}")
     _check_reports_differ(experiment, tree, where)
+    _check_telemetry_agrees(experiment, tree, where)
     return experiment
+
+
+def parse_declared(data: bytes, where: str) -> ExperimentFile:
+    """Return what the bytes of an ``experiment.yaml`` declare; whether its files are there is not looked at.
+
+    Raises:
+        InputError: they are not valid; names the line.
+    """
+    tree = yaml_tree.parse(yaml_tree.decode(data, where), where)
+    try:
+        return ExperimentFile.model_validate(tree.plain())
+    except ValidationError as error:
+        raise _first_error(error, tree, where) from None
 
 
 def _references(declared: ExperimentFile) -> Iterator[tuple[Loc, str]]:
@@ -292,12 +488,12 @@ def _check_file(folder: str, reference: str, loc: Loc, where: str) -> None:
                 where, f'no file fits {_dotted(loc)} "{reference}"', "correct the pattern or add the files"
             )
         return
-    target = _resolve(folder, reference)
-    if _is_remote(target) or _is_file(files.local_path(target)):
+    target = _place(places.join(folder, reference))
+    if places.is_file(target):
         return
     raise InputError(
         where,
-        f'{_dotted(loc)} names "{reference}", and there is no such file{_nearest_file(files.local_path(target))}',
+        f'{_dotted(loc)} names "{public(reference)}", and there is no such file{_nearest_file(target)}',
         f"expected {_expected(loc)}, relative to this file, absolute, or a URI",
     )
 
@@ -315,29 +511,29 @@ def _check_reports_differ(experiment: Experiment, tree: yaml_tree.YamlNode, wher
             )
 
 
-def _is_remote(reference: str) -> bool:
-    scheme = _URI.match(reference)
-    return scheme is not None and scheme[0].lower() != "file://"
+def _check_telemetry_agrees(experiment: Experiment, tree: yaml_tree.YamlNode, where: str) -> None:
+    """Refuse a file that two entries declare differently: which of them is right must not depend on their order."""
+    seen: dict[str, int] = {}
+    for i, source in enumerate(experiment.telemetry):
+        for name in telemetry_files(experiment, source):
+            first = seen.setdefault(name, i)
+            other = experiment.telemetry[first]
+            if (other.kind, other.time_zone) != (source.kind, source.time_zone):
+                raise InputError(
+                    f"{where}:{_line(tree, ('telemetry', i, 'files'))}",
+                    f"telemetry[{i}].files fits {public_name(name)}, which telemetry[{first}] declares as "
+                    f"{other.kind} in {other.time_zone}",
+                    "make the patterns narrower, so that each file has one kind and one time zone",
+                )
 
 
-def _resolve(folder: str, reference: str) -> str:
-    return reference if _URI.match(reference) else str(Path(folder) / reference)
+def _place(reference: str) -> str:
+    """Return a local path or an ``s3://`` URI; refuse other URIs."""
+    return reference if is_bucket(reference) else str(files.local_path(reference))
 
 
 def _globbed(folder: str, pattern: str) -> list[str]:
-    if _is_remote(pattern):
-        return [pattern]
-    local = str(files.local_path(pattern))
-    names = glob.glob(local, root_dir=folder, recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
-    found = (Path(folder) / name for name in names)
-    return sorted({str(path) for path in found if _is_file(path)})
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long for the file system is no file either
-        return False
+    return places.fitting(folder, _place(pattern))
 
 
 # --- writing a first one --------------------------------------------------------------------------------------------
@@ -368,21 +564,21 @@ def new_experiment(
     *,
     hook_scripts: Sequence[str] = (),
     title: str | None = None,
-) -> Path:
-    """Write a first ``experiment.yaml`` and return its path; the files are named, not copied.
+) -> str:
+    """Write a first ``experiment.yaml`` and return where it lies; the files are named, not copied.
 
     Paths are taken from the current folder. Those inside the experiment's folder are written relative to it, so that
     the folder can move; others are written absolute.
 
     Raises:
         InputError: the slug is no slug, the experiment is there already, or a file is missing.
-        SetupError: the catalog lies in a bucket, or the folder cannot be written.
+        SetupError: the folder cannot be written, or a bucket cannot be asked.
     """
     check_slug(slug)
-    folder = _root(catalog) / slug
-    path = folder / FILE_NAME
-    if path.exists():
-        raise InputError(path, "the experiment is there already", "edit it, or choose another name")
+    folder = places.join(_root(catalog), slug)
+    path = places.join(folder, FILE_NAME)
+    if places.is_file(path):
+        raise InputError(public(path), "the experiment is there already", "edit it, or choose another name")
     for reference in (report, cluster, *([results] if results else []), *hook_scripts):
         _check_named(reference)
     run: dict[str, object] = {"report": _written(report, folder)}
@@ -395,22 +591,22 @@ def new_experiment(
         cluster=_scalar(_written(cluster, folder)),
         runs=textwrap.indent(_dump([run]), "  ").rstrip(),
     )
-    _experiment(text, str(path), slug, folder)
-    _write_once(path, text)
-    return path
+    _experiment(text, public(path), slug, folder)
+    if not places.write_new(path, text):
+        raise InputError(public(path), "the experiment is there already", "edit it, or choose another name")
+    return public(path)
 
 
 def _check_named(reference: str) -> None:
-    if not _is_remote(reference) and not _is_file(files.local_path(reference)):
-        raise InputError(
-            reference, f"there is no such file{_nearest_file(files.local_path(reference))}", "correct the path"
-        )
+    place = _place(reference)
+    if not places.is_file(place):
+        raise InputError(public(reference), f"there is no such file{_nearest_file(place)}", "correct the path")
 
 
-def _written(reference: str, folder: Path) -> str:
+def _written(reference: str, folder: str) -> str:
     if _URI.match(reference):
-        return reference
-    path, inside = Path(reference).absolute(), folder.absolute()
+        return reference.removeprefix(f"{folder}/") if is_bucket(reference) else reference
+    path, inside = Path(reference).absolute(), Path(folder).absolute()
     return str(path.relative_to(inside) if path.is_relative_to(inside) else path)
 
 
@@ -422,22 +618,11 @@ def _scalar(text: str) -> str:
     return _dump(text).removesuffix("...\n").strip()
 
 
-def _write_once(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise InputError(path, "the experiment is there already", "edit it, or choose another name") from error
-    except OSError as error:
-        raise SetupError(
-            path, f"it cannot be written ({error.strerror})", "check the folder and its permissions"
-        ) from error
-
-
 # --- what is wrong, in one line -------------------------------------------------------------------------------------
 
 _MODELS: dict[int | str, type[BaseModel]] = {"runs": RunDeclaration, "telemetry": Telemetry, "creators": Creator}
+_MODELS.update(corrections=Correction, expectations=ExpectationSetting)
+_MAPPINGS: dict[int | str, type[BaseModel]] = {"labels": Labels, "approval": Approval}
 # An unknown key is most often a mistyped one, which explains the missing key beside it; an item that is not valid
 # makes pydantic call its list too short.
 _RANK = {"extra_forbidden": 0, "invalid_key": 0, "missing": 1, "too_short": 3}
@@ -471,7 +656,7 @@ def _explain(error: Any) -> tuple[str, str]:
     model = _model(loc)
     if error["type"] in ("extra_forbidden", "invalid_key"):
         return (
-            f'unknown key "{loc[-1]}"{_inside(loc)}{_nearest(str(loc[-1]), model.model_fields)}',
+            f'unknown key "{loc[-1]}"{_inside(loc)}{nearest(str(loc[-1]), model.model_fields)}',
             f"the keys expected here are {', '.join(model.model_fields)}",
         )
     if error["type"] == "missing":
@@ -482,13 +667,16 @@ def _explain(error: Any) -> tuple[str, str]:
     if error["type"] == "value_error":
         problem = f"{_dotted(loc)}: {error['ctx']['error']}"
     elif error["type"] == "literal_error" and isinstance(value, str):
-        problem = f'{_dotted(loc)} is "{value}"{_nearest(value, ("metrics", "logs", "traces"))}'
+        allowed = re.findall(r"'([^']+)'", error["ctx"]["expected"])
+        problem = f'{_dotted(loc)} is "{value}"{nearest(value, allowed)}'
     else:
         problem = f"{_dotted(loc)} is {_described(value)}"
     return problem, f"expected {_expected(loc)}"
 
 
 def _model(loc: Loc) -> type[BaseModel]:
+    if len(loc) > 1 and loc[0] in _MAPPINGS:
+        return _MAPPINGS[loc[0]]
     return _MODELS.get(loc[0], ExperimentFile) if len(loc) > 2 else ExperimentFile
 
 
@@ -497,7 +685,8 @@ def _expected(loc: Loc) -> str:
     model = _model(loc)
     if len(loc) == 2 and loc[0] in _MODELS:
         return _keys(_MODELS[loc[0]])
-    field = model.model_fields.get(str(loc[0] if model is ExperimentFile else loc[2]))
+    depth = 0 if model is ExperimentFile else 1 if loc[0] in _MAPPINGS else 2
+    field = model.model_fields.get(str(loc[depth]))
     return field.description or "" if field else _keys(model)
 
 
@@ -530,14 +719,12 @@ def _described(value: object) -> str:
     return "a mapping" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
-def _nearest(name: str, valid: Iterable[str]) -> str:
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return `` (did you mean X?)`` with the name that is nearest; "" where none is near."""
     names = {candidate.casefold(): candidate for candidate in sorted(valid)}
     close = difflib.get_close_matches(name.casefold(), names, n=1)
     return f" (did you mean {names[close[0]]}?)" if close else ""
 
 
-def _nearest_file(path: Path) -> str:
-    try:
-        return _nearest(path.name, (entry.name for entry in path.parent.iterdir() if entry.is_file()))
-    except (OSError, ValueError):
-        return ""
+def _nearest_file(place: str) -> str:
+    return nearest(place.rpartition("/")[2], places.siblings(place))

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 
-# Control and format characters (terminal escapes, bidirectional overrides) never reach a terminal or a log.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# Control and format characters (terminal escapes, bidirectional overrides, invisible letters and tags) never reach a
+# terminal, a log or a page.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff]"
+)
 
 
 def printable(text: str, limit: int = 300) -> str:

@@ -362,6 +362,33 @@ class RunEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeCorrection:
+    """The true time of an injection, as the experimenter declares it.
+
+    Attributes:
+        injection: id of the injection; None where the following tell.
+        workload: id or scenario of its workload; None for any.
+        hook: index of its hook in the workload's configuration; None for any.
+        value: at which iteration or second it fired.
+        started_at: true start; None where the sources are right.
+        ended_at: true end; None where the sources are right.
+        uncertainty_s: a corrected end lies in [it, it + this).
+        reason: why the sources are wrong, in words.
+        where: file and line of the declaration.
+    """
+
+    injection: str | None
+    workload: str | None
+    hook: int | None
+    value: float | None
+    started_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    uncertainty_s: float
+    reason: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is known of one experiment, without secrets.
 
@@ -370,12 +397,16 @@ class Evidence:
         cluster: where components live; None where no os-faults file was given.
         services: component or container -> service, beside the built-in table.
         inputs: the files that were read.
+        corrections: of injections' times, as declared.
+        corrected: what was corrected of telemetry, a sentence each.
     """
 
     runs: tuple[RunEvidence, ...]
     cluster: Cluster | None = None
     services: dict[str, str] = field(default_factory=dict)
     inputs: tuple[InputFile, ...] = ()
+    corrections: tuple[TimeCorrection, ...] = ()
+    corrected: tuple[str, ...] = ()
 
 
 # --- telemetry ------------------------------------------------------------------------------------------------------
@@ -392,12 +423,25 @@ class TelemetryFile:
         uri: where it lies.
         name: as a dataset names it, relative to the experiment's folder; never a machine's own path.
         time_zone: IANA zone of the wall-clock times in it.
+        shift_us: microseconds to add to each of its times, as a declared correction says.
+        renamed: (name in the source, true name) of nodes, as declared corrections say.
     """
 
     kind: TelemetryKind
     uri: str
     name: str
     time_zone: str
+    shift_us: int = 0
+    renamed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Where a secret of the inputs stands in a build: the file, its column, and in how many rows."""
+
+    file: str
+    column: str
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,8 +470,13 @@ class TelemetryFacts:
         out_of_range: column -> rows outside of what it can be (percent in 0..100, memory and load from 0).
         anomalous: rows labeled anomalous.
         boundary: rows that cannot be decided.
+        boundary_anomalous: those of them that are labeled anomalous.
+        guarded: rows that are left undecided by the guard before a command or the cooldown after it alone.
+        guarded_anomalous: those of them that are labeled anomalous.
+        strangers: node that the cluster file does not know -> rows.
         phases: phase -> rows.
         leaks: rows that name the injection itself.
+        redacted: rows in which a secret was replaced.
         coverage: injection id -> share of its window that has rows, 0 to 1.
         abbreviation_note: how the abbreviation in the text disagrees with the declared zone; None where it agrees.
         shift_s: seconds that the source seems to be off by; None where it seems right.
@@ -455,8 +504,13 @@ class TelemetryFacts:
     out_of_range: dict[str, int] = field(default_factory=dict)
     anomalous: int = 0
     boundary: int = 0
+    boundary_anomalous: int = 0
+    guarded: int = 0
+    guarded_anomalous: int = 0
+    strangers: dict[str, int] = field(default_factory=dict)
     phases: dict[str, int] = field(default_factory=dict)
     leaks: int = 0
+    redacted: int = 0
     coverage: dict[str, float] = field(default_factory=dict)
     abbreviation_note: str | None = None
     shift_s: float | None = None
@@ -494,6 +548,25 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Relaxed:
+    """An expectation that the experiment sets otherwise than the catalogue of expectations.
+
+    Attributes:
+        expectation: its id.
+        what: ``severity``, ``at_least`` or ``at_most``.
+        was: what the catalogue says.
+        now: what the experiment says.
+        reason: why, as the experiment says.
+    """
+
+    expectation: str
+    what: str
+    was: str
+    now: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Validation:
     """The outcome of a validation.
 
@@ -502,9 +575,11 @@ class Validation:
         findings: critical first, then warning, then info.
         expectations: how many were evaluated.
         data_docs: path of the Data Docs' first page, relative to the folder given; None where none was written.
+        relaxed: expectations that the experiment sets otherwise, in the catalogue's order.
     """
 
     passed: bool
     findings: tuple[Finding, ...]
     expectations: int
     data_docs: str | None
+    relaxed: tuple[Relaxed, ...] = ()

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from faultset.errors import InputError
+from faultset.limits import Limits
+
 
 def project_root() -> Path:
     """The checkout: the folder that holds ``experiments/`` and ``include/``; the current folder outside of one."""
@@ -27,11 +30,21 @@ class Settings:
         work: the folder for builds, candidates and labeled files: hidden folders under ``datasets`` where that is a
             folder, so that publishing renames; ``FAULTSET_WORK`` (default: ``.work`` in the checkout) where it is a
             bucket. All workers have to see the same one.
+        inbox: the folder that new runs are dropped into (``FAULTSET_INBOX``, default: ``inbox`` in the checkout).
+        inbox_settle_s: seconds without a change after which a dropped run without a marker is taken for whole
+            (``FAULTSET_INBOX_SETTLE_S``).
+        inbox_time_zone: IANA zone of the times in dropped metrics and logs, where a run brings no experiment.yaml
+            (``FAULTSET_INBOX_TIME_ZONE``); None: nobody knows, and they are left out.
+        inputs_bytes: how much is kept of inputs that were fetched from a bucket (``FAULTSET_INPUTS_GB``, in GiB).
     """
 
     catalog: str
     datasets: str
     work: str = field(default_factory=lambda: str(project_root() / ".work"))
+    inbox: str = field(default_factory=lambda: str(project_root() / "inbox"))
+    inbox_settle_s: float = 30.0
+    inbox_time_zone: str | None = None
+    inputs_bytes: int = 20 * 1024**3
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -42,13 +55,42 @@ class Settings:
             catalog=environment.get("FAULTSET_CATALOG") or str(root / "experiments"),
             datasets=environment.get("FAULTSET_DATASETS") or str(root / "datasets"),
             work=environment.get("FAULTSET_WORK") or str(root / ".work"),
+            inbox=environment.get("FAULTSET_INBOX") or str(root / "inbox"),
+            inbox_settle_s=_seconds("FAULTSET_INBOX_SETTLE_S", environment.get("FAULTSET_INBOX_SETTLE_S") or "30"),
+            inbox_time_zone=environment.get("FAULTSET_INBOX_TIME_ZONE") or None,
+            inputs_bytes=_gib("FAULTSET_INPUTS_GB", environment.get("FAULTSET_INPUTS_GB") or "20"),
         )
 
     def __post_init__(self) -> None:
         """Make folders absolute, so that a change of the current folder moves nothing; URIs stay as they are."""
-        for name in ("catalog", "datasets", "work"):
+        for name in ("catalog", "datasets", "work", "inbox"):
             value = getattr(self, name)
             if "://" not in value:
                 object.__setattr__(self, name, str(Path(value).absolute()))
         if "://" not in self.datasets:
             object.__setattr__(self, "work", self.datasets)
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 86_400:
+        raise InputError(name, f'"{text}" is no number of seconds', "give a number from 0 to 86400, such as 30")
+    return seconds
+
+
+def _gib(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise InputError(name, f'"{text}" is no whole number', "give a number of GiB, such as 20")
+    return int(text) * 1024**3
+
+
+def limits(environment: Mapping[str, str] | None = None) -> Limits:
+    """Return the limits on untrusted input: the defaults, and what ``FAULTSET_LIMIT_…`` variables say.
+
+    Raises:
+        InputError: a variable names no limit, or its value is none.
+    """
+    return Limits.from_mapping(os.environ if environment is None else environment)

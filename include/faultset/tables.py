@@ -12,11 +12,16 @@ import types
 import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import pyarrow as pa
 
 SCHEMA_VERSION = "1.0"
+
+NO_UNIT: Final = ""  # said of a column, not left out: names, ids, flags, texts, moments
+SECONDS: Final = "s"
+COUNT: Final = "1"  # counts, positions, ratios, codes
+UNITS = (NO_UNIT, SECONDS, COUNT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,47 +30,52 @@ class Column:
 
     Attributes:
         description: a sentence for the data dictionary.
-        unit: ``s``, ``1`` for counts and positions, "" where a unit makes no sense (names, flags, ids).
+        unit: one of ``UNITS``; there is no default, so that a column without a unit says so.
         values: the closed vocabulary, where there is one.
     """
 
     description: str
-    unit: str = ""
+    unit: str
     values: tuple[str, ...] = ()
 
 
 # --- columns --------------------------------------------------------------------------------------------------------
 
-WorkloadId = Annotated[str, Column("Id of the workload: scenario, position and the head of Rally's own id.")]
-TriggerId = Annotated[str, Column("Id of the planned trigger: workload, hook index, unit and value.")]
-InjectionId = Annotated[str, Column("Id of the injection; equals the id of the trigger that fired it.")]
-InjectionIds = Annotated[list[str], Column("Ids of all injections whose window this row overlaps, in order of start.")]
-StartedAt = Annotated[dt.datetime, Column("Start, UTC.")]
-EndedAt = Annotated[dt.datetime, Column("End, UTC; the span is half-open, [started_at, ended_at).")]
-MaybeStartedAt = Annotated[dt.datetime | None, Column("Start, UTC; null where no input tells.")]
-MaybeEndedAt = Annotated[dt.datetime | None, Column("End, UTC, half-open; null where no input tells.")]
-UnitColumn = Annotated[
-    str, Column("What the trigger counts: iterations from 1, or seconds from 0.", values=("iteration", "time"))
+WorkloadId = Annotated[str, Column("Id of the workload: scenario, position and the head of Rally's own id.", NO_UNIT)]
+TriggerId = Annotated[str, Column("Id of the planned trigger: workload, hook index, unit and value.", NO_UNIT)]
+InjectionId = Annotated[str, Column("Id of the injection; equals the id of the trigger that fired it.", NO_UNIT)]
+InjectionIds = Annotated[
+    list[str], Column("Ids of all injections whose window this row overlaps, in order of start.", NO_UNIT)
 ]
-Value = Annotated[float, Column("At which iteration, or how many seconds after the first iteration's start.", unit="1")]
-Iteration = Annotated[int, Column("Iteration number, counted from 1.", unit="1")]
-Why = Annotated[str, Column("Why the decision fell as it did, in words.")]
+StartedAt = Annotated[dt.datetime, Column("Start, UTC.", NO_UNIT)]
+EndedAt = Annotated[dt.datetime, Column("End, UTC; the span is half-open, [started_at, ended_at).", NO_UNIT)]
+MaybeStartedAt = Annotated[dt.datetime | None, Column("Start, UTC; null where no input tells.", NO_UNIT)]
+MaybeEndedAt = Annotated[dt.datetime | None, Column("End, UTC, half-open; null where no input tells.", NO_UNIT)]
+UnitColumn = Annotated[
+    str, Column("What the trigger counts: iterations from 1, or seconds from 0.", NO_UNIT, values=("iteration", "time"))
+]
+Value = Annotated[float, Column("At which iteration, or how many seconds after the first iteration's start.", COUNT)]
+Iteration = Annotated[int, Column("Iteration number, counted from 1.", COUNT)]
+Why = Annotated[str, Column("Why the decision fell as it did, in words.", NO_UNIT)]
 ServiceName = Annotated[
-    str | None, Column("Service that the component belongs to, such as nova; null where the table knows none.")
+    str | None, Column("Service that the component belongs to, such as nova; null where the table knows none.", NO_UNIT)
 ]
 Layer = Annotated[
     str | None,
     Column(
         "Layer of the service.",
+        NO_UNIT,
         values=("openstack", "infrastructure", "kubernetes", "network", "storage", "host"),
     ),
 ]
-Verb = Annotated[str | None, Column("What was done, such as restart or stop+start; null where no input tells.")]
+Verb = Annotated[
+    str | None, Column("What was done, such as restart or stop+start; null where no input tells.", NO_UNIT)
+]
 
 TriggerOutcome = Literal["fired", "not_reached", "not_observable"]
 Effect = Literal["full", "partial", "none", "unknown"]
 Resolution = Literal["exact", "inferred", "ambiguous"]
-TimeSource = Literal["results", "report"]
+TimeSource = Literal["results", "report", "corrected"]
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
@@ -76,20 +86,24 @@ class WorkloadRow:
     """One row a Rally workload: what was asked for and what happened."""
 
     workload_id: WorkloadId
-    name: Annotated[str, Column("Rally scenario.")]
-    position: Annotated[int, Column("Rally's pos: counted per scenario name, from 0.", unit="1")]
-    runner: Annotated[str, Column("Rally runner plugin.")]
-    times: Annotated[int | None, Column("Iterations asked for; null for runners without.", unit="1")]
-    concurrency: Annotated[int | None, Column("Parallel iterations asked for; null for runners without.", unit="1")]
-    iterations: Annotated[int, Column("Iterations that ran.", unit="1")]
-    failed_iterations: Annotated[int, Column("Iterations that failed.", unit="1")]
+    name: Annotated[str, Column("Rally scenario.", NO_UNIT)]
+    position: Annotated[int, Column("Rally's pos: counted per scenario name, from 0.", COUNT)]
+    runner: Annotated[str, Column("Rally runner plugin.", NO_UNIT)]
+    times: Annotated[int | None, Column("Iterations asked for; null for runners without.", COUNT)]
+    concurrency: Annotated[int | None, Column("Parallel iterations asked for; null for runners without.", COUNT)]
+    iterations: Annotated[int, Column("Iterations that ran.", COUNT)]
+    failed_iterations: Annotated[int, Column("Iterations that failed.", COUNT)]
     started_at: MaybeStartedAt
     ended_at: MaybeEndedAt
-    created_at: Annotated[dt.datetime | None, Column("When Rally created the workload, UTC, whole seconds.")]
-    load_duration_s: Annotated[float | None, Column("From the first iteration's start to the last one's end.", "s")]
-    sla_passed: Annotated[bool | None, Column("Rally's verdict over all SLA criteria; null where none was recorded.")]
-    rally_version: Annotated[str | None, Column("Version of the Rally that wrote the input; null where unknown.")]
-    report: Annotated[str, Column("Input that this row was read from.")]
+    created_at: Annotated[dt.datetime | None, Column("When Rally created the workload, UTC, whole seconds.", NO_UNIT)]
+    load_duration_s: Annotated[float | None, Column("From the first iteration's start to the last one's end.", SECONDS)]
+    sla_passed: Annotated[
+        bool | None, Column("Rally's verdict over all SLA criteria; null where none was recorded.", NO_UNIT)
+    ]
+    rally_version: Annotated[
+        str | None, Column("Version of the Rally that wrote the input; null where unknown.", NO_UNIT)
+    ]
+    report: Annotated[str, Column("Input that this row was read from.", NO_UNIT)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +112,18 @@ class TriggerRow:
 
     trigger_id: TriggerId
     workload_id: WorkloadId
-    hook_index: Annotated[int, Column("Place of the hook in the workload's configuration, from 0.", unit="1")]
-    hook: Annotated[str, Column("Rally hook action plugin, such as sys_call or fault_injection.")]
-    action: Annotated[str, Column("Argument of the hook: the command, with secrets replaced.")]
-    description: Annotated[str | None, Column("Description of the hook as configured.")]
-    kind: Annotated[str, Column("Kind of trigger.", values=("event", "periodic"))]
+    hook_index: Annotated[int, Column("Place of the hook in the workload's configuration, from 0.", COUNT)]
+    hook: Annotated[str, Column("Rally hook action plugin, such as sys_call or fault_injection.", NO_UNIT)]
+    action: Annotated[str, Column("Argument of the hook: the command, with secrets replaced.", NO_UNIT)]
+    description: Annotated[str | None, Column("Description of the hook as configured.", NO_UNIT)]
+    kind: Annotated[str, Column("Kind of trigger.", NO_UNIT, values=("event", "periodic"))]
     unit: UnitColumn
     value: Value
     outcome: Annotated[
         str,
         Column(
             "Whether it fired; not_reached: the run ended before; not_observable: the inputs cannot tell.",
+            NO_UNIT,
             values=("fired", "not_reached", "not_observable"),
         ),
     ]
@@ -126,16 +141,26 @@ class InjectionRow:
     value: Value
     started_at: StartedAt
     ended_at: EndedAt
-    start_uncertainty_s: Annotated[float, Column("The true start lies in [started_at, started_at + this).", unit="s")]
-    end_uncertainty_s: Annotated[float, Column("The true end lies in [ended_at, ended_at + this).", unit="s")]
-    time_source: Annotated[str, Column("Which input gave the times.", values=("results", "report"))]
-    hook_status: Annotated[str, Column("Rally's own word for how the hook ended; says nothing about the fault.")]
-    return_code: Annotated[int | None, Column("Exit code of a sys_call; null where none was recorded.", unit="1")]
+    start_uncertainty_s: Annotated[float, Column("The true start lies in [started_at, started_at + this).", SECONDS)]
+    end_uncertainty_s: Annotated[float, Column("The true end lies in [ended_at, ended_at + this).", SECONDS)]
+    time_source: Annotated[
+        str,
+        Column(
+            "Which input gave the times; corrected: a declared correction did, and the findings say of what.",
+            NO_UNIT,
+            values=("results", "report", "corrected"),
+        ),
+    ]
+    hook_status: Annotated[
+        str, Column("Rally's own word for how the hook ended; says nothing about the fault.", NO_UNIT)
+    ]
+    return_code: Annotated[int | None, Column("Exit code of a sys_call; null where none was recorded.", COUNT)]
     action: Verb
     effect: Annotated[
         str,
         Column(
             "Whether the fault took hold on all commanded targets, some, none, or nothing can be said.",
+            NO_UNIT,
             values=("full", "partial", "none", "unknown"),
         ),
     ]
@@ -144,12 +169,17 @@ class InjectionRow:
         str | None,
         Column(
             "What the fault did to the system; null until impacts are known.",
+            NO_UNIT,
             values=("no_effect", "local", "visible", "contaminated"),
         ),
     ]
-    outcome_reason: Annotated[str | None, Column("Why the outcome was decided so; null until impacts are known.")] = (
-        None
-    )
+    outcome_reason: Annotated[
+        str | None, Column("Why the outcome was decided so; null until impacts are known.", NO_UNIT)
+    ] = None
+    result_index: Annotated[
+        int | None,
+        Column("Place among the results that the input shows for this hook, from 0; null where not kept.", COUNT),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,26 +187,31 @@ class TargetRow:
     """One row a node and container that an injection acted on, or may have acted on."""
 
     injection_id: InjectionId
-    node: Annotated[str, Column("Short name of the node.")]
-    node_ip: Annotated[str | None, Column("IP of the node; null where the cluster file has none.")]
-    role: Annotated[str | None, Column("Role of the node, from the cluster file; null where it has none.")]
-    component: Annotated[str | None, Column("Key of the component in the cluster file; null where undeclared.")]
-    container: Annotated[str | None, Column("Name of the container or service; null for an action on the node.")]
+    node: Annotated[str, Column("Short name of the node.", NO_UNIT)]
+    node_ip: Annotated[str | None, Column("IP of the node; null where the cluster file has none.", NO_UNIT)]
+    role: Annotated[str | None, Column("Role of the node, from the cluster file; null where it has none.", NO_UNIT)]
+    component: Annotated[
+        str | None, Column("Key of the component in the cluster file; null where undeclared.", NO_UNIT)
+    ]
+    container: Annotated[
+        str | None, Column("Name of the container or service; null for an action on the node.", NO_UNIT)
+    ]
     service: ServiceName
     layer: Layer
     action: Verb
     action_count: Annotated[
-        int | None, Column("How many single actions were commanded here; null where no input tells.", unit="1")
+        int | None, Column("How many single actions were commanded here; null where no input tells.", COUNT)
     ]
     declared: Annotated[
-        bool | None, Column("Whether the cluster file says that it runs there; null without a cluster file.")
+        bool | None, Column("Whether the cluster file says that it runs there; null without a cluster file.", NO_UNIT)
     ]
-    commanded: Annotated[bool | None, Column("Whether the hook went there; null: unknown.")]
-    effective: Annotated[bool | None, Column("Whether it demonstrably acted there; null: unknown.")]
+    commanded: Annotated[bool | None, Column("Whether the hook went there; null: unknown.", NO_UNIT)]
+    effective: Annotated[bool | None, Column("Whether it demonstrably acted there; null: unknown.", NO_UNIT)]
     resolution: Annotated[
         str,
         Column(
             "exact: named by the command; inferred: follows from output and declared hosts; ambiguous: one of several.",
+            NO_UNIT,
             values=("exact", "inferred", "ambiguous"),
         ),
     ]
@@ -191,17 +226,19 @@ class IterationRow:
     iteration: Iteration
     started_at: MaybeStartedAt
     ended_at: MaybeEndedAt
-    duration_s: Annotated[float | None, Column("Duration without idle time; null where unknown.", unit="s")]
-    idle_s: Annotated[float | None, Column("Idle time inside the iteration; null where unknown.", unit="s")]
-    failed: Annotated[bool, Column("Whether the iteration failed.")]
-    error: Annotated[str | None, Column("Type and message of the error, secrets replaced; null where it passed.")]
-    trace_id: Annotated[str | None, Column("OSProfiler trace id; null where none was recorded.")]
+    duration_s: Annotated[float | None, Column("Duration without idle time; null where unknown.", SECONDS)]
+    idle_s: Annotated[float | None, Column("Idle time inside the iteration; null where unknown.", SECONDS)]
+    failed: Annotated[bool, Column("Whether the iteration failed.", NO_UNIT)]
+    error: Annotated[
+        str | None, Column("Type and message of the error, secrets replaced; null where it passed.", NO_UNIT)
+    ]
+    trace_id: Annotated[str | None, Column("OSProfiler trace id; null where none was recorded.", NO_UNIT)]
     injection_ids: Annotated[
         list[str] | None,
-        Column("Ids of all injections whose window the iteration overlaps; null where its times are unknown."),
+        Column("Ids of all injections whose window the iteration overlaps; null where its times are unknown.", NO_UNIT),
     ]
     is_boundary: Annotated[
-        bool, Column("Whether the overlap cannot be decided within the uncertainty of the injection's ends.")
+        bool, Column("Whether the overlap cannot be decided within the uncertainty of the injection's ends.", NO_UNIT)
     ]
 
 
@@ -210,22 +247,22 @@ class ImpactRow:
     """One row a KPI of a node that moved because of an injection, detected by method or reviewed by a person."""
 
     injection_id: InjectionId
-    node: Annotated[str, Column("Short name of the node.")]
-    kpi: Annotated[str, Column("Column of the metrics that moved, such as mem.used.")]
+    node: Annotated[str, Column("Short name of the node.", NO_UNIT)]
+    kpi: Annotated[str, Column("Column of the metrics that moved, such as mem.used.", NO_UNIT)]
     started_at: StartedAt
     ended_at: EndedAt
     direction: Annotated[
-        str | None, Column("Which way it moved; null where a review does not say.", values=("up", "down"))
+        str | None, Column("Which way it moved; null where a review does not say.", NO_UNIT, values=("up", "down"))
     ]
-    source: Annotated[str, Column("Who says so.", values=("detected", "reviewed"))]
-    method: Annotated[str, Column("How it was found, with the method's version.")]
+    source: Annotated[str, Column("Who says so.", NO_UNIT, values=("detected", "reviewed"))]
+    method: Annotated[str, Column("How it was found, with the method's version.", NO_UNIT)]
     score: Annotated[
         float | None,
-        Column("Size of the move in robust standard deviations of the quiet time before; null: reviewed.", "1"),
+        Column("Size of the move in robust standard deviations of the quiet time before; null: reviewed.", COUNT),
     ]
     p_value: Annotated[
         float | None,
-        Column("Probability of such a move in quiet time, false discoveries controlled; null: reviewed.", "1"),
+        Column("Probability of such a move in quiet time, false discoveries controlled; null: reviewed.", COUNT),
     ]
 
 
@@ -234,23 +271,30 @@ class TelemetryLabels:
     """What is added to each row of telemetry; the source's columns stay as they are, under their own names."""
 
     timestamp: Annotated[
-        dt.datetime | None, Column("Time of the row, UTC; null where the row has none that can be read.")
+        dt.datetime | None, Column("Time of the row, UTC; null where the row has none that can be read.", NO_UNIT)
     ]
-    node: Annotated[str | None, Column("Short name of the node.")]
-    source_row: Annotated[int, Column("Row of the source file, from 0, its header not counted.", unit="1")]
+    node: Annotated[str | None, Column("Short name of the node.", NO_UNIT)]
+    source_row: Annotated[int, Column("Row of the source file, from 0, its header not counted.", COUNT)]
     is_anomalous: Annotated[
-        bool, Column("Whether an injection that concerns this node covers the row, or the node has not recovered yet.")
+        bool,
+        Column(
+            "Whether an injection that concerns this node covers the row, or the node has not recovered yet.", NO_UNIT
+        ),
     ]
     injection_ids: InjectionIds
     phase: Annotated[
         str,
         Column(
             "injection: a fault is being injected, on any node; recovery: this node is not back to normal; or normal.",
+            NO_UNIT,
             values=("normal", "injection", "recovery"),
         ),
     ]
     is_boundary: Annotated[
-        bool, Column("Whether the row cannot be decided within the uncertainty of its time and of the windows' ends.")
+        bool,
+        Column(
+            "Whether the row cannot be decided within the uncertainty of its time and of the windows' ends.", NO_UNIT
+        ),
     ]
 
 
@@ -258,7 +302,7 @@ class TelemetryLabels:
 class MetricsLabels(TelemetryLabels):
     """Labels of a row of metrics."""
 
-    impacted_kpis: Annotated[list[str], Column("KPIs of this node that an impact covers at this time.")]
+    impacted_kpis: Annotated[list[str], Column("KPIs of this node that an impact covers at this time.", NO_UNIT)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +310,7 @@ class LogLabels(TelemetryLabels):
     """Labels of a log line."""
 
     names_injection: Annotated[
-        bool, Column("Whether the row names the injection itself, so that a model could read the answer.")
+        bool, Column("Whether the row names the injection itself, so that a model could read the answer.", NO_UNIT)
     ]
 
 
@@ -335,6 +379,12 @@ def _spec(name: str, hint: Any) -> ColumnSpec:
     if nullable:
         base = next(part for part in typing.get_args(base) if part is not type(None))
     return ColumnSpec(name, _ARROW[base], nullable, column)
+
+
+def references(table: Table) -> dict[str, Table]:
+    """Return column -> table that it points into: a column named as another table's key is that key there."""
+    keys = {other.key[0]: other for other in EVERY_TABLE if len(other.key) == 1 and other is not table}
+    return {spec.name: keys[spec.name] for spec in columns(table) if spec.name in keys}
 
 
 def schema(table: Table) -> pa.Schema:

@@ -45,27 +45,36 @@ class Airflow:
     Attributes:
         home: database, configuration, logs of tasks and of the processes.
         environment: beside the caller's own, for every process.
+        parts: the components that run.
     """
 
     home: Path
     environment: dict[str, str]
     port: int = field(default_factory=free_port)
     token: str = ""
+    parts: tuple[str, ...] = ("api-server", "scheduler", "dag-processor")
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self) -> None:
         self.home.mkdir(parents=True)
         migrate = self._spawn("db", "migrate")
         assert migrate.wait(120) == 0, self._log("db")
-        self.processes += [self._spawn(part) for part in ("api-server", "scheduler", "dag-processor")]
+        self.processes += [self._spawn(part) for part in self.parts]
         wait_for("a healthy Airflow", self._healthy, 120)
         passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
         login = {"username": "admin", "password": passwords["admin"]}
         self.token = self.call("POST", "/auth/token", login)["access_token"]
 
+    def kill_and_restart(self, part: str) -> None:
+        """Kill a part with all its children, at whatever they are doing, and start it again."""
+        place = self.parts.index(part)
+        os.killpg(self.processes[place].pid, signal.SIGKILL)
+        self.processes[place].wait(30)
+        self.processes[place] = self._spawn(part)
+
     def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         settings = {"FAULTSET_AIRFLOW_HOME": str(self.home), "FAULTSET_AIRFLOW_PORT": str(self.port)}
-        with (self.home / f"{arguments[0]}.log").open("wb") as log:
+        with (self.home / f"{arguments[0]}.log").open("ab") as log:
             return subprocess.Popen(
                 [str(ROOT / "tools" / "run"), "airflow", *arguments],
                 cwd=self.home,
@@ -133,8 +142,10 @@ class Airflow:
 
 
 @contextlib.contextmanager
-def running_airflow(home: Path, environment: dict[str, str]) -> Iterator[Airflow]:
-    airflow = Airflow(home, environment)
+def running_airflow(
+    home: Path, environment: dict[str, str], parts: tuple[str, ...] = Airflow.parts
+) -> Iterator[Airflow]:
+    airflow = Airflow(home, environment, parts=parts)
     try:
         airflow.start()
         yield airflow

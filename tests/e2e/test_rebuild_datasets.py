@@ -1,4 +1,4 @@
-"""The DAG on a real scheduler, started over the REST API, with one experiment broken on purpose."""
+"""From catalog to versions on a real scheduler, over REST: one experiment broken, people who answer or do not."""
 
 from __future__ import annotations
 
@@ -6,19 +6,37 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from e2e.conftest import ROOT, Airflow, running_airflow
+from e2e.conftest import ROOT, Airflow, running_airflow, wait_for
+from faultset import pipeline, simulator
+from faultset.settings import Settings
 
 pytestmark = pytest.mark.e2e
 
 SHARED = ROOT.parent / "shared" / "real"
 BROKEN = "neutron-agents-restart"
+APPROVED, UNASKED = "nova-compute-restart", "glance-api-restart"
+REFUSED, UNANSWERED, OUTDATED = "refused", "unanswered", "outdated"
+POLICIES: dict[str, Any] = {
+    APPROVED: "always",
+    UNASKED: "never",
+    REFUSED: {"policy": "always", "approvers": ["admin"]},
+    UNANSWERED: {"policy": "always", "timeout": "1s"},
+    OUTDATED: "always",
+}
+# Each file is a task of its own; a few are enough here.
+FILES = [
+    {"kind": "metrics", "files": "metrics/ct*.csv", "time_zone": "Europe/Berlin"},
+    {"kind": "logs", "files": "logs/*.csv", "time_zone": "Europe/Berlin"},
+]
+UNPUBLISHED = (REFUSED, UNANSWERED, OUTDATED)
+WHY_APPROVED, WHY_REFUSED = "the new windows fit", "cmp02 was not\ntouched {{ ti }} <b>"
 SECRET = re.compile(r"(?:password|private_key_file):\s*(\S+)|sshpass -p ['\"]?([^'\"\s]+)")
 REAL = {
     "msod-nova": ("j_boot_delete_report.html", "j_boot_delete_output.json", "nova"),
@@ -32,6 +50,10 @@ def catalogue(folder: Path) -> None:
     shutil.copytree(ROOT / "experiments", folder)
     report = folder / BROKEN / "report.html"
     report.write_bytes(report.read_bytes()[: report.stat().st_size // 2])
+    for slug, policy in POLICIES.items():
+        if slug in UNPUBLISHED:
+            simulator.simulate(APPROVED, folder / slug, seed=len(slug), iterations=30)
+        declare(folder, slug, approval=policy, telemetry=FILES if slug == UNASKED else None, reviewed_impacts=None)
     for slug, (html, results, scripts) in REAL.items() if SHARED.is_dir() else ():
         run = {
             "report": str(SHARED / "msod" / html),
@@ -42,6 +64,13 @@ def catalogue(folder: Path) -> None:
         entry = {"title": slug, "description": slug, "cluster": cluster, "runs": [run]}
         (folder / slug).mkdir()
         (folder / slug / "experiment.yaml").write_text(yaml.safe_dump(entry))
+
+
+def declare(folder: Path, slug: str, **keys: Any) -> None:
+    """Set keys of an experiment; None removes one."""
+    path = folder / slug / "experiment.yaml"
+    entry = {**yaml.safe_load(path.read_text()), **keys}
+    path.write_text(yaml.safe_dump({key: value for key, value in entry.items() if value is not None}))
 
 
 def secrets_of(*folders: Path) -> set[str]:
@@ -59,18 +88,81 @@ def texts_of(value: Any) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Ended:
-    """What is left of a run."""
+    """What is left when all runs have ended, and every question was answered or ran out of time.
+
+    Attributes:
+        run: the run of ``rebuild_datasets``.
+        publishing: experiment -> the run of ``publish_dataset`` for its first candidate.
+        questions: experiment -> what Airflow showed to the person.
+    """
 
     airflow: Airflow
     catalog: Path
     datasets: Path
     run: dict[str, Any]
+    publishing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    questions: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def of_run(self, path: str) -> Any:
-        return self.airflow.call("GET", f"/api/v2/dags/rebuild_datasets/dagRuns/{self.run['dag_run_id']}/{path}")
+    @property
+    def settings(self) -> Settings:
+        return Settings(str(self.catalog), str(self.datasets))
+
+    def of_run(self, path: str, run: dict[str, Any] | None = None) -> Any:
+        run = run or self.run
+        return self.airflow.call("GET", f"/api/v2/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}/{path}")
 
     def others(self) -> list[str]:
         return sorted(folder.name for folder in self.catalog.iterdir() if folder.name != BROKEN)
+
+    def published(self) -> list[str]:
+        return [slug for slug in self.others() if slug not in UNPUBLISHED]
+
+    def latest(self, slug: str) -> dict[str, Any]:
+        latest: dict[str, Any] = json.loads((self.datasets / slug / "latest.json").read_text())
+        return latest
+
+    def decision(self, slug: str) -> dict[str, Any]:
+        manifest = json.loads((self.datasets / slug / self.latest(slug)["version"] / "manifest.json").read_text())
+        decision: dict[str, Any] = manifest["decision"]
+        return decision
+
+    # --- what the fixture does, step by step ---
+
+    def wait_for_questions(self) -> None:
+        """Wait until each candidate has its run, and each person who has to be asked is asked."""
+        self.publishing.update(wait_for("a run for each candidate", lambda: self._runs(len(self.others())), 180))
+        asked = {APPROVED, *UNPUBLISHED}
+        self.questions.update(wait_for("the questions", lambda: self._questions(asked), 180))
+
+    def _runs(self, count: int) -> dict[str, dict[str, Any]]:
+        runs = self.airflow.call("GET", "/api/v2/dags/publish_dataset/dagRuns?limit=100")["dag_runs"]
+        return {run["partition_key"]: run for run in runs} if len(runs) == count else {}
+
+    def _questions(self, asked: set[str]) -> dict[str, dict[str, Any]]:
+        found = self.airflow.call("GET", "/api/v2/dags/publish_dataset/dagRuns/~/hitlDetails?limit=100")["hitl_details"]
+        slugs = {run["dag_run_id"]: slug for slug, run in self.publishing.items()}
+        by_slug = {slugs[one["task_instance"]["dag_run_id"]]: one for one in found}
+        return by_slug if by_slug.keys() >= asked else {}
+
+    def answer(self, slug: str, chosen: str, reason: str | None) -> None:
+        run = self.publishing[slug]["dag_run_id"]
+        path = f"/api/v2/dags/publish_dataset/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
+        given = {} if reason is None else {"reason": reason}
+        self.airflow.call("PATCH", path, {"chosen_options": [chosen], "params_input": given})
+
+    def wait_for_ends(self) -> None:
+        def ended() -> dict[str, dict[str, Any]]:
+            runs = self._runs(len(self.publishing))
+            return runs if all(run["state"] in {"success", "failed"} for run in runs.values()) else {}
+
+        self.publishing.update(wait_for("the ends of all runs", ended, 240))
+
+    def told(self, slug: str) -> str:
+        """What the report of an experiment's publishing says."""
+        run = self.publishing[slug]
+        key = "return_value" if run["state"] == "success" else "reason"
+        told: str = self.of_run(f"taskInstances/report/xcomEntries/{key}", run)["value"]
+        return told
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +172,22 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     catalogue(catalog)
     environment = {"FAULTSET_CATALOG": str(catalog), "FAULTSET_DATASETS": str(datasets)}
     with running_airflow(folder / "airflow", environment) as airflow:
-        yield Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}, 600))
+        ended = Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}, 600))
+        ended.wait_for_questions()
+        # While a person thinks about it, the candidate is replaced.
+        declare(catalog, OUTDATED, description="corrected meanwhile")
+        pipeline.build(OUTDATED, ended.settings)
+        ended.answer(APPROVED, "Approve", WHY_APPROVED)
+        ended.answer(REFUSED, "Reject", WHY_REFUSED)
+        ended.answer(OUTDATED, "Approve", None)
+        ended.wait_for_ends()
+        yield ended
 
 
 def test_one_broken_experiment_never_blocks_the_others(ended: Ended) -> None:
-    assert len(ended.others()) >= 2
-    for slug in ended.others():
-        latest = json.loads((ended.datasets / slug / "latest.json").read_text())
-        assert (ended.datasets / slug / latest["version"] / "manifest.json").is_file()
+    assert len(ended.published()) >= 2
+    for slug in ended.published():
+        assert (ended.datasets / slug / ended.latest(slug)["version"] / "manifest.json").is_file()
     assert not (ended.datasets / BROKEN / "latest.json").exists()
 
 
@@ -100,7 +200,7 @@ def test_the_run_ends_failed_naming_the_broken_experiment_and_why(ended: Ended) 
     log = ended.of_run("taskInstances/report/logs/1")
     assert any(reason in text for text in texts_of(log))
     outcomes = ended.of_run("taskInstances/report/xcomEntries/outcomes")["value"]
-    assert {slug: outcomes[slug] for slug in ended.others()} == dict.fromkeys(ended.others(), "published")
+    assert {slug: outcomes[slug] for slug in ended.others()} == dict.fromkeys(ended.others(), "candidate")
 
 
 def test_wrong_input_is_not_retried(ended: Ended) -> None:
@@ -110,23 +210,75 @@ def test_wrong_input_is_not_retried(ended: Ended) -> None:
     assert [task["try_number"] for task in failed] == [1]
 
 
-def test_each_new_version_is_an_event_of_its_partition(ended: Ended) -> None:
+def test_each_candidate_is_an_event_of_its_partition(ended: Ended) -> None:
     events = ended.airflow.call("GET", "/api/v2/assets/events?source_dag_id=rebuild_datasets")["asset_events"]
-    expected = {}
-    for slug in ended.others():
-        latest = json.loads((ended.datasets / slug / "latest.json").read_text())
-        expected[slug] = {"slug": slug, **latest}
+    assert sorted(event["partition_key"] for event in events) == ended.others()
+    assert all(event["extra"]["slug"] == event["partition_key"] for event in events)
+
+
+def test_each_new_version_is_an_event_of_its_partition(ended: Ended) -> None:
+    events = ended.airflow.call("GET", "/api/v2/assets/events?source_dag_id=publish_dataset")["asset_events"]
+    expected = {slug: {"slug": slug, **ended.latest(slug)} for slug in ended.published()}
     assert {event["partition_key"]: event["extra"] for event in events} == expected
     assert len(events) == len(expected)
 
 
+def test_a_version_that_was_approved_says_by_whom_and_why(ended: Ended) -> None:
+    question = ended.questions[APPROVED]
+    assert question["subject"] == f"Publish {APPROVED} 1.0.0?"
+    assert "| injections | 2 |" in question["body"]
+    decision = ended.decision(APPROVED)
+    assert (decision["policy"], decision["outcome"], decision["reason"]) == ("always", "approved", WHY_APPROVED)
+    assert decision["by"].lower() == "admin"
+    assert decision["at"].endswith("Z")
+    assert ended.told(APPROVED) == f"{APPROVED}: published as 1.0.0"
+
+
+def test_a_policy_that_asks_nobody_publishes_and_says_so(ended: Ended) -> None:
+    assert UNASKED not in ended.questions
+    decision = ended.decision(UNASKED)
+    assert (decision["policy"], decision["outcome"], decision["by"]) == ("never", "not_needed", None)
+
+
+def test_a_rejected_candidate_is_set_aside_with_the_rejection(ended: Ended) -> None:
+    assert not (ended.datasets / REFUSED).exists()
+    aside = ended.datasets / ".rejected" / REFUSED
+    rejection = json.loads(next(aside.glob("*.rejection.json")).read_text())
+    assert (rejection["outcome"], rejection["reason"]) == ("rejected", WHY_REFUSED.replace("\n", " "))
+    assert rejection["by"].lower() == "admin"
+    assert (aside / rejection["fingerprint"] / "injections.parquet").is_file()
+    assert (aside / f"{rejection['fingerprint']}.proposal.json").is_file()
+    assert ended.publishing[REFUSED]["state"] == "success"
+    assert "was rejected by" in ended.told(REFUSED)
+
+
+def test_where_nobody_answers_in_time_the_candidate_stays_unpublished(ended: Ended) -> None:
+    assert not (ended.datasets / UNANSWERED).exists()
+    assert len(list((ended.datasets / ".candidates" / UNANSWERED).glob("*/candidate.json"))) == 1
+    assert ended.publishing[UNANSWERED]["state"] == "failed"
+    assert ended.told(UNANSWERED).startswith(f"{UNANSWERED}: nobody answered within 0:00:01")
+
+
+def test_approving_a_replaced_candidate_publishes_neither_it_nor_the_newer_one(ended: Ended) -> None:
+    assert not (ended.datasets / OUTDATED).exists()
+    assert ended.publishing[OUTDATED]["state"] == "failed"
+    assert "nothing was published: the answer is for candidate" in ended.told(OUTDATED)
+
+
+def test_the_next_rebuild_asks_only_about_what_nobody_was_asked_about(ended: Ended) -> None:
+    slugs = sorted(POLICIES)
+    again = ended.airflow.run("rebuild_datasets", {"experiments": slugs}, 240)
+    outcomes = ended.of_run("taskInstances/report/xcomEntries/outcomes", again)["value"]
+    assert outcomes == {slug: "candidate" if slug == OUTDATED else "unchanged" for slug in slugs}
+
+
 def test_only_references_travel_between_the_tasks(ended: Ended) -> None:
-    entries = ended.of_run("taskInstances/~/xcomEntries?limit=200")["xcom_entries"]
-    for entry in entries:
-        path = f"taskInstances/{entry['task_id']}/xcomEntries/{entry['key']}?map_index={entry['map_index']}"
-        value = ended.of_run(path)["value"]
-        # A list has a reference for each experiment or file.
-        assert all(len(json.dumps(item)) < 2000 for item in (value if isinstance(value, list) else [value]))
+    for run in (ended.run, ended.publishing[APPROVED], ended.publishing[REFUSED]):
+        for entry in ended.of_run("taskInstances/~/xcomEntries?limit=200", run)["xcom_entries"]:
+            path = f"taskInstances/{entry['task_id']}/xcomEntries/{entry['key']}?map_index={entry['map_index']}"
+            value = ended.of_run(path, run)["value"]
+            # A list has a reference for each experiment or file.
+            assert all(len(json.dumps(item)) < 2000 for item in (value if isinstance(value, list) else [value]))
 
 
 def test_no_secret_of_the_inputs_is_anywhere_after_the_run(ended: Ended) -> None:

@@ -122,7 +122,7 @@ def test_a_difference_is_told_in_words(place):
     answer = document(faultset(place, "diff", "nova", "1.0.0", second["version"], "--json"))
     assert answer["words"]
     shown = faultset(place, "diff", "nova", "1.0.0", second["version"]).stdout
-    assert shown.splitlines()[0] in answer["words"]
+    assert f"- {answer['words'][0]}" in shown.splitlines()
 
 
 def test_a_report_is_validated_with_its_cluster(place):

@@ -88,7 +88,7 @@ def raising(error: BaseException):
         (["inspect", "r.html", "--cluster"], "Option '--cluster' requires an argument"),
         (["verify", "a", "1.0.0", "more"], "Got unexpected extra argument (more)"),
         (["simulate"], "A scenario and --to FOLDER are needed, or --list"),
-        (["simulate", "nova", "--to", "x", "--iterations", "many"], "'many' is not a valid integer range"),
+        (["simulate", "nova", "--to", "x", "--iterations", "many"], "'many' is not a valid integer"),
         (["new", "nova", "--report", "r.html"], "Missing option '--cluster'"),
         (["validate", "report.html"], "a report is validated together with its cluster; add --cluster FILE"),
         (["validate", "nova", "--results", "r.json"], "a report is validated together with its cluster"),

@@ -333,8 +333,8 @@ def test_logs_come_when_they_come_and_have_no_gaps():
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (3600.0, "seems to be 1 h ahead (suggested shift: -1 h)"),
-        (-19800.0, "seems to be 5.5 h behind (suggested shift: +5.5 h)"),
+        (3600.0, "metrics/ctl1_metrics.csv seems to be 1 h ahead (suggested shift: -1 h)"),
+        (-19800.0, "metrics/ctl1_metrics.csv seems to be 5.5 h behind (suggested shift: +5.5 h)"),
         (None, None),
         (0.0, None),
     ],
@@ -342,6 +342,20 @@ def test_logs_come_when_they_come_and_have_no_gaps():
 def test_a_shift_is_said_in_hours_with_what_would_mend_it(seconds, said):
     (found,) = telemetry_views.telemetry((replace(METRICS[0], shift_s=seconds),), TRUTH, ())["shift"].fillna("none")
     assert found == (said or "none")
+
+
+def test_files_of_a_kind_that_are_off_alike_share_one_sentence_that_names_them():
+    off = [replace(file, shift_s=3600.0, shift_reason="so it is") for file in METRICS[:2]]
+    other = replace(METRICS[2], shift_s=-3600.0)
+    found = telemetry_views.shifted((*off, other, LOGS))
+    one, two = (found[file.source] for file in off)
+    assert one == two
+    assert one == (
+        f"2 of 3 files of metrics ({off[0].source}, {off[1].source}) seem to be 1 h ahead (suggested shift: -1 h), "
+        "since so it is"
+    )
+    assert found[other.source] == f"{other.source} seems to be 1 h behind (suggested shift: +1 h)"
+    assert LOGS.source not in found
 
 
 def test_whether_a_file_lies_in_the_run_is_unknown_where_no_time_of_the_run_is():

@@ -422,7 +422,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     for uri, words in (
         (str(tmp_path / "missing.html"), "does not exist"),
         (str(tmp_path), "is a folder"),
-        ("s3://bucket/report.html", "is not a local file"),
+        ("https://host/report.html", "is neither a local file nor s3://"),
         ("\0", "cannot be read"),
         ("/dev/null", "is no regular file"),
     ):

@@ -133,10 +133,24 @@ def test_changes_are_told_in_rows_and_in_words(tmp_path: Path) -> None:
     assert "Since 1.0.0. A minor version: something was added and every old record is intact." in text
     assert "| injections | 1 | 2 | 1 | 0 | 0 |" in text
     assert "- injections: 1 added: boot.0.500." in text
-    assert "- Input report.html (report) has other content." in text
+    assert "- Input report.html (report) has other content: sha256 was ca978112ca1b and is 3e23e8160039." in text
     assert "- The title differs." in text
     assert "- New finding (info): hosts that were not commanded" in text
     assert "- Finding gone (warning): wally113 was commanded and does not run nova_compute" in text
+    assert "Finding changed" not in text
+
+
+def test_a_finding_that_concerns_other_rows_now_is_told_once(tmp_path: Path) -> None:
+    published(tmp_path, "a")
+    more = dataclasses.replace(releases.WARNING, message="wally113 and wally114 were commanded", count=2)
+    other = dataclasses.replace(releases.WARNING, expectation="targets.unknown", message="one is unknown")
+    first = dataclasses.replace(releases.PASSED, findings=(releases.WARNING, other))
+    published(tmp_path, "b", validation=first)
+    second = dataclasses.replace(releases.PASSED, findings=(more, other))
+    text = (published(tmp_path, "c", validation=second).path / "CHANGES.md").read_text()
+    assert "- Finding changed (warning), 1 rows before, 2 now: wally113 and wally114 were commanded" in text
+    assert text.count("inding changed") == 1
+    assert "New finding" not in text
 
 
 def test_a_first_version_says_so(tmp_path: Path) -> None:

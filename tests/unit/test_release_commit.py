@@ -45,6 +45,11 @@ def test_the_first_version_has_everything_that_a_consumer_reads(tmp_path: Path) 
         "manifest.json",
         "README.md",
         "CHANGES.md",
+        "CITATION.cff",
+        "croissant.json",
+        "datacite.json",
+        "datapackage.json",
+        "dictionary.md",
         "validation/results.json",
     }
     assert not made.folder.exists()

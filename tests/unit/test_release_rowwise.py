@@ -202,7 +202,9 @@ def test_any_two_files_are_compared_by_number(
         releases.write_telemetry(folder, f"{name}.parquet", data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rowwise, "BATCH_ROWS", batch)
-        tally = rowwise.compare(folder / "old.parquet", folder / "new.parquet", "source_row", ["x"], 99)
+        layout = rowwise.Layout("source_row", ("x",))
+        old_rows, new_rows = (rowwise.batches(folder / f"{name}.parquet", layout) for name in ("old", "new"))
+        tally = rowwise.compare(old_rows, new_rows, layout, 99)
     assert sorted(tally.first_added) == sorted(new.keys() - old.keys())
     assert sorted(tally.first_removed) == sorted(old.keys() - new.keys())
     changed = [number for number in sorted(old.keys() & new.keys()) if old[number] != new[number]]

@@ -47,9 +47,11 @@ class Call:
     @property
     def settings(self) -> Settings:
         """The environment's settings with what the options override."""
-        options = {"catalog": self.catalog, "datasets": self.datasets}
+        found = Settings.from_environment()
         return dataclasses.replace(
-            Settings.from_environment(), **{name: value for name, value in options.items() if value is not None}
+            found,
+            catalog=found.catalog if self.catalog is None else self.catalog,
+            datasets=found.datasets if self.datasets is None else self.datasets,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -173,12 +173,14 @@ def publish(call: Call, slug: str, approve: bool) -> Answer:
     settings = call.settings
     with progress() as tell:
         candidate = pipeline.build(slug, settings, progress=tell)
-    if not approve and not candidate.unchanged and _somebody_answers(call):
+    how = "faultset publish --approve" if approve else "faultset publish, where nobody could be asked"
+    if not approve and candidate.validation is not None and _somebody_answers(call):
         show.builds(console(sys.stderr), {"built": [candidate.as_dict()]})
         if not click.confirm(f"Publish {slug}?", err=True):
             raise AnswerIsNo(slug, "not published, as you answered", "publish it later, or correct its inputs")
+        how = "faultset publish, answered on a terminal"
     with progress() as tell:
-        published = pipeline.publish(slug, settings, progress=tell)
+        published = pipeline.publish_by_hand(candidate, settings, reason=how, progress=tell)
     folder = f"{settings.datasets.rstrip('/')}/{published.path}"
     return Answer({**published.as_dict(), "folder": folder}, show.publication)
 
@@ -197,6 +199,81 @@ def versions(call: Call, slug: str | None) -> Answer:
     return Answer({"versions": pipeline.versions(call.settings, slug)}, show.versions)
 
 
+reason_option = click.option("--reason", metavar="TEXT", required=True, help="Why; it is shown beside the version.")
+by_option = click.option("--by", metavar="NAME", help="Who decides; the user of this machine by default.")
+
+
+@command(cls=AnsweringCommand)
+@click.argument("slug")
+@click.argument("version")
+@reason_option
+@by_option
+@click.pass_obj
+def rollback(call: Call, slug: str, version: str, *, reason: str, by: str | None) -> Answer:
+    """Make VERSION the latest again.
+
+    Until a newer version is published; what was rolled back from is not published again.
+    """
+    from faultset import pipeline
+
+    return Answer(pipeline.rollback(slug, version, call.settings, reason=reason, by=by), show.undone)
+
+
+@command(cls=AnsweringCommand)
+@click.argument("slug")
+@click.argument("version")
+@reason_option
+@by_option
+@click.pass_obj
+def withdraw(call: Call, slug: str, version: str, *, reason: str, by: str | None) -> Answer:
+    """Mark VERSION as withdrawn.
+
+    It stays readable, with a warning, and is never the latest again.
+    """
+    from faultset import pipeline
+
+    return Answer(pipeline.withdraw(slug, version, call.settings, reason=reason, by=by), show.undone)
+
+
+@command(cls=AnsweringCommand)
+@click.argument("slug")
+@click.argument("version")
+@click.option("--doi", "citation", metavar="TEXT", required=True, help="DOI, address or reference of who relies on it.")
+@by_option
+@click.pass_obj
+def cite(call: Call, slug: str, version: str, *, citation: str, by: str | None) -> Answer:
+    """Record that somebody relies on VERSION.
+
+    What is cited is never pruned.
+    """
+    from faultset import pipeline
+
+    return Answer(pipeline.cite(slug, version, call.settings, citation=citation, by=by), show.undone)
+
+
+@command(cls=AnsweringCommand)
+@click.argument("slug", required=False)
+@click.option("--keep", "newest", type=int, metavar="N", required=True, help="Keep the newest N versions.")
+@click.option("--keep-days", type=float, metavar="D", help="Keep versions younger than D days, too.")
+@click.option("--remove", is_flag=True, help="Remove what is not kept; without it nothing is changed.")
+@by_option
+@click.pass_obj
+def prune(
+    call: Call, slug: str | None, *, newest: int, keep_days: float | None, remove: bool, by: str | None
+) -> Answer:
+    """Say which versions a policy keeps, and remove the others.
+
+    The latest version, newer ones and cited ones are always kept.
+    """
+    from faultset import pipeline
+
+    if remove:
+        found = pipeline.prune(call.settings, slug, newest=newest, younger_than_days=keep_days, by=by)
+    else:
+        found = pipeline.retention(call.settings, slug, newest=newest, younger_than_days=keep_days)
+    return Answer({"removed": remove, "versions": found}, show.retention)
+
+
 @command(cls=AnsweringCommand)
 @click.argument("slug")
 @click.argument("a")
@@ -207,6 +284,21 @@ def diff(call: Call, slug: str, a: str, b: str) -> Answer:
     from faultset import pipeline
 
     return Answer(pipeline.diff(call.settings, slug, a, b), show.difference)
+
+
+@command(cls=AnsweringCommand)
+@click.argument("slug")
+@click.argument("record", metavar="ID")
+@click.option("--version", metavar="X.Y.Z", help="Version of the dataset; the latest by default.")
+@click.pass_obj
+def why(call: Call, slug: str, record: str, version: str | None) -> Answer:
+    """Say where a record of a dataset comes from, and why it is what it is.
+
+    ID is an injection's id, INJECTION/NODE/COMPONENT, INJECTION/NODE/KPI, or FILE:SOURCE_ROW (rows from 0).
+    """
+    from faultset import pipeline
+
+    return Answer(pipeline.why(call.settings, slug, record, version), show.chain)
 
 
 @command(cls=AnsweringCommand)
@@ -229,12 +321,31 @@ def verify(call: Call, slug: str | None, version: str | None) -> Answer:
 @click.argument("scenario", required=False)
 @click.option("--to", "folder", metavar="FOLDER", help="Where to write the experiment.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed, the same files.")
-@click.option("--iterations", type=click.IntRange(min=1), help="Iterations a workload; the scenario's own by default.")
+@click.option("--iterations", type=int, metavar="N", help="Iterations a workload; the scenario's own by default.")
+@click.option("--injections", type=int, metavar="N", help="Firings of each hook over iterations.")
+@click.option("--nodes", type=int, metavar="N", help="Nodes of the cluster, 5 to 250.")
+@click.option(
+    "--metric-seconds", type=int, metavar="S", help="Length of the metrics; by default the run and 5 min beside."
+)
+@click.option(
+    "--shift-hours",
+    metavar="WHAT=H",
+    multiple=True,
+    help="Hours that metrics, logs, traces or a file of them is ahead of its zone; repeat it for more.",
+)
+@click.option("--gaps", type=int, default=0, metavar="N", help="Stretches of 5 to 60 s missing in each file.")
+@click.option("--clock-drift-ppm", type=float, default=0.0, metavar="PPM", help="Drift of the nodes' clocks, at most.")
+@click.option("--level-drift", type=float, default=0.0, metavar="SD", help="Creep of KPIs, robust deviations an hour.")
+@click.option("--dst", is_flag=True, help="Summer time ends in the middle of the load.")
+@click.option("--kpi-size", type=float, metavar="SD", help="Size of all KPI moves in robust deviations; 0: none moves.")
+@click.option("--kpi-seconds", type=float, metavar="S", help="How long all KPI moves last.")
 @click.option("--list", "names_only", is_flag=True, help="List the scenarios.")
-def simulate(scenario: str | None, folder: str | None, seed: int, iterations: int | None, names_only: bool) -> Answer:
+def simulate(
+    scenario: str | None, folder: str | None, names_only: bool, shift_hours: tuple[str, ...], **options: Any
+) -> Answer:
     """Write a sample experiment with known truth.
 
-    Reports, cluster, scripts and metrics, as the SCENARIO says.
+    Reports, cluster, scripts, metrics, logs and traces, as the SCENARIO says; truth.json says what must come out.
     """
     from faultset import pipeline
 
@@ -242,15 +353,32 @@ def simulate(scenario: str | None, folder: str | None, seed: int, iterations: in
         return Answer({"scenarios": pipeline.scenarios()}, show.scenarios)
     if scenario is None or folder is None:
         raise click.UsageError("A scenario and --to FOLDER are needed, or --list.")
-    return Answer(pipeline.simulate(scenario, folder, seed=seed, iterations=iterations), show.simulation)
+    shifts = dict(_shift(text) for text in shift_hours)
+    return Answer(pipeline.simulate(scenario, folder, shift_hours=shifts, **options), show.simulation)
+
+
+def _shift(text: str) -> tuple[str, float]:
+    what, _, hours = text.rpartition("=")
+    try:
+        return what, float(hours)
+    except ValueError:
+        problem = f"Invalid value for '--shift-hours': {text!r} is not WHAT=HOURS, such as metrics=-1."
+        raise click.UsageError(problem) from None
 
 
 @command(cls=AnsweringCommand)
+@click.option("--fix", is_flag=True, help="First complete, repair and sweep what killed builds left.")
 @click.pass_obj
-def doctor(call: Call) -> Answer:
-    """Check this set-up and say what to do."""
+def doctor(call: Call, fix: bool) -> Answer:
+    """Check this set-up and say what to do.
+
+    With --fix, unfinished commits are completed, latest.json and index.json written anew where they are behind, and
+    leftovers of dead builds removed. A version is never touched.
+    """
     from faultset import pipeline
 
-    checks = pipeline.doctor(call.settings)
+    settings = call.settings
+    done = pipeline.mend(settings) if fix else []
+    checks = pipeline.doctor(settings)
     well = all(check["ok"] for check in checks)
-    return Answer.yes_or_no(well, {"ok": well, "checks": checks}, show.health)
+    return Answer.yes_or_no(well, {"ok": well, "checks": checks, "done": done}, show.health)

@@ -25,6 +25,11 @@ _STYLES = {
     "not_reached": "yellow",
     "not_observable": "yellow",
 }
+_STANDINGS = {
+    "waiting": ", its candidate waits to be published",
+    "proposed": ", its candidate waits for an answer",
+    "rejected": ", its candidate was rejected",
+}
 
 
 def inspection(console: Console, document: Document) -> None:
@@ -141,7 +146,8 @@ def builds(console: Console, document: Document) -> None:
     """Show each candidate and the findings of each."""
     for row in document["built"]:
         if row["unchanged"]:
-            _line(console, f"{row['slug']}: unchanged")
+            _line(console, f"{row['slug']}: unchanged{_STANDINGS.get(row['standing'], '')}")
+        if row["validation"] is None:
             continue
         _line(console, f"{row['slug']}: candidate with {row['injections']} injections and {row['targets']} targets")
         validation(console, row["validation"])
@@ -164,7 +170,7 @@ def versions(console: Console, document: Document) -> None:
             (
                 row["slug"],
                 row["version"],
-                "latest" if row["latest"] else "",
+                _standing(row),
                 _moment(row["created_at"]),
                 _words(row["rows"]),
                 (row["manifest_sha256"] or "missing")[:12],
@@ -172,6 +178,26 @@ def versions(console: Console, document: Document) -> None:
             for row in document["versions"]
         ),
     )
+
+
+def _standing(row: Document) -> str:
+    if row["withdrawn"]:
+        return f"withdrawn: {row['withdrawn']}"
+    said = ["latest"] if row["latest"] else []
+    return ", ".join([*said, *(f"cited: {citation}" for citation in row["cited"])])
+
+
+def undone(console: Console, document: Document) -> None:
+    """Show what is the latest after a decision."""
+    _line(console, f"{document['slug']}: the latest version is {document['latest']}")
+    _line(console, f"  why: {document['why']}")
+
+
+def retention(console: Console, document: Document) -> None:
+    """Show what a policy says of each version."""
+    gone = "removed" if document["removed"] else "would be removed"
+    rows = ((row["slug"], row["version"], "kept" if row["kept"] else gone, row["why"]) for row in document["versions"])
+    _table(console, "Versions", ("dataset", "version", "", "why"), rows)
 
 
 def damages(console: Console, document: Document) -> None:
@@ -191,9 +217,51 @@ def damages(console: Console, document: Document) -> None:
 
 
 def difference(console: Console, document: Document) -> None:
-    """Show a difference in words."""
-    for text in document["words"]:
-        _line(console, text)
+    """Show a difference in words, under the headings of CHANGES.md, and the number that follows from it."""
+    follows = document["number"]
+    _line(console, f"{document['slug']}: from {document['from']} to {document['to']}")
+    for section in document["sections"]:
+        _line(console, "")
+        _line(console, section["title"])
+        for text in section["lines"]:
+            _line(console, f"- {text}")
+    _line(console, "")
+    _line(console, f"{follows['follows']} would follow on {document['from']}: {follows['change']}, {follows['why']}")
+    for text in follows["reasons"]:
+        _line(console, f"- {text}")
+
+
+def chain(console: Console, document: Document) -> None:
+    """Show a chain step by step, then its inputs and whether they still are what they were."""
+    _line(console, f"{document['kind']} {document['id']} of {document['slug']} {document['version']}")
+    for step in document["chain"]:
+        _line(console, "")
+        _line(console, step["step"])
+        for name, value in step["facts"].items():
+            _fact(console, name, value)
+    _table(
+        console,
+        "Inputs",
+        ("role", "file", "bytes", "sha256", "now"),
+        (tuple(row[key] for key in ("role", "uri", "bytes", "sha256", "now")) for row in document["inputs"]),
+    )
+
+
+def _fact(console: Console, name: str, value: object) -> None:
+    if isinstance(value, list):
+        _line(console, f"  {name}:{'' if value else ' none'}")
+        for item in value:
+            _line(console, f"    - {_pairs(item)}")
+    elif value is not None:
+        _line(console, f"  {name}: {_pairs(value)}")
+
+
+def _pairs(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_pairs(part)}" for name, part in value.items() if part not in (None, []))
+    if isinstance(value, list):
+        return ", ".join(_pairs(part) for part in value)
+    return str(_truth(value)) if isinstance(value, bool) else str(value)
 
 
 def new(console: Console, document: Document) -> None:
@@ -214,7 +282,9 @@ def simulation(console: Console, document: Document) -> None:
 
 
 def health(console: Console, document: Document) -> None:
-    """Show each check, and what to do where one failed."""
+    """Show what was done, each check, and what to do where one failed."""
+    for line in document["done"]:
+        _line(console, line)
     _table(
         console,
         "Set-up",

@@ -11,4 +11,9 @@ from faultset.expectations.catalogue import RULES
 from faultset.expectations.run import check
 from faultset.expectations.ways import Rule
 
-__all__ = ["RULES", "Rule", "check"]
+__all__ = ["RULES", "Rule", "check", "meaning_of"]
+
+
+def meaning_of(expectation: str) -> str:
+    """Return what should hold, in words; "" for an id that is none of the catalogue's."""
+    return next((rule.meaning for rule in RULES if rule.id == expectation), "")

@@ -35,6 +35,42 @@ _EXPERIMENT = (
         "check that runs: names the report of a Rally task that ran",
     ),
     Rule(
+        "experiment.has_injections",
+        "critical",
+        at_least("injections", 1),
+        "At least one hook fired in the runs.",
+        "no hook fired in any run, so there is nothing to label",
+        "check that runs: names the task whose hooks fired; if the run is without faults on purpose, set this "
+        "expectation to info in experiment.yaml, with the reason",
+        spares_labels=True,
+    ),
+    Rule(
+        "experiment.firings_are_seen",
+        "critical",
+        at_most("unseen_firings", 0),
+        "If hooks may have fired, the inputs show at least one that did.",
+        "{unseen_firings:.0f} planned triggers may have fired, and no input shows one: all rows would count as normal",
+        _GET_RESULTS,
+    ),
+    Rule(
+        "experiment.cluster_has_commanded_nodes",
+        "critical",
+        absent("unknown_nodes"),
+        "If hooks command nodes by name, the cluster file has at least one of them.",
+        "the hooks command {unknown_nodes}, and none of them is a node of the cluster file: it is of another cluster",
+        "declare the os-faults YAML of the cluster that this run was done on as cluster:",
+    ),
+    Rule(
+        "experiment.cluster_declares_acted_containers",
+        "critical",
+        absent("undeclared_containers"),
+        "Of the containers that docker acted on, the cluster file declares at least one, or has a commanded node.",
+        "docker acted on {undeclared_containers}, and the cluster file declares nothing of that name: it is of another "
+        "cluster",
+        "declare the os-faults YAML of the cluster that this run was done on as cluster:; if it is that one, add to it "
+        "what was restarted",
+    ),
+    Rule(
         "experiment.is_of_one_run",
         "critical",
         among("different_runs", False),
@@ -74,9 +110,28 @@ _EXPERIMENT = (
         "{sentence}",
         "read the note; a script or a result JSON that is missing can be declared in experiment.yaml",
     ),
+    Rule(
+        "corrections.declared",
+        "info",
+        absent("sentence"),
+        "No source holds an error that had to be corrected.",
+        "{sentence}",
+        "nothing, where it is right: the correction stands in experiment.yaml with its reason",
+    ),
 )
 
 # --- the cluster -----------------------------------------------------------------------------------------------------
+
+_SECRETS = (
+    Rule(
+        "secrets.none_comes_out",
+        "critical",
+        at_most("rows", 0),
+        "No secret of the cluster file, the scripts or the reports stands in a table.",
+        "{where} holds a secret of the inputs in {rows:.0f} rows",
+        "change the secret on the cluster, take it out of the source named, and build again",
+    ),
+)
 
 _CLUSTER = (
     Rule(
@@ -338,10 +393,18 @@ _HOOKS = (
         _GET_RESULTS,
     ),
     Rule(
+        "triggers.hook_fired",
+        "warning",
+        absent("silent_hook"),
+        "Every hook fired at least once, as far as the inputs tell.",
+        "{silent_hook}",
+        "plan its triggers within the run; nothing, if the run was meant to end before",
+    ),
+    Rule(
         "triggers.reached",
         "info",
-        is_not("outcome", "not_reached"),
-        "Every planned trigger was reached.",
+        is_not("outcome", "not_reached", only_where=("hook_silent", (False,))),
+        "Every planned trigger of a hook that fired was reached.",
         "{what} did not fire: {evidence}",
         "nothing, if so intended; else plan triggers within the run",
     ),
@@ -516,12 +579,16 @@ def _vocabularies() -> tuple[Rule, ...]:
     )
 
 
-RULES: tuple[Rule, ...] = (*_EXPERIMENT, *_CLUSTER, *_RUNS, *_HOOKS, *_TARGETS, *TELEMETRY_RULES, *_vocabularies())
+RULES: tuple[Rule, ...] = (
+    *_EXPERIMENT, *_SECRETS, *_CLUSTER, *_RUNS, *_HOOKS, *_TARGETS, *TELEMETRY_RULES, *_vocabularies(),
+)  # fmt: skip
 
 VIEWS: Mapping[str, str] = {
     "experiment": "one row: what there is at all",
     "disagreements": "one row a sentence on what an HTML report and its result JSON say differently",
     "notes": "one row a sentence on what the decisions could not use",
+    "corrections": "one row a declared correction of a source: from what, to what and why",
+    "secrets": "one row a column in which a secret of the inputs stands",
     "nodes": "one row a node of the cluster file",
     "components": "one row a container or service of the cluster file",
     "hosts": "one row a host that a container or service names",

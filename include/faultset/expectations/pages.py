@@ -14,7 +14,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 from faultset.expectations.ways import Rule
-from faultset.records import Finding, Validation
+from faultset.records import Finding, Relaxed, Validation
 
 # Even if markup slipped through, nothing on these pages could run or fetch.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -47,6 +47,28 @@ ul, ol { padding-left: 20px } .lead, .mute { color: var(--mute) }
 .fa-check-circle::before { content: "held" } .fa-times::before { content: "broken" }
 .fa-exclamation-triangle::before { content: "error" } i { font-style: normal; font-weight: 600; font-size: 13px }
 nav ol { list-style: none; padding: 0; display: flex; gap: 10px; color: var(--mute) }
+h1, p, dd { overflow-wrap: anywhere } h3 { font-size: 15px; margin: 22px 0 8px } h3 .mute { font-weight: 400 }
+header { border-left: 6px solid; padding: 2px 0 2px 20px } header h1 { margin-top: 10px } .reason { font-size: 18px }
+header.yes { border-color: var(--good) } header.no { border-color: var(--bad) }
+.finding { border: 1px solid var(--line); border-left: 4px solid; border-radius: 4px; padding: 8px 14px; margin: 8px 0;
+  break-inside: avoid }
+.finding > p { color: var(--ink); margin: 0 0 6px; font-weight: 600 } .finding code { font-weight: 400 }
+.finding dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 6px 24px; margin: 0 }
+dt { font-size: 13px; color: var(--mute) } dd { margin: 0; color: var(--ink) } .finding dd { font-size: 14px }
+.particulars > div { display: grid; grid-template-columns: 150px 1fr; padding: 3px 0 }
+.timeline { overflow-x: auto; margin: 8px 0 } .timeline svg { width: 100%; min-width: 820px; font-family: inherit }
+@media (max-width: 720px) {
+  body { padding: 16px 14px 40px } h1 { font-size: 21px } .remedy { width: auto }
+  .stacks thead { display: none } .stacks tr, .stacks td { display: block; padding: 2px 0; border: 0 }
+  .stacks tr { border-bottom: 1px solid var(--line); padding: 8px 0 }
+  .stacks td::before { content: attr(data-label) ": "; color: var(--mute); font-size: 13px }
+  .particulars > div { display: block }
+}
+@media print {
+  body { padding: 0; max-width: none; font-size: 12px } .timeline { overflow: visible }
+  .timeline svg { min-width: 0 } tr { break-inside: avoid } h2, h3 { break-after: avoid }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact }
+}
 """
 
 
@@ -72,7 +94,7 @@ def settle(page: str, home: str) -> str:
             del element[name]
     title = soup.title.get_text(" ", strip=True) if soup.title else "Data Docs"
     body = soup.body.decode_contents() if soup.body else ""
-    return _page(title, f'<p><a href="{html.escape(home)}">All findings and expectations</a></p>\n{body}')
+    return whole_page(title, f'<p><a href="{html.escape(home)}">All findings and expectations</a></p>\n{body}')
 
 
 def front(validation: Validation, rules: Sequence[Rule], broken: Mapping[str, int], pages: Mapping[str, str]) -> str:
@@ -87,12 +109,12 @@ def front(validation: Validation, rules: Sequence[Rule], broken: Mapping[str, in
     word = "passed" if validation.passed else "failed"
     counts = {severity: sum(f.severity == severity for f in validation.findings) for severity in _SEVERITIES}
     said = ", ".join(f"{count} {severity}" for severity, count in counts.items())
-    return _page(
+    return whole_page(
         f"Validation {word}",
         f'<h1>Validation <span class="verdict {"yes" if validation.passed else "no"}">{word}</span></h1>\n'
         f'<p class="mute">{validation.expectations} expectations; findings: {said}. '
         "Critical findings stop a dataset, the others are recorded with it.</p>\n"
-        f"<h2>Findings</h2>\n{_findings(validation.findings)}\n"
+        f"<h2>Findings</h2>\n{_findings(validation.findings)}\n{_relaxed(validation.relaxed)}"
         f"<h2>Expectations</h2>\n{_expectations(rules, broken, pages)}",
     )
 
@@ -104,12 +126,24 @@ def _findings(findings: Sequence[Finding]) -> str:
     if not findings:
         return "<p>None.</p>"
     rows = [
-        f"<tr><td>{_tag(finding.severity)}</td>"
-        f'<td>{_text(finding.message)}<br><code class="mute">{_text(finding.expectation)}</code></td>'
-        f'<td>{finding.count}</td><td class="remedy">{_text(finding.remedy)}</td></tr>'
+        f"<tr><td>{tag(finding.severity)}</td>"
+        f'<td>{safe(finding.message)}<br><code class="mute">{safe(finding.expectation)}</code></td>'
+        f'<td>{finding.count}</td><td class="remedy">{safe(finding.remedy)}</td></tr>'
         for finding in findings
     ]
-    return _table(("severity", "what was found", "rows", "what to do"), rows)
+    return table_of(("severity", "what was found", "rows", "what to do"), rows)
+
+
+def _relaxed(relaxed: Sequence[Relaxed]) -> str:
+    if not relaxed:
+        return ""
+    rows = [
+        f"<tr><td><code>{safe(one.expectation)}</code></td><td>{safe(one.what.replace('_', ' '))}</td>"
+        f"<td>{safe(one.was)}</td><td>{safe(one.now)}</td><td>{safe(one.reason)}</td></tr>"
+        for one in relaxed
+    ]
+    header = ("expectation", "what", "usually", "here", "reason")
+    return f"<h2>Set otherwise by the experiment</h2>\n{table_of(header, rows)}\n"
 
 
 def _expectations(rules: Sequence[Rule], broken: Mapping[str, int], pages: Mapping[str, str]) -> str:
@@ -123,26 +157,29 @@ def _expectations(rules: Sequence[Rule], broken: Mapping[str, int], pages: Mappi
         page = pages.get(rule.view)
         linked = f'<a href="{html.escape(page)}">{name}</a>' if page else name
         rows.append(
-            f"<tr><td>{linked}</td><td>{_text(rule.meaning)}</td><td>{_tag(rule.severity)}</td><td>{result}</td></tr>"
+            f"<tr><td>{linked}</td><td>{safe(rule.meaning)}</td><td>{tag(rule.severity)}</td><td>{result}</td></tr>"
         )
-    return _table(("expectation", "what must hold", "severity", "result"), rows)
+    return table_of(("expectation", "what must hold", "severity", "result"), rows)
 
 
-def _table(header: Sequence[str], rows: Sequence[str]) -> str:
+def table_of(header: Sequence[str], rows: Sequence[str]) -> str:
+    """Return a table of rows that are markup already; ``header`` is our own."""
     head = "".join(f"<th>{name}</th>" for name in header)
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table>"
 
 
-def _text(text: str) -> str:
-    """Text that neither a browser nor a template engine, should one ever read the page, takes for more."""
+def safe(text: str) -> str:
+    """Return text that neither a browser nor a template engine, should one ever read the page, takes for more."""
     return html.escape(text).translate(_TEMPLATE_MARKS)
 
 
-def _tag(severity: str) -> str:
+def tag(severity: str) -> str:
+    """Return a severity as a mark in its colour."""
     return f'<span class="tag {severity}">{severity}</span>'
 
 
-def _page(title: str, body: str) -> str:
+def whole_page(title: str, body: str) -> str:
+    """Return a page that is whole in itself, on which nothing can run or be fetched; ``body`` is markup already."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'

@@ -11,17 +11,17 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from faultset.errors import SetupError, printable
-from faultset.expectations import site
-from faultset.expectations.catalogue import RULES
+from faultset.expectations import relaxing, site
 from faultset.expectations.views import Views, views_of
 from faultset.expectations.ways import Rule
 from faultset.moments import EARLIEST
-from faultset.records import Evidence, Finding, TelemetryFacts, Validation
+from faultset.records import Evidence, Exposure, Finding, Relaxed, TelemetryFacts, Validation
 from faultset.sources.redaction import redact
 from faultset.tables import ImpactRow
 from faultset.truth import Truth
@@ -62,6 +62,9 @@ def check(
     folder: Path | None,
     telemetry: Sequence[TelemetryFacts] = (),
     impacts: Sequence[ImpactRow] = (),
+    *,
+    exposed: Sequence[Exposure] = (),
+    declared: relaxing.Settings = MappingProxyType({}),
 ) -> Validation:
     """Check every rule of the catalogue.
 
@@ -72,21 +75,24 @@ def check(
             earlier check; None writes nothing.
         telemetry: what is known of each labeled file.
         impacts: detected and reviewed ones.
+        exposed: where a secret of the inputs stands.
+        declared: expectations that the experiment sets otherwise, as ``relaxing.require_known`` let them pass.
 
     Raises:
         SetupError: Great Expectations is missing or failed, or the results cannot be written.
     """
-    views = views_of(truth, evidence, telemetry, impacts)
+    views = views_of(truth, evidence, telemetry, impacts, exposed=exposed)
+    rules = relaxing.rules_of(declared)
     with _ONE_AT_A_TIME:
         gx = _great_expectations()
         try:
             docs = site.prepare(folder) if folder else None
             context = _context(docs)
-            results = _results(context, views, _last_moment(truth))
-            outcomes = tuple(_outcomes(results, views))
-            validation = _validation(outcomes, docs is not None)
+            results = _results(context, rules, views, _last_moment(truth))
+            outcomes = tuple(_outcomes(results, rules, views))
+            validation = _validation(outcomes, relaxing.relaxed(declared), docs is not None)
             if folder:
-                site.write(context, folder, validation, {o.rule.id: o.breaches for o in outcomes})
+                site.write(context, folder, validation, rules, {o.rule.id: o.breaches for o in outcomes})
         except gx.exceptions.GreatExpectationsError as error:
             raise SetupError(_TOOL, f"it failed: {error}", _REMEDY) from error
         except OSError as error:
@@ -127,7 +133,7 @@ def _context(docs: Path | None) -> EphemeralDataContext:
 
 
 def _results(
-    context: EphemeralDataContext, views: Views, moment: dt.datetime
+    context: EphemeralDataContext, rules: Sequence[Rule], views: Views, moment: dt.datetime
 ) -> dict[str, ExpectationSuiteValidationResult]:
     """Run each view's rules; view -> result.
 
@@ -137,17 +143,24 @@ def _results(
 
     source = context.data_sources.add_pandas("faultset")
     run = RunIdentifier(run_name="check", run_time=moment)
-    names = dict.fromkeys(rule.view for rule in RULES)
-    return {name: _run_view(context, source, run, name, views[name]) for name in names}
+    by_view: dict[str, list[Rule]] = {}
+    for rule in rules:
+        by_view.setdefault(rule.view, []).append(rule)
+    return {name: _run_view(context, source, run, asked, views[name]) for name, asked in by_view.items()}
 
 
 def _run_view(
-    context: EphemeralDataContext, source: PandasDatasource, run: RunIdentifier, name: str, frame: pd.DataFrame
+    context: EphemeralDataContext,
+    source: PandasDatasource,
+    run: RunIdentifier,
+    rules: Sequence[Rule],
+    frame: pd.DataFrame,
 ) -> ExpectationSuiteValidationResult:
+    """Run the rules of one view."""
     import great_expectations as gx  # noqa: PLC0415
 
+    name = rules[0].view
     batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("whole")
-    rules = [rule for rule in RULES if rule.view == name]
     suite = context.suites.add(gx.ExpectationSuite(name, expectations=[_expectation(rule) for rule in rules]))
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
     # Row numbers alone: naming columns to identify rows by takes Great Expectations 10 s for 100,000 breaches.
@@ -183,14 +196,16 @@ def _last_moment(truth: Truth) -> dt.datetime:
 # --- results as findings ---------------------------------------------------------------------------------------------
 
 
-def _outcomes(results: Mapping[str, ExpectationSuiteValidationResult], views: Views) -> Iterator[Outcome]:
+def _outcomes(
+    results: Mapping[str, ExpectationSuiteValidationResult], rules: Sequence[Rule], views: Views
+) -> Iterator[Outcome]:
     """Yield the outcome of every rule, in the catalogue's order.
 
     Raises:
         SetupError: a rule was not evaluated or raised: an error of the tool, never bad data.
     """
     found = {site.rule_of(result): result for suite in results.values() for result in suite.results}
-    for rule in RULES:
+    for rule in rules:
         if rule.id not in found:
             raise SetupError(_TOOL, f"{rule.id} was not evaluated", _REMEDY)
         yield outcome(rule, found[rule.id], views[rule.view])
@@ -222,13 +237,14 @@ def _exception(info: Mapping[str, Any] | None) -> str | None:
     return next((found for each in info.values() if (found := _exception(each))), None)
 
 
-def _validation(outcomes: Sequence[Outcome], documented: bool) -> Validation:
+def _validation(outcomes: Sequence[Outcome], relaxed: tuple[Relaxed, ...], documented: bool) -> Validation:
     findings = [_finding(outcome) for outcome in outcomes if outcome.where]
     return Validation(
         passed=all(finding.severity != "critical" for finding in findings),
         findings=tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))),
         expectations=len(outcomes),
         data_docs=site.FIRST_PAGE if documented else None,
+        relaxed=relaxed,
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from faultset.errors import printable
 from faultset.expectations import pages
-from faultset.expectations.catalogue import RULES
+from faultset.expectations.ways import Rule
 from faultset.records import Validation
 from faultset.sources.redaction import redact
 
@@ -64,7 +64,11 @@ def configuration(docs: Path) -> dict[str, Any]:
 
 
 def write(
-    context: EphemeralDataContext, folder: Path, validation: Validation, breaches: Mapping[str, Sequence[str]]
+    context: EphemeralDataContext,
+    folder: Path,
+    validation: Validation,
+    rules: Sequence[Rule],
+    breaches: Mapping[str, Sequence[str]],
 ) -> None:
     """Write ``validation/`` under ``folder``.
 
@@ -72,6 +76,7 @@ def write(
         context: holds the results.
         folder: where.
         validation: the findings.
+        rules: every rule that was checked.
         breaches: rule -> what each row that breaks it says.
     """
     store: Any = context.validation_results_store
@@ -88,7 +93,7 @@ def write(
         page.parts[-4]: page.relative_to(docs).as_posix() for page in sorted(docs.rglob("validations/*/*/*/*.html"))
     }
     broken = {rule: len(rows) for rule, rows in breaches.items()}
-    (docs / "index.html").write_text(pages.front(validation, RULES, broken, shown), encoding="utf-8")
+    (docs / "index.html").write_text(pages.front(validation, rules, broken, shown), encoding="utf-8")
     results = [_plain(result) for key in suites.values() for result in store.get(key).results]
     document = {**dataclasses.asdict(validation), "great_expectations": results}
     text = json.dumps(document, indent=1, ensure_ascii=False)

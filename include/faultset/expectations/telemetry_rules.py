@@ -80,7 +80,7 @@ _FILES = (
         "warning",
         absent("shift"),
         "The clock of a source agrees with the runs.",
-        "{source} {shift}",
+        "{shift}",
         _CHECK_ZONE,
     ),
     Rule(
@@ -124,12 +124,20 @@ _FILES = (
         "leave the marked rows out of what a model reads, or it reads the answer",
     ),
     Rule(
+        "telemetry.without_secrets",
+        "info",
+        at_most("redacted", 0),
+        "No row of a source holds a secret.",
+        "{source}: in {redacted:.0f} rows a secret was replaced by [redacted]",
+        "change the secrets: whoever has the source has them; the dataset does not",
+    ),
+    Rule(
         "telemetry_nodes.are_known",
-        "critical",
+        "warning",
         among("node_known", True),
         "Every node of telemetry is a node of the cluster file.",
-        "{source} has rows of {node}, which is no node of the cluster file",
-        "correct the name (of the file, or in it), or add the node to node_discover in the os-faults file",
+        "{source} has {rows:,.0f} rows of {node}, which is no node of the cluster file",
+        "nothing, if it is another host: its rows are kept and not anomalous; else correct the name, or add the node",
     ),
     Rule(
         "ranges.kept",

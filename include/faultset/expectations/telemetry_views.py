@@ -30,6 +30,7 @@ def telemetry(files: Sequence[TelemetryFacts], truth: Truth, impacts: Sequence[I
     concerned = {row.node.lower() for row in truth.targets} | {row.node.lower() for row in impacts}
     run = _run(truth)
     layouts = different_layouts(files)
+    shifts = shifted(files)
     return frame(
         where=(TEXT, [file.source for file in files]),
         source=(TEXT, [file.source for file in files]),
@@ -46,9 +47,10 @@ def telemetry(files: Sequence[TelemetryFacts], truth: Truth, impacts: Sequence[I
         usual_gap_s=(NUMBER, [_usual_gap(file) for file in files]),
         cadence_s=(NUMBER, [file.cadence_s for file in files]),
         abbreviation_note=(TEXT, [file.abbreviation_note for file in files]),
-        shift=(TEXT, [_shift(file) for file in files]),
+        shift=(TEXT, [shifts.get(file.source) for file in files]),
         different=(TEXT, [layouts.get(file.source) for file in files]),
         leaks=(NUMBER, [file.leaks for file in files]),
+        redacted=(NUMBER, [file.redacted for file in files]),
         undisturbed_anomalous=(NUMBER, [_undisturbed(file, concerned) for file in files]),
     )
 
@@ -75,13 +77,29 @@ def _usual_gap(file: TelemetryFacts) -> float | None:
     return max(LONG_GAP_ROWS * file.cadence_s, LONG_GAP_S)
 
 
-def _shift(file: TelemetryFacts) -> str | None:
-    if not file.shift_s:
-        return None
-    hours = file.shift_s / 3600
+def shifted(files: Sequence[TelemetryFacts]) -> dict[str, str]:
+    """Return source -> by how much its clock seems to be off; files of a kind that agree share one sentence."""
+    groups: Mapping[tuple[str, float], list[TelemetryFacts]] = defaultdict(list)
+    for file in files:
+        if file.shift_s:
+            groups[file.kind, file.shift_s].append(file)
+    of_kind: Counter[str] = Counter(file.kind for file in files)
+    return {
+        file.source: _shift(group, of_kind[kind], seconds / 3600)
+        for (kind, seconds), group in groups.items()
+        for file in group
+    }
+
+
+def _shift(group: Sequence[TelemetryFacts], of_kind: int, hours: float) -> str:
+    """Return a sentence on files of one kind that are off by as much; the evidence is the first one's."""
+    first = group[0]
     way = "ahead" if hours > 0 else "behind"
-    why = f", since {file.shift_reason}" if file.shift_reason else ""
-    return f"seems to be {abs(hours):.4g} h {way} (suggested shift: {-hours:+.4g} h){why}"
+    why = f", since {first.shift_reason}" if first.shift_reason else ""
+    names = listed(file.source for file in group)
+    who = names if len(group) == 1 else f"{len(group)} of {of_kind} files of {first.kind} ({names})"
+    verb = "seems" if len(group) == 1 else "seem"
+    return f"{who} {verb} to be {abs(hours):.4g} h {way} (suggested shift: {-hours:+.4g} h){why}"
 
 
 def _undisturbed(file: TelemetryFacts, concerned: set[str]) -> int | None:
@@ -140,6 +158,7 @@ def telemetry_nodes(files: Sequence[TelemetryFacts], placement: Placement) -> pd
         where=(TEXT, [f"{node} in {file.source}" for file, node in rows]),
         source=(TEXT, [file.source for file, _ in rows]),
         node=(TEXT, [node for _, node in rows]),
+        rows=(NUMBER, [file.strangers.get(node, file.rows) for file, node in rows]),
         node_known=(FLAG, [placement.place(node).node is not None if placement.known else None for _, node in rows]),
     )
 

@@ -15,11 +15,17 @@ import pandas as pd
 
 from faultset.expectations import telemetry_views
 from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
-from faultset.records import Cluster, Component, Evidence, TelemetryFacts, Workload
+from faultset.moments import iso
+from faultset.records import Cluster, Component, Evidence, Exposure, TelemetryFacts, Workload
 from faultset.sources.redaction import redact
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, names
+from faultset.truth.corrections import CORRECTED
 from faultset.truth.placement import Placement
+from faultset.truth.services import service_of
+
+# Two words or more, as deployments name their containers; a single word may be said for any reason.
+_CONTAINER = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")
 
 Views = dict[str, pd.DataFrame]
 
@@ -49,7 +55,12 @@ _ROLE_WORDS = {
 
 
 def views_of(
-    truth: Truth, evidence: Evidence, telemetry: Sequence[TelemetryFacts] = (), impacts: Sequence[ImpactRow] = ()
+    truth: Truth,
+    evidence: Evidence,
+    telemetry: Sequence[TelemetryFacts] = (),
+    impacts: Sequence[ImpactRow] = (),
+    *,
+    exposed: Sequence[Exposure] = (),
 ) -> Views:
     """Return every view by its name."""
     placement = Placement(evidence.cluster)
@@ -57,7 +68,9 @@ def views_of(
     return {
         "experiment": experiment(truth, evidence),
         "disagreements": sentences("disagreement", truth.disagreements),
-        "notes": sentences("note", truth.notes),
+        "notes": sentences("note", [note for note in truth.notes if not note.startswith(CORRECTED)]),
+        "corrections": corrections([note for note in truth.notes if note.startswith(CORRECTED)]),
+        "secrets": secrets(exposed),
         "nodes": nodes(evidence.cluster, telemetry),
         "components": component_view(components, truth.targets, placement),
         "hosts": hosts(components, truth.targets, placement),
@@ -84,13 +97,66 @@ def _number(value: float) -> str:
 
 
 def experiment(truth: Truth, evidence: Evidence) -> pd.DataFrame:
-    """One row: what there is at all."""
+    """One row: what there is at all, and what speaks against the cluster file as a whole."""
+    placement = Placement(evidence.cluster)
+    unseen = sum(trigger.outcome == "not_observable" for trigger in truth.triggers) if not truth.injections else 0
     return frame(
         where=(TEXT, ["the experiment"]),
         workloads=(NUMBER, [len(truth.workloads)]),
         iterations=(NUMBER, [sum(workload.iterations for workload in truth.workloads)]),
+        # Null where firings may be hidden: that is a breach of its own, which nobody may relax.
+        injections=(NUMBER, [None if unseen else len(truth.injections)]),
+        unseen_firings=(NUMBER, [unseen]),
+        unknown_nodes=(TEXT, [_unknown_nodes(truth.targets, placement)]),
+        undeclared_containers=(TEXT, [_undeclared_containers(truth.targets, evidence, placement)]),
         cluster_files=(NUMBER, [int(evidence.cluster is not None)]),
         different_runs=(FLAG, [truth.different_runs]),
+    )
+
+
+def _named_nodes(found: Sequence[TargetRow]) -> list[str]:
+    """The nodes that scripts and human commands name."""
+    return sorted({target.node for target in found if target.commanded and target.resolution == "exact"})
+
+
+def _unknown_nodes(found: Sequence[TargetRow], placement: Placement) -> str | None:
+    """The nodes that hooks command, where the cluster file has not one of them."""
+    named = _named_nodes(found)
+    if not placement.known or any(placement.place(node).node for node in named):
+        return None
+    return listed(named) or None
+
+
+def _undeclared_containers(found: Sequence[TargetRow], evidence: Evidence, placement: Placement) -> str | None:
+    """The containers that docker acted on, where nothing says that the cluster file is of this cluster.
+
+    A commanded node that the file has vouches for it: then containers are missing from the file, not the cluster.
+    """
+    if not placement.containers() or any(placement.place(node).node for node in _named_nodes(found)):
+        return None
+    acted = {target.container for target in found if target.effective and target.container}
+    acted |= _acknowledged(evidence)
+    if any(placement.component(name) for name in acted):
+        return None
+    return listed(sorted(acted)) or None
+
+
+def _acknowledged(evidence: Evidence) -> set[str]:
+    """Lines of hooks' output that consist of the name of a well-known container, as docker acknowledges an action."""
+    found: set[str] = set()
+    for run in evidence.runs:
+        for workload in (*run.report.workloads, *(run.results.workloads if run.results else ())):
+            for result in workload.results:
+                lines = (line.strip().removeprefix("StdOut: ") for line in result.stdout.splitlines())
+                found.update(line for line in lines if _CONTAINER.fullmatch(line))
+    return {name for name in found if service_of(name) != (None, None)}
+
+
+def secrets(exposed: Sequence[Exposure]) -> pd.DataFrame:
+    """One row a column in which a secret of the inputs stands."""
+    return frame(
+        where=(TEXT, [f"{one.file}: {one.column}" for one in exposed]),
+        rows=(NUMBER, [one.rows for one in exposed]),
     )
 
 
@@ -100,6 +166,12 @@ def sentences(kind: str, found: Sequence[str]) -> pd.DataFrame:
         where=(TEXT, [f"{kind} {number}" for number, _ in enumerate(found, start=1)]),
         sentence=(TEXT, [redact(text) for text in found]),
     )
+
+
+def corrections(found: Sequence[str]) -> pd.DataFrame:
+    """One row a correction, known by what it says: from what, to what and why."""
+    said = [redact(text) for text in found]
+    return frame(where=(TEXT, said), sentence=(TEXT, said))
 
 
 # --- the cluster -----------------------------------------------------------------------------------------------------
@@ -248,11 +320,16 @@ def _strangers(row: IterationRow, known: Collection[str]) -> str | None:
 
 
 def triggers(rows: Sequence[TriggerRow], runs: Sequence[WorkloadRow]) -> pd.DataFrame:
-    """One row a planned trigger, or a firing that nobody planned. The command itself is not in it."""
+    """One row a planned trigger, or a firing that nobody planned. The command itself is not in it.
+
+    ``silent_hook`` is told at the first trigger of each hook of which none was reached.
+    """
     known = {workload.workload_id for workload in runs}
     clean: dict[str, bool] = {
         text: redact(text) == text for row in rows for text in (row.action, row.description or "")
     }
+    silent = _silent_hooks(rows)
+    told = _told_once(silent, runs)
     return frame(
         where=(TEXT, [f"trigger {row.trigger_id}" for row in rows]),
         trigger_id=(TEXT, [row.trigger_id for row in rows]),
@@ -262,9 +339,39 @@ def triggers(rows: Sequence[TriggerRow], runs: Sequence[WorkloadRow]) -> pd.Data
         unit=(TEXT, [row.unit for row in rows]),
         outcome=(TEXT, [row.outcome for row in rows]),
         evidence=(TEXT, [redact(row.evidence) for row in rows]),
+        hook_silent=(FLAG, [(row.workload_id, row.hook_index) in silent for row in rows]),
+        silent_hook=(TEXT, [told.get(row.trigger_id) for row in rows]),
         planned=(FLAG, [not row.evidence.startswith("unplanned") for row in rows]),
         secret_free=(FLAG, [clean[row.action] and clean[row.description or ""] for row in rows]),
     )
+
+
+def _silent_hooks(rows: Sequence[TriggerRow]) -> dict[tuple[str, int], list[TriggerRow]]:
+    """The hooks of which no trigger was reached, each with its triggers."""
+    hooks: dict[tuple[str, int], list[TriggerRow]] = defaultdict(list)
+    for row in rows:
+        hooks[row.workload_id, row.hook_index].append(row)
+    return {hook: own for hook, own in hooks.items() if all(row.outcome == "not_reached" for row in own)}
+
+
+def _told_once(silent: Mapping[tuple[str, int], list[TriggerRow]], runs: Sequence[WorkloadRow]) -> dict[str, str]:
+    """First trigger of a silent hook -> what is said of the hook."""
+    by_id = {workload.workload_id: workload for workload in runs}
+    told = {}
+    for (identity, index), own in silent.items():
+        planned = listed(_number(value) for value in sorted(row.value for row in own))
+        end = _end(by_id.get(identity))
+        told[own[0].trigger_id] = (
+            f"hook {index} ({own[0].hook}) of {identity} never fired: planned at {own[0].unit} {planned}{end}"
+        )
+    return told
+
+
+def _end(run: WorkloadRow | None) -> str:
+    if run is None:
+        return ""
+    at = f", at {iso(run.ended_at)}" if run.ended_at else ""
+    return f"; the run ended after {run.iterations} iterations{at}"
 
 
 def _trigger(row: TriggerRow) -> str:

@@ -6,12 +6,14 @@ A rule names one of Great Expectations' own expectations and its arguments, so t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from faultset.records import Severity
 
 Condition = tuple[str, tuple[str | bool, ...]]
+THRESHOLDS = {"at_least": "min_value", "at_most": "max_value"}
+_BETWEEN = "ExpectColumnValuesToBeBetween"
 REPORT_THIS = "report this with the report file: Faultset's own tables contradict each other"
 
 
@@ -43,6 +45,8 @@ class Rule:
         meaning: what holds, as a sentence.
         breach: what a row that breaks it says, filled in from the row's columns.
         remedy: what to do about it.
+        spares_labels: of a critical rule: whether labels are right where it is broken, so that an experiment may relax
+            it. Rules that are not critical may always be.
     """
 
     id: str
@@ -51,11 +55,38 @@ class Rule:
     meaning: str
     breach: str
     remedy: str
+    spares_labels: bool = False
 
     @property
     def view(self) -> str:
         """The view that it looks at."""
         return self.id.partition(".")[0]
+
+    @property
+    def can_be_relaxed(self) -> bool:
+        """Whether an experiment may set its severity and its threshold."""
+        return self.severity != "critical" or self.spares_labels
+
+    @property
+    def threshold(self) -> tuple[str, float] | None:
+        """The way and the number that it compares with, such as ``("at_least", 0.9)``; None where it has none."""
+        if not self.can_be_relaxed or self.expectation.name != _BETWEEN:
+            return None
+        arguments = self.expectation.arguments
+        return next((way, arguments[name]) for way, name in THRESHOLDS.items() if name in arguments)
+
+    def set_otherwise(self, severity: Severity, threshold: float | None) -> Rule:
+        """Return the rule with another severity, and with another number in the place of its threshold where given."""
+        if threshold is None or self.threshold is None:
+            return replace(self, severity=severity)
+        way, usual = self.threshold
+        arguments = {**self.expectation.arguments, THRESHOLDS[way]: threshold}
+        return replace(
+            self,
+            severity=severity,
+            expectation=replace(self.expectation, arguments=arguments),
+            meaning=f"{self.meaning} Set here to {way} {threshold:g} in place of {usual:g}.",
+        )
 
 
 # --- ways to expect --------------------------------------------------------------------------------------------------
@@ -86,19 +117,20 @@ def among(column: str, *values: Any, only_where: Condition | None = None) -> Exp
     return Expectation("ExpectColumnValuesToBeInSet", {"column": column, "value_set": list(values)}, column, only_where)
 
 
-def is_not(column: str, value: str) -> Expectation:
+def is_not(column: str, value: str, only_where: Condition | None = None) -> Expectation:
     """No value is ``value``."""
-    return Expectation("ExpectColumnValuesToNotBeInSet", {"column": column, "value_set": [value]}, column)
+    arguments = {"column": column, "value_set": [value]}
+    return Expectation("ExpectColumnValuesToNotBeInSet", arguments, column, only_where)
 
 
 def at_least(column: str, least: float, only_where: Condition | None = None) -> Expectation:
     """Every value is at least ``least``; nulls pass."""
-    return Expectation("ExpectColumnValuesToBeBetween", {"column": column, "min_value": least}, column, only_where)
+    return Expectation(_BETWEEN, {"column": column, "min_value": least}, column, only_where)
 
 
 def at_most(column: str, most: float) -> Expectation:
     """Every value is at most ``most``; nulls pass."""
-    return Expectation("ExpectColumnValuesToBeBetween", {"column": column, "max_value": most}, column)
+    return Expectation(_BETWEEN, {"column": column, "max_value": most}, column)
 
 
 def not_below(column: str, other: str) -> Expectation:

@@ -2,16 +2,30 @@
 
 A build runs in steps, each of which hands on a small reference (``Build``, ``Labeling``), never data: ``extract`` reads
 the inputs, ``decide`` makes the truth tables and finds impacts, ``label`` labels one file of telemetry, ``validate``
-judges all of it, ``write`` publishes it as a version.
+judges all of it, so that there is a candidate; ``propose`` says what it would change and whether a person has to
+approve that, ``publish_proposal`` makes it a version.
 """
 
 from __future__ import annotations
 
+from faultset.pipeline.approving import (
+    Proposal,
+    answered,
+    not_asked,
+    page,
+    proposal,
+    propose,
+    publish_by_hand,
+    publish_proposal,
+    reject,
+    waiting,
+)
 from faultset.pipeline.building import (
     Build,
     Built,
     Labeling,
     build,
+    built,
     decide,
     extract,
     label,
@@ -19,33 +33,61 @@ from faultset.pipeline.building import (
     slugs,
     validate,
 )
+from faultset.pipeline.comparing import compare, diff
+from faultset.pipeline.explaining import why
 from faultset.pipeline.inspecting import inspect, validate_experiment, validate_report
-from faultset.pipeline.operating import doctor, new, scenarios, simulate, summary
-from faultset.pipeline.publishing import Published, diff, publish, verify, versions, write
+from faultset.pipeline.judging import accepted, judge_all, take, take_by_hand, verdict_line
+from faultset.pipeline.operating import doctor, mend, new, scenarios, simulate, summary
+from faultset.pipeline.publishing import Published, publish, verify, versions, write
+from faultset.pipeline.undoing import cite, prune, retention, rollback, withdraw
 
 __all__ = [
     "Build",
     "Built",
     "Labeling",
+    "Proposal",
     "Published",
+    "accepted",
+    "answered",
     "build",
+    "built",
+    "cite",
+    "compare",
     "decide",
     "diff",
     "doctor",
     "extract",
     "inspect",
+    "judge_all",
     "label",
     "labelings",
+    "mend",
     "new",
+    "not_asked",
+    "page",
+    "proposal",
+    "propose",
+    "prune",
     "publish",
+    "publish_by_hand",
+    "publish_proposal",
+    "reject",
+    "retention",
+    "rollback",
     "scenarios",
     "simulate",
     "slugs",
     "summary",
+    "take",
+    "take_by_hand",
     "validate",
     "validate_experiment",
     "validate_report",
+    "verdict_line",
     "verify",
     "versions",
+    "waiting",
+    "why",
+    "withdraw",
     "write",
 ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -15,11 +17,13 @@ from pydantic import TypeAdapter
 from faultset import catalog, tables
 from faultset.catalog import Experiment
 from faultset.errors import AnswerIsNo, InputError, SetupError
-from faultset.pipeline import analysis, telemetry
+from faultset.labels.windows import Policy
+from faultset.pipeline import analysis, candidates, correcting, exposure, telemetry
+from faultset.pipeline.candidates import NOTE, Standing, candidate_folder
 from faultset.pipeline.gathering import Progress, gather, silent
-from faultset.records import Evidence, InputFile, TelemetryFacts, TelemetryFile, Validation
+from faultset.records import Evidence, Exposure, InputFile, TelemetryFacts, TelemetryFile, Validation
 from faultset.release import fingerprint, parquet
-from faultset.release.commit import latest_manifest
+from faultset.release.manifest import SEVERITIES
 from faultset.settings import Settings
 from faultset.sources import files
 from faultset.storage import reported
@@ -27,9 +31,9 @@ from faultset.truth import Truth
 from faultset.truth.decide import decide as decide_truth
 
 BUILDS = ".builds"
-CANDIDATES = ".candidates"
+# What of a build's notes goes into a version, in words.
+_PUBLISHED_NOTES = ("entry.json", "remarks.json", "analysis.json")
 LABELED = ".labeled"
-NOTE = "candidate.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,16 @@ class Build:
         slug: the experiment.
         fingerprint: of its inputs and of this tool; names the candidate.
         folder: work folder relative to the datasets root; "" where nothing changed.
-        unchanged: whether the latest version was made of the same inputs by the same tool.
+        unchanged: whether the same inputs and the same tool made the latest version, a candidate that waits, or one
+            that was rejected.
+        standing: what became of the fingerprint before this build.
     """
 
     slug: str
     fingerprint: str
     folder: str
     unchanged: bool
+    standing: Standing = "new"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -114,7 +121,8 @@ class Built:
     """What a build came to.
 
     Attributes:
-        validation: None where nothing changed.
+        validation: of the candidate; None where none waits.
+        standing: what became of the fingerprint before this build.
     """
 
     slug: str
@@ -123,6 +131,14 @@ class Built:
     validation: Validation | None
     injections: int
     targets: int
+    standing: Standing = "new"
+
+    @property
+    def findings(self) -> dict[str, int]:
+        """Severity -> number of findings of the candidate."""
+        findings = self.validation.findings if self.validation else ()
+        found = Counter[str](finding.severity for finding in findings)
+        return {severity: found[severity] for severity in SEVERITIES}
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -155,19 +171,23 @@ def inputs_of(experiment: Experiment) -> tuple[InputFile, ...]:
 
 
 def extract(slug: str, settings: Settings, *, force: bool = False, progress: Progress = silent) -> Build:
-    """Read an experiment's inputs into evidence; does nothing more where its latest version has their fingerprint.
+    """Read an experiment's inputs into evidence; does nothing more where their fingerprint was built before.
+
+    That is where the latest version has it, or a candidate that waits, or one that was rejected.
 
     Raises:
         InputError: the experiment or one of its files is wrong; one line names it.
         SetupError: the datasets root cannot be written.
     """
     experiment = catalog.read_experiment(settings.catalog, slug)
+    _require_known_expectations(experiment)
     inputs = inputs_of(experiment)
     mark = fingerprint.fingerprint(inputs, experiment.canonical_json())
     if not force:
-        latest = latest_manifest(settings.datasets, slug)
-        if latest is not None and latest["fingerprint"] == mark:
-            return Build(slug, mark, "", unchanged=True)
+        standing = candidates.standing(slug, mark, settings)
+        if standing != "new":
+            candidates.withdraw(slug, settings, but=mark)
+            return Build(slug, mark, "", unchanged=True, standing=standing)
     evidence = gather(
         [
             (
@@ -182,6 +202,10 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
         inputs=inputs,
         progress=progress,
     )
+    evidence = dataclasses.replace(
+        evidence, corrections=correcting.times(experiment), corrected=correcting.of_telemetry(experiment)
+    )
+    correcting.require_nodes(experiment, telemetry.declared_files(experiment))
     if inputs_of(experiment) != inputs:
         raise InputError(slug, "an input changed while it was read", "build again once the files are whole")
     folder = f"{BUILDS}/{slug}/{uuid.uuid4().hex}"
@@ -192,6 +216,13 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
     reviewed = catalog.resolve(experiment, experiment.reviewed_impacts) if experiment.reviewed_impacts else None
     _put(work / "telemetry.json", _DECLARED.dump_json(_Declared(declared, reviewed)))
     return Build(slug, mark, folder, unchanged=False)
+
+
+def _require_known_expectations(experiment: Experiment) -> None:
+    if experiment.expectations:
+        from faultset.expectations import relaxing  # noqa: PLC0415 (seconds of import, for those who relax)
+
+        relaxing.require_known(experiment)
 
 
 def _entry(experiment: Experiment) -> Entry:
@@ -282,7 +313,7 @@ def label(labeling: Labeling, settings: Settings, *, progress: Progress = silent
     declared = _declared(build, settings).files
     done = _folder(build, settings) / "labels"
     try:
-        facts = telemetry.cached(
+        kept = telemetry.cached(
             _labeler(build, settings),
             declared[labeling.index],
             telemetry.labeled_paths(declared)[labeling.index],
@@ -293,7 +324,8 @@ def label(labeling: Labeling, settings: Settings, *, progress: Progress = silent
     except InputError as error:
         _put(done / f"{labeling.index}.error", json.dumps([error.where, error.problem, error.remedy]).encode())
         raise
-    _put(done / f"{labeling.index}.json", json.dumps(facts).encode())
+    _link(kept.evidence, done / f"{labeling.index}.npz")
+    _put(done / f"{labeling.index}.json", json.dumps(kept.facts).encode())
     return labeling
 
 
@@ -308,7 +340,12 @@ def _labeler(build: Build, settings: Settings) -> telemetry.Labeler:
         targets=truth.targets,
         iterations=truth.iterations,
         impacts=_impacts(build, settings),
+        policy=_policy(build, settings),
     )
+
+
+def _policy(build: Build, settings: Settings) -> Policy:
+    return Policy(**_entry_of(build, settings).experiment.get("labels", {}))
 
 
 def _facts(build: Build, settings: Settings) -> tuple[TelemetryFacts, ...]:
@@ -326,8 +363,8 @@ def _facts(build: Build, settings: Settings) -> tuple[TelemetryFacts, ...]:
         kept = done / f"{labeling.index}.json"
         if not kept.is_file():
             raise InputError(labeling.name, "it was not labeled", "see what became of its task, then run it again")
-        found.append(_FACTS.validate_json(_get(kept)))
-    return tuple(found)
+        found.append((_FACTS.validate_json(_get(kept)), telemetry.read_evidence(kept.with_suffix(".npz"))))
+    return _labeler(build, settings).with_shifts_of_kinds(found)
 
 
 def validate(build: Build, settings: Settings) -> Build:
@@ -336,7 +373,7 @@ def validate(build: Build, settings: Settings) -> Build:
     Raises:
         AnswerIsNo: there is a critical finding; the message names the first ones.
     """
-    if build.unchanged:
+    if build.unchanged or _kept_before(build, settings):
         return build
     try:
         outcome = check(build, settings)
@@ -350,6 +387,12 @@ def validate(build: Build, settings: Settings) -> Build:
     return build
 
 
+def _kept_before(build: Build, settings: Settings) -> bool:
+    """Whether this was done, by a task that died before it could say so."""
+    kept = candidate_folder(build.slug, build.fingerprint, settings) / NOTE
+    return kept.is_file() and not _folder(build, settings).is_dir()
+
+
 def check(build: Build, settings: Settings) -> Validation:
     """Run the expectations over a decided build; results and Data Docs go into its folder."""
     from faultset import expectations  # noqa: PLC0415 (seconds of import, for those who validate)
@@ -360,7 +403,18 @@ def check(build: Build, settings: Settings) -> Validation:
         _candidate_folder(build, settings),
         _facts(build, settings),
         _impacts(build, settings),
+        exposed=_exposed(build, settings),
+        declared=_entry_of(build, settings).experiment.get("expectations", {}),
     )
+
+
+def _exposed(build: Build, settings: Settings) -> tuple[Exposure, ...]:
+    """Look for the inputs' secrets in all that the build has made."""
+    secrets = exposure.known_secrets(catalog.read_experiment(settings.catalog, build.slug))
+    work = _folder(build, settings)
+    with reported(work):
+        notes = [work / name for name in _PUBLISHED_NOTES]
+        return exposure.exposures(secrets, _candidate_folder(build, settings), notes)
 
 
 def _refusal(outcome: Validation) -> tuple[str, str]:
@@ -381,7 +435,7 @@ def build(slug: str, settings: Settings, *, force: bool = False, progress: Progr
     extracted = extract(slug, settings, force=force)
     if extracted.unchanged:
         progress(4, 4, f"{slug}: unchanged")
-        return Built(slug, extracted.fingerprint, True, None, 0, 0)
+        return built(extracted, settings)
     try:
         progress(1, 4, f"{slug}: deciding")
         decided = decide(extracted, settings)
@@ -395,23 +449,25 @@ def build(slug: str, settings: Settings, *, force: bool = False, progress: Progr
         _drop(extracted, settings)
         raise
     progress(4, 4, f"{slug}: candidate ready")
-    folder = candidate_folder(slug, validated.fingerprint, settings)
+    return built(validated, settings)
+
+
+def built(build: Build, settings: Settings) -> Built:
+    """Return what a validated build came to, by its candidate."""
+    folder = candidate_folder(build.slug, build.fingerprint, settings)
+    here = (folder / NOTE).is_file()
     return Built(
-        slug,
-        validated.fingerprint,
-        False,
-        read_note(folder).validation,
-        len(parquet.read_table(tables.INJECTIONS, folder / "injections.parquet")),
-        len(parquet.read_table(tables.TARGETS, folder / "targets.parquet")),
+        build.slug,
+        build.fingerprint,
+        build.unchanged,
+        read_note(folder).validation if here else None,
+        len(parquet.read_table(tables.INJECTIONS, folder / "injections.parquet")) if here else 0,
+        len(parquet.read_table(tables.TARGETS, folder / "targets.parquet")) if here else 0,
+        build.standing,
     )
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------
-
-
-def candidate_folder(slug: str, mark: str, settings: Settings) -> Path:
-    """Return where the candidate with this fingerprint lies."""
-    return Path(settings.work) / CANDIDATES / slug / mark
 
 
 def read_note(candidate: Path) -> CandidateNote:
@@ -478,11 +534,20 @@ def _keep_as_candidate(build: Build, settings: Settings, outcome: Validation) ->
             raise SetupError(
                 kept, f"the candidate cannot be kept ({error.strerror})", "check the datasets root"
             ) from error
+    candidates.withdraw(build.slug, settings, but=build.fingerprint)
+    candidates.forget_proposal(build.slug, build.fingerprint, settings)
     _drop(build, settings)
 
 
 def _drop(build: Build, settings: Settings) -> None:
     shutil.rmtree(_folder(build, settings), ignore_errors=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    with reported(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        os.link(source, target)
 
 
 def _put(path: Path, data: bytes) -> None:

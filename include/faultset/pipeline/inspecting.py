@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from faultset.settings import Settings
 from faultset.truth.decide import decide
 
 Document = dict[str, Any]
+_SHOWN = ("workloads", "triggers", "injections", "targets")
 
 
 def inspect(
@@ -30,14 +31,15 @@ def inspect(
     """
     evidence = gather([(report, results, hook_scripts)], cluster)
     truth = decide(evidence)
+    rows = {name: getattr(truth, name) for name in _SHOWN}
+    return {**document(rows), "disagreements": list(truth.disagreements), "notes": list(truth.notes)}
+
+
+def document(rows: Mapping[str, Sequence[Any]]) -> Document:
+    """Return rows of the truth tables, by table, as plain JSON values."""
     return {
-        "rally_version": next((w.rally_version for w in truth.workloads), None),
-        "workloads": [_plain(row) for row in truth.workloads],
-        "triggers": [_plain(row) for row in truth.triggers],
-        "injections": [_plain(row) for row in truth.injections],
-        "targets": [_plain(row) for row in truth.targets],
-        "disagreements": list(truth.disagreements),
-        "notes": list(truth.notes),
+        "rally_version": next((workload.rally_version for workload in rows["workloads"]), None),
+        **{name: [_plain(row) for row in rows[name]] for name in _SHOWN},
     }
 
 

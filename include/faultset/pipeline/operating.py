@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from faultset import catalog, release
+from faultset.bucket import public
 from faultset.errors import FaultsetError
 from faultset.pipeline.building import BUILDS, slugs
 from faultset.pipeline.publishing import read_manifest
 from faultset.settings import Settings
+from faultset.storage import ABANDONED_S, open_root, reported
 
 _LEAST_FREE_BYTES = 1 << 30
 
@@ -29,8 +33,8 @@ def new(
     results: str | None = None,
     hook_scripts: Sequence[str] = (),
     title: str | None = None,
-) -> Path:
-    """Write a first ``experiment.yaml`` for a report and return its path; never overwrites one."""
+) -> str:
+    """Write a first ``experiment.yaml`` for a report and return where it lies; never overwrites one."""
     return catalog.new_experiment(
         settings.catalog, slug, report, cluster, results, hook_scripts=hook_scripts, title=title
     )
@@ -43,11 +47,18 @@ def scenarios() -> list[str]:
     return sorted(simulator.SCENARIOS)
 
 
-def simulate(scenario: str, folder: str | Path, *, seed: int = 0, iterations: int | None = None) -> dict[str, Any]:
-    """Write a simulated experiment into ``folder`` and say what is true in it, in numbers."""
+def simulate(scenario: str, folder: str | Path, *, seed: int = 0, **options: Any) -> dict[str, Any]:
+    """Write a simulated experiment into ``folder`` and say what is true in it, in numbers.
+
+    Args:
+        scenario: one of ``scenarios()``.
+        folder: where it is written.
+        seed: the same seed, the same files.
+        options: size and disturbances, as ``simulator.simulate`` takes them.
+    """
     from faultset import simulator  # noqa: PLC0415
 
-    truth = simulator.simulate(scenario, Path(folder), seed=seed, iterations=iterations)
+    truth = simulator.simulate(scenario, Path(folder), seed=seed, **options)
     workloads = [workload for run in truth.runs for workload in run.workloads if workload.ran]
     injections = [injection for workload in workloads for injection in workload.injections]
     return {
@@ -98,6 +109,39 @@ class _Unwell(Exception):  # noqa: N818 (a finding of the doctor, not an error o
     pass
 
 
+def mend(settings: Settings) -> list[str]:
+    """Complete and repair what killed builds and writers left, and remove the rest of it; never a version.
+
+    Returns:
+        What was done, a line each.
+
+    Raises:
+        SetupError: the datasets root cannot be written.
+    """
+    done = release.mend(settings.datasets, settings.work)
+    for folder in _dead_builds(settings):
+        with reported(folder):
+            shutil.rmtree(folder)
+        done.append(f"{folder.relative_to(settings.work).as_posix()}: removed")
+    return done
+
+
+def _dead_builds(settings: Settings) -> list[Path]:
+    """Return the folders of builds in which nothing was written for a day.
+
+    The steps of a build run in different processes, with pauses between them, so that age alone tells.
+    """
+    latest = time.time() - ABANDONED_S
+    found = sorted((Path(settings.work) / BUILDS).glob("*/*"))
+    return [folder for folder in found if _last_written(folder) < latest]
+
+
+def _last_written(folder: Path) -> float:
+    with reported(folder), contextlib.suppress(FileNotFoundError):  # a living build moves its files on
+        return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    return time.time()
+
+
 def doctor(settings: Settings) -> list[dict[str, Any]]:
     """Check the set-up and return a finding a check: check, ok, detail, remedy (None where all is well)."""
     findings = []
@@ -142,14 +186,15 @@ def _catalog(settings: Settings) -> str:
 
 
 def _root(settings: Settings) -> str:
-    root = Path(settings.datasets)
+    found = f"{len(open_root(settings.datasets).slugs())} datasets in {public(settings.datasets)}"
+    root = Path(settings.work)
     existing = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
         raise _Unwell(f"{existing} is not writable")
     free = shutil.disk_usage(existing).free
     if free < _LEAST_FREE_BYTES:
         raise _Unwell(f"{free / (1 << 20):.0f} MiB free at {existing}")
-    return f"{settings.datasets}, {free / (1 << 30):.1f} GiB free"
+    return f"{found}, {free / (1 << 30):.1f} GiB free at {existing}"
 
 
 def _versions(settings: Settings) -> str:
@@ -160,9 +205,9 @@ def _versions(settings: Settings) -> str:
 
 
 def _leftovers(settings: Settings) -> str:
-    left = [*release.leftovers(settings.datasets), *sorted(Path(settings.datasets).glob(f"{BUILDS}/*/*"))]
+    left = [*release.leftovers(settings.datasets, settings.work), *map(str, _dead_builds(settings))]
     if left:
-        raise _Unwell(f"{len(left)} folders of builds that run now or died, the first {left[0]}")
+        raise _Unwell(f"{len(left)} left by what died, the first {left[0]}")
     return "none"
 
 
@@ -172,5 +217,5 @@ _CHECKS = (
     _Check("catalog", _catalog, "correct the files named, or point FAULTSET_CATALOG elsewhere"),
     _Check("datasets root", _root, "free space, correct the permissions, or point FAULTSET_DATASETS elsewhere"),
     _Check("versions", _versions, "run faultset verify, which names every damage"),
-    _Check("leftovers", _leftovers, "if no build is running, remove them"),
+    _Check("leftovers", _leftovers, "run faultset doctor --fix, which removes them"),
 )

@@ -6,20 +6,20 @@ import dataclasses
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 from faultset import catalog, release, tables
 from faultset.errors import InputError
 from faultset.moments import UTC
-from faultset.pipeline.building import CANDIDATES, NOTE, Build, candidate_folder, read_note
+from faultset.pipeline import candidates
+from faultset.pipeline.building import Build, read_note
+from faultset.pipeline.candidates import NOTE, candidate_folder
 from faultset.pipeline.gathering import Progress, silent
 from faultset.release import commit
-from faultset.release import diff as differences
 from faultset.release import verify as verification
 from faultset.release.manifest import MANIFEST, Manifest, decode
 from faultset.settings import Settings
-from faultset.storage import reported
+from faultset.storage import open_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,9 @@ class Published:
         return cls(**values)
 
 
-def write(build: Build, settings: Settings, *, progress: Progress = silent) -> Published:
+def write(
+    build: Build, settings: Settings, *, decision: dict[str, Any] | None = None, progress: Progress = silent
+) -> Published:
     """Publish what a build came to; where nothing changed, say which version holds it.
 
     Safe to repeat: once the version is there, a second call finds it and writes nothing.
@@ -66,9 +68,9 @@ def write(build: Build, settings: Settings, *, progress: Progress = silent) -> P
         SetupError: the datasets root cannot be written.
     """
     folder = candidate_folder(build.slug, build.fingerprint, settings)
-    latest = release.latest_manifest(settings.datasets, build.slug)
-    if latest is not None and latest["fingerprint"] == build.fingerprint:
-        return _held(build.slug, settings)
+    held = release.held(settings.datasets, build.slug, build.fingerprint)
+    if held is not None:
+        return _published(build.slug, str(held.number), held.manifest_sha256, settings, new=False)
     if not (folder / NOTE).is_file():
         raise InputError(build.slug, "there is no candidate of this build", f"run faultset build {build.slug}")
     note = read_note(folder)
@@ -85,8 +87,10 @@ def write(build: Build, settings: Settings, *, progress: Progress = silent) -> P
         experiment=note.entry.experiment,
         telemetry=note.telemetry,
         analysis=note.analysis,
+        decision=decision,
     )
-    done = commit.publish(candidate, settings.datasets, created_at=dt.datetime.now(UTC), progress=progress)
+    now = dt.datetime.now(UTC)
+    done = commit.publish(candidate, settings.datasets, created_at=now, work=settings.work, progress=progress)
     return _published(done.slug, done.version, done.manifest_sha256, settings, new=done.new)
 
 
@@ -98,11 +102,9 @@ def publish(slug: str, settings: Settings, *, progress: Progress = silent) -> Pu
         SetupError: the datasets root cannot be written.
     """
     catalog.check_slug(slug)
-    made = sorted(
-        (Path(settings.work) / CANDIDATES / slug).glob(f"*/{NOTE}"), key=lambda note: note.stat().st_mtime_ns
-    )
-    if made:
-        return write(Build(slug, made[-1].parent.name, "", unchanged=False), settings, progress=progress)
+    mark = candidates.waiting(slug, settings)
+    if mark is not None:
+        return write(Build(slug, mark, "", unchanged=False), settings, progress=progress)
     if release.latest_manifest(settings.datasets, slug) is None:
         raise InputError(slug, "there is no candidate to publish", f"run faultset build {slug}")
     return _held(slug, settings)
@@ -136,9 +138,8 @@ def read_manifest(slug: str, version: str, settings: Settings) -> Manifest:
         InputError: there is no such version, or its manifest is damaged.
         SetupError: it cannot be read.
     """
-    path = release.version_folder(settings.datasets, slug, version) / MANIFEST
-    with reported(path):
-        return decode(path.read_bytes(), path)
+    where = f"{release.version_uri(settings.datasets, slug, version)}/{MANIFEST}"
+    return decode(open_root(settings.datasets).read(f"{slug}/{version}/{MANIFEST}") or b"", where)
 
 
 def versions(settings: Settings, slug: str | None = None) -> list[dict[str, Any]]:
@@ -152,10 +153,3 @@ def verify(
     """Hash everything again and return the damages; an empty list says that all is as it was published."""
     found = verification.verify(settings.datasets, slug, version, progress)
     return [dataclasses.asdict(damage) for damage in found]
-
-
-def diff(settings: Settings, slug: str, old: str, new: str) -> dict[str, Any]:
-    """Return how two versions differ, by key, in rows and in words."""
-    folders = [release.version_folder(settings.datasets, slug, version) for version in (old, new)]
-    found = differences.diff(*folders)
-    return {**found.as_dict(), "slug": slug, "from": old, "to": new, "words": found.words()}

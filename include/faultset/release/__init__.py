@@ -1,6 +1,27 @@
-"""From a candidate to a version that can be trusted, cited and verified."""
+"""From a candidate to a version that can be trusted, cited, verified and taken back."""
 
-from faultset.release.history import VersionRecord, latest_manifest, leftovers, version_folder, versions
+from faultset.release.history import (
+    VersionRecord,
+    held,
+    latest_manifest,
+    leftovers,
+    version_folder,
+    version_uri,
+    versions,
+    withdrawal,
+)
+from faultset.release.mend import mend
 from faultset.release.verify import pointer_damage
 
-__all__ = ["VersionRecord", "latest_manifest", "leftovers", "pointer_damage", "version_folder", "versions"]
+__all__ = [
+    "VersionRecord",
+    "held",
+    "latest_manifest",
+    "leftovers",
+    "mend",
+    "pointer_damage",
+    "version_folder",
+    "version_uri",
+    "versions",
+    "withdrawal",
+]

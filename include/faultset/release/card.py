@@ -15,13 +15,16 @@ from typing import Any
 from faultset import tables
 from faultset.errors import printable
 from faultset.moments import iso
-from faultset.release import markdown, telemetry_card
+from faultset.release import corrected, markdown, telemetry_card
+from faultset.release.description.about import Described, about, license_of
 from faultset.release.manifest import Manifest
 from faultset.release.markdown import limited, table, text
 from faultset.tables import ImpactRow, InjectionRow, TargetRow, TriggerRow, WorkloadRow
 
 _TAGS = ("fault-injection", "anomaly-detection", "aiops", "root-cause-analysis", "openstack", "rally", "os-faults")
-_LICENSE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
+# What dataset hubs call a licence where that is not its SPDX identifier in small letters.
+_HUB_LICENSES = {"odbl-1.0": "odbl", "odc-by-1.0": "odc-by", "pddl-1.0": "pddl"}
+_SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ def render(manifest: Manifest, content: Content) -> str:
         _in_numbers(manifest, content),
         telemetry_card.telemetry(manifest),
         telemetry_card.impacts(manifest, content.impacts),
+        corrected.section(manifest),
         _findings(manifest.validation),
         _how_made(manifest),
         [*_MEANING, *telemetry_card.meaning(manifest)],
@@ -62,21 +66,50 @@ def _quoted(value: str) -> str:
 
 
 def _head(manifest: Manifest) -> list[str]:
-    lines = ["---"]
-    if manifest.license and _LICENSE_ID.fullmatch(manifest.license):
-        lines.append(f"license: {_quoted(manifest.license.lower())}")
-    elif manifest.license:
-        lines += ["license: other", f"license_name: {_quoted(manifest.license)}"]
-    lines += [f"pretty_name: {_quoted(manifest.title)}", "tags:"]
-    lines += [f"- {tag}" for tag in _TAGS]
-    lines.append("configs:")
-    for name in _table_names(manifest):
-        lines += [f"- config_name: {name}", f"  data_files: {name}.parquet"]
-        if name == tables.INJECTIONS.name:
-            lines.append("  default: true")
-    for kind in manifest.telemetry_kinds:
-        lines += [f"- config_name: {kind}", f"  data_files: {kind}/*.parquet"]
-    return [*lines, "---"]
+    return [
+        "---",
+        *_license(manifest.license),
+        f"pretty_name: {_quoted(manifest.title)}",
+        "language:",
+        "- en",
+        "tags:",
+        *(f"- {tag}" for tag in _TAGS),
+        "task_categories:",
+        "- tabular-classification",
+        "size_categories:",
+        f"- {_size(sum(manifest.rows.values()))}",
+        "configs:",
+        *(line for table in about(manifest).tables for line in _config(table)),
+        "---",
+    ]
+
+
+def _license(declared: str | None) -> list[str]:
+    """Return the hub's own name of a licence; ``other`` with the name as declared where it has none."""
+    known = license_of(declared)
+    if known is None:
+        return []
+    if known.url:
+        name = known.name.lower()
+        return [f"license: {_HUB_LICENSES.get(name, name)}"]
+    return ["license: other", f"license_name: {_quoted(known.name)}"]
+
+
+def _size(rows: int) -> str:
+    """Return the hub's class of size: powers of ten from a thousand on."""
+    return _SIZES[min(max(len(str(rows)) - 3, 0), len(_SIZES) - 1)]
+
+
+def _config(table: Described) -> list[str]:
+    """Return a hub's view of one table; files with other columns are a view of their own."""
+    lines = [f"- config_name: {table.name}"]
+    if table.whole_folder:
+        lines.append(f"  data_files: {table.name}/*.parquet")
+    elif table.is_telemetry:
+        lines += ["  data_files:", *(f"  - {_quoted(file.path)}" for file in table.files)]
+    else:
+        lines.append(f"  data_files: {table.files[0].path}")
+    return [*lines, "  default: true"] if table.name == tables.INJECTIONS.name else lines
 
 
 def _table_names(manifest: Manifest) -> list[str]:
@@ -94,7 +127,8 @@ def _what(manifest: Manifest) -> list[str]:
         f"By: {', '.join(_creator(creator) for creator in manifest.creators) or 'not stated'}.",
         "",
         "What changed since the version before stands in `CHANGES.md`; hashes of all files, inputs and outputs, in "
-        "`manifest.json`.",
+        "`manifest.json`. For other tools: `croissant.json` (Croissant 1.1), `datapackage.json` (Data Package 2.0), "
+        "`dictionary.md` (every column), `CITATION.cff`, and `datacite.json` (to register a DOI).",
     ]
 
 
@@ -164,7 +198,22 @@ def _findings(validation: dict[str, Any]) -> list[str]:
             for finding in validation["findings"]
         ]
         lines += ["", *table(("severity", "table", "finding", "rows", "what to do"), rows)]
-    return lines
+    return lines + _relaxed(validation.get("relaxed", ()))
+
+
+def _relaxed(relaxed: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what of the expectations the experiment sets otherwise; nothing where all are as they are."""
+    if not relaxed:
+        return []
+    rows = [(one["expectation"], one["what"], one["was"], one["now"], one["reason"]) for one in relaxed]
+    return [
+        "",
+        "### Expectations set otherwise",
+        "",
+        "The experimenter set these expectations otherwise than they usually are, for the reasons stated.",
+        "",
+        *table(("expectation", "what", "usually", "here", "reason"), rows),
+    ]
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -188,7 +237,7 @@ _MEANING = [
     "",
     "- **Injection**: what the experimenter did, a firing of a Rally hook. The true start lies in "
     "`[started_at, started_at + start_uncertainty_s)`, the true end likewise: a report knows whole seconds, a result "
-    "file microseconds. `time_source` says which of the two it was.",
+    "file microseconds. `time_source` says which of the two it was, or that a declared correction replaced it.",
     "- **Target**: a node and a container that an injection acted on, with three separate truths. *Declared*: the "
     "cluster file says that it runs there. *Commanded*: the hook went there. *Effective*: it demonstrably acted. "
     "A null is a value: nobody can tell.",

@@ -43,10 +43,31 @@ class Changes:
             lines += ["The first version that is here.", "", *_row_counts(now)]
         else:
             lines += [f"Since {self.before.version}. A {self.change} version: {WHY[self.change]}.", ""]
-            lines += ["## In rows", "", *_counted(self.difference), "", "## In words", ""]
-            lines += [f"- {markdown.text(line, 10_000)}" for line in self.difference.words()]
-            lines += [f"- {markdown.text(line)}" for line in _around(self.before, now)]
+            lines += ["## In rows", "", *_counted(self.difference)]
+            for section in sections(self.difference, self.before, now):
+                lines += ["", f"## {section.title}", ""]
+                lines += [f"- {markdown.text(line, 10_000)}" for line in section.lines]
         return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What is to be said under one heading: plain text, a sentence a line."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def sections(difference: Difference, before: Manifest, now: Manifest) -> tuple[Section, ...]:
+    """Return all that is to be said of a difference, in words; what differs nowhere has no section."""
+    found = (
+        Section("In words", tuple(difference.words())),
+        Section("Injections", tuple(difference.injection_words())),
+        Section("Labels of telemetry", tuple(difference.label_words())),
+        Section("Inputs, declaration and tools", tuple(_around(before, now))),
+        Section("Findings", tuple(_findings(before.validation, now.validation))),
+    )
+    return tuple(section for section in found if section.lines)
 
 
 def _row_counts(now: Manifest) -> list[str]:
@@ -67,22 +88,34 @@ def _counted(difference: Difference) -> list[str]:
 def _around(before: Manifest, now: Manifest) -> Iterator[str]:
     yield from _inputs(before.inputs, now.inputs)
     yield from _declaration(before, now)
-    for tool, version in now.tools.items():
-        if before.tools.get(tool) != version:
-            yield f"{tool} was {before.tools.get(tool, 'absent')} and is {version}."
-    yield from _findings(before.validation, now.validation)
+    for tool in sorted(before.tools.keys() | now.tools.keys()):
+        was, has = (manifest.tools.get(tool, "absent") for manifest in (before, now))
+        if was != has:
+            yield f"{tool} was {was} and is {has}."
 
 
 def _inputs(before: tuple[InputFile, ...], now: tuple[InputFile, ...]) -> Iterator[str]:
-    old = {(file.role, file.uri): file.sha256 for file in before}
-    new = {(file.role, file.uri): file.sha256 for file in now}
-    for what, keys in (
-        ("is new", new.keys() - old.keys()),
-        ("is no longer used", old.keys() - new.keys()),
-        ("has other content", {key for key in old.keys() & new.keys() if old[key] != new[key]}),
-    ):
-        for role, uri in sorted(keys):
-            yield f"Input {uri} ({role}) {what}."
+    old, new = _by_name(before), _by_name(now)
+    for role, uri in sorted(new.keys() - old.keys()):
+        yield f"Input {uri} ({role}) is new: sha256 {_short(new[role, uri])}."
+    for role, uri in sorted(old.keys() - new.keys()):
+        yield f"Input {uri} ({role}) is no longer used."
+    for role, uri in sorted(old.keys() & new.keys()):
+        was, has = old[role, uri], new[role, uri]
+        if was != has:
+            yield f"Input {uri} ({role}) has other content: sha256 was {_short(was)} and is {_short(has)}."
+
+
+def _by_name(files: tuple[InputFile, ...]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the hashes of each name; absolute references are cut to names, which two files can share."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for file in files:
+        found.setdefault((file.role, file.uri), []).append(file.sha256)
+    return {name: tuple(sorted(hashes)) for name, hashes in found.items()}
+
+
+def _short(hashes: tuple[str, ...]) -> str:
+    return ", ".join(digest[:12] for digest in hashes)
 
 
 def _declaration(before: Manifest, now: Manifest) -> Iterator[str]:
@@ -95,14 +128,39 @@ def _declaration(before: Manifest, now: Manifest) -> Iterator[str]:
 
 
 def _findings(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    old, new = _messages(before), _messages(now)
-    for message, severity in new.items():
-        if message not in old:
-            yield f"New finding ({severity}): {message}"
-    for message, severity in old.items():
-        if message not in new:
-            yield f"Finding gone ({severity}): {message}"
+    old, new = _by_rule(before), _by_rule(now)
+    for rule, finding in new.items():
+        if rule not in old:
+            yield f"New finding ({finding['severity']}): {finding['message']}"
+        elif _concerns(old[rule]) != _concerns(finding):
+            rows = f"{old[rule]['count']} rows before, {finding['count']} now"
+            yield f"Finding changed ({finding['severity']}), {rows}: {finding['message']}"
+    for rule, finding in old.items():
+        if rule not in new:
+            yield f"Finding gone ({finding['severity']}): {finding['message']}"
+    yield from _relaxed(before, now)
 
 
-def _messages(validation: Mapping[str, Any]) -> dict[str, str]:
-    return {finding["message"]: finding["severity"] for finding in validation["findings"]}
+def _relaxed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    was, has = ({(one["expectation"], one["what"]): one for one in kept.get("relaxed", ())} for kept in (before, now))
+    for key, one in has.items():
+        if was.get(key) != one:
+            yield (
+                f"Expectation {one['expectation']}: {one['what']} is set to {one['now']}, usually {one['was']}. "
+                f"Reason: {one['reason']}"
+            )
+    for name, what in sorted(was.keys() - has.keys()):
+        yield f"Expectation {name}: {what} is as usual again."
+
+
+def _by_rule(validation: Mapping[str, Any]) -> dict[tuple[str, ...], Mapping[str, Any]]:
+    """Return the findings by what they are about: a rule finds all its rows in one finding."""
+    return {
+        tuple(str(one[key]) for key in ("expectation", "table", "column", "severity")): one
+        for one in validation["findings"]
+    }
+
+
+def _concerns(finding: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what a finding says, the same whether it was just made or read from a manifest."""
+    return finding["message"], finding["count"], tuple(finding["where"])

@@ -14,22 +14,16 @@ from faultset import tables
 from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.moments import iso
 from faultset.records import InputFile, TelemetryFacts, Validation
-from faultset.release import card, history, manifest, parquet
+from faultset.release import card, description, history, manifest, parquet
 from faultset.release.changes import Changes
 from faultset.release.diff import diff
-from faultset.release.history import History, latest_manifest
-from faultset.release.manifest import CARD, CHANGES, MANIFEST, FileEntry, Manifest, Previous
-from faultset.storage import (
-    DatasetRoot,
-    LostRaceError,
-    check_slug,
-    open_root,
-    reported,
-    seal,
-)
+from faultset.release.history import Head, History, latest_manifest
+from faultset.release.manifest import CARD, CHANGES, DESCRIPTION, MANIFEST, FileEntry, Manifest, Previous
+from faultset.release.number import Number
+from faultset.storage import LostRaceError, Store, check_slug, open_root, reported
 
 CANDIDATE = "candidate.json"
-_WRITTEN_HERE = (CARD, CHANGES, MANIFEST)
+_WRITTEN_HERE = (CARD, CHANGES, *DESCRIPTION, MANIFEST)
 # Each lost race is another writer's success, so that this many in a row mean that something is wrong.
 _ATTEMPTS = 1000
 _STEPS = 3
@@ -79,48 +73,60 @@ class Published:
     Attributes:
         slug: name of the dataset.
         version: X.Y.Z of the version that holds the candidate's content.
-        path: its folder.
+        uri: where it lies: the path of its folder, or its address in a bucket.
         manifest_sha256: hex digest of its manifest.
-        new: False where the newest version was made from the same inputs by the same tool; nothing was written then.
+        new: False where a version was made from the same inputs by the same tool; nothing was written then.
         changes: one line on what differs from the version before.
     """
 
     slug: str
     version: str
-    path: Path
+    uri: str
     manifest_sha256: str
     new: bool
     changes: str
 
+    @property
+    def path(self) -> Path:
+        """Its folder, on a disk."""
+        return Path(self.uri)
+
 
 def publish(
-    candidate: Candidate, root: str | Path, *, created_at: dt.datetime, progress: Progress | None = None
+    candidate: Candidate,
+    root: str | Path,
+    *,
+    created_at: dt.datetime,
+    work: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Published:
-    """Make ``candidate`` the next version of its dataset, unless the newest version has its fingerprint.
+    """Make ``candidate`` the next version of its dataset, unless a version has its fingerprint.
 
-    The candidate's folder is moved, not copied; where publishing fails it is given back. Any number of processes may
-    publish at once, and each may be killed at any moment: readers see whole versions only.
+    It is compared with the latest version, and gets a number above all. Where the latest is not the newest because
+    somebody took that back, a candidate made from the same as the newest is not published either. The candidate's
+    folder is moved, not copied; where publishing fails it is given back. Any number of processes may publish at once,
+    and each may be killed at any moment: readers see whole versions only.
 
     Args:
         candidate: what to publish.
         root: the root of the datasets.
         created_at: aware time of publication.
+        work: local folder for what is under way where ``root`` is a bucket; None: beside the candidate.
         progress: called with steps done, steps in all and what comes next.
 
     Raises:
         AnswerIsNo: the candidate did not pass its validation.
-        InputError: the candidate is incomplete, or the newest version is damaged.
+        InputError: the candidate is incomplete, or the latest version is damaged.
         SetupError: the disk is full, read-only, ...; or the candidate is gone.
     """
-    store = open_root(root)
+    store = open_root(root, work or candidate.folder.parent)
     say = progress or (lambda _done, _total, _what: None)
     _refuse_unfit(candidate)
-    for _ in range(_ATTEMPTS):
-        with contextlib.suppress(LostRaceError):
-            known = history.read_history(store, candidate.slug)
-            history.settle(store, candidate.slug, known)
-            return _unchanged(candidate, known) or _publish_new(candidate, store, created_at, say)
-    raise _too_many_writers(candidate)
+    known = history.complete(store, candidate.slug)
+    history.read_head(store, candidate.slug, known)  # nothing is built on a damaged version
+    if not history.is_settled(store, candidate.slug, known):
+        history.settle(store, candidate.slug)
+    return _unchanged(candidate, store, known) or _publish_new(candidate, store, created_at, say)
 
 
 def _refuse_unfit(candidate: Candidate) -> None:
@@ -132,40 +138,43 @@ def _refuse_unfit(candidate: Candidate) -> None:
         raise AnswerIsNo(candidate.slug, f"{problem}: {critical[0].message}" if critical else problem, remedy)
 
 
-def _unchanged(candidate: Candidate, known: History) -> Published | None:
-    head = known.head
-    if head is None or known.newest_is_gone or head.manifest.fingerprint != candidate.fingerprint:
+def _unchanged(candidate: Candidate, store: Store, known: History) -> Published | None:
+    holder = history.holder(store, candidate.slug, known, candidate.fingerprint)
+    if holder is None:
         return None
-    return Published(
-        candidate.slug, str(head.number), head.folder, head.manifest_sha256, new=False, changes="nothing changed"
-    )
+    latest = known.latest
+    said = "nothing changed" if holder.number == latest.number else f"taken back; {latest.number} is the latest"
+    return _published(candidate, store, holder.number, holder.manifest_sha256, new=False, changes=said)
 
 
-def _publish_new(candidate: Candidate, store: DatasetRoot, created_at: dt.datetime, say: Progress) -> Published:
+def _publish_new(candidate: Candidate, store: Store, created_at: dt.datetime, say: Progress) -> Published:
     with _staged(candidate, store) as folder:
         say(0, _STEPS, f"{candidate.slug}: hashing")
         contents = _contents(candidate, folder)
-        for _ in range(_ATTEMPTS):
-            known = history.read_history(store, candidate.slug)
-            if same := _unchanged(candidate, known):
-                return same
-            say(1, _STEPS, f"{candidate.slug}: comparing with the version before")
-            changes = _compare(known, folder)
-            described = _describe(candidate, known, changes, contents, created_at)
-            written = _write(described, changes, folder)
-            say(2, _STEPS, f"{candidate.slug}: writing to the disk")
-            seal(folder)
-            pointer = history.Pointer(described.version, manifest.sha256(written))
-            with contextlib.suppress(LostRaceError):
-                path = store.commit(
-                    folder, candidate.slug, described.version, beside=known.folders, pointer=pointer.encode()
-                )
-                history.refresh_index(store)
-                summary = changes.summary()
-                return Published(
-                    candidate.slug, described.version, path, pointer.manifest_sha256, new=True, changes=summary
-                )
+        with store.draft(folder, [entry.path for entry in contents]) as draft:
+            for _ in range(_ATTEMPTS):
+                known = history.complete(store, candidate.slug)
+                if same := _unchanged(candidate, store, known):
+                    return same
+                head = history.read_head(store, candidate.slug, known)
+                say(1, _STEPS, f"{candidate.slug}: comparing with the version before")
+                changes = _compare(store, known, head, folder, contents)
+                number = known.next_number(changes.change or "major")
+                described = _describe(candidate, number, head, contents, created_at)
+                digest = manifest.sha256(_write(described, changes, folder))
+                say(2, _STEPS, f"{candidate.slug}: writing the version")
+                with contextlib.suppress(LostRaceError):
+                    draft.commit(candidate.slug, str(number), given=known.listing, state=known.with_version(number))
+                    history.settle(store, candidate.slug)
+                    return _published(candidate, store, number, digest, new=True, changes=changes.summary())
     raise _too_many_writers(candidate)
+
+
+def _published(
+    candidate: Candidate, store: Store, number: Number, digest: str, *, new: bool, changes: str
+) -> Published:
+    uri = store.uri_of(f"{candidate.slug}/{number}")
+    return Published(candidate.slug, str(number), uri, digest, new=new, changes=changes)
 
 
 def _too_many_writers(candidate: Candidate) -> SetupError:
@@ -176,25 +185,25 @@ def _too_many_writers(candidate: Candidate) -> SetupError:
 
 
 @contextlib.contextmanager
-def _staged(candidate: Candidate, store: DatasetRoot) -> Iterator[Path]:
+def _staged(candidate: Candidate, store: Store) -> Iterator[Path]:
     """Have the candidate's folder for this process alone; what did not become a version is given back."""
-    folder = store.stage(candidate.folder)
-    if folder is None:
-        raise SetupError(candidate.folder, "the candidate is gone, perhaps to another publish", "build it again")
-    note = folder / CANDIDATE
-    with reported(note):
-        kept = note.read_bytes() if note.is_file() else None
-        note.unlink(missing_ok=True)
-    try:
-        yield folder
-    finally:
-        if folder.is_dir():
-            with reported(folder):
-                for name in _WRITTEN_HERE:
-                    (folder / name).unlink(missing_ok=True)
-                if kept is not None:
-                    note.write_bytes(kept)
-            store.unstage(folder, candidate.folder)
+    with store.staging.taken(candidate.folder) as folder:
+        if folder is None:
+            raise SetupError(candidate.folder, "the candidate is gone, perhaps to another publish", "build it again")
+        note = folder / CANDIDATE
+        with reported(note):
+            kept = note.read_bytes() if note.is_file() else None
+            note.unlink(missing_ok=True)
+        try:
+            yield folder
+        finally:
+            if folder.is_dir():
+                with reported(folder):
+                    for name in _WRITTEN_HERE:
+                        (folder / name).unlink(missing_ok=True)
+                    if kept is not None:
+                        note.write_bytes(kept)
+                store.staging.give_back(folder, candidate.folder)
 
 
 def _contents(candidate: Candidate, folder: Path) -> tuple[FileEntry, ...]:
@@ -209,20 +218,25 @@ def _contents(candidate: Candidate, folder: Path) -> tuple[FileEntry, ...]:
 # --- describing -----------------------------------------------------------------------------------------------------
 
 
-def _compare(known: History, folder: Path) -> Changes:
-    if known.head is None:
-        return Changes("major" if known.pointer else None, None, None)
-    difference = diff(known.head.folder, folder)
-    return Changes(difference.change, difference, known.head.manifest)
+def _compare(store: Store, known: History, head: Head | None, folder: Path, contents: tuple[FileEntry, ...]) -> Changes:
+    if head is None:
+        return Changes("major" if known.pointer or known.remembered else None, None, None)
+    here = {entry.sha256: folder / entry.path for entry in contents}
+    names = [entry.path for entry in head.manifest.files if entry.path.endswith(".parquet")]
+    same = {entry.path: here[entry.sha256] for entry in head.manifest.files if entry.sha256 in here}
+    with store.local(head.manifest.slug, str(head.number), names, same) as before:
+        difference = diff(before, folder)
+    # Whoever follows the numbers comes from a version that was taken back, whose records may be gone now.
+    change = "major" if head.number < known.numbers[-1] else difference.change
+    return Changes(change, difference, head.manifest)
 
 
 def _describe(
-    candidate: Candidate, known: History, changes: Changes, contents: tuple[FileEntry, ...], created_at: dt.datetime
+    candidate: Candidate, number: Number, head: Head | None, contents: tuple[FileEntry, ...], created_at: dt.datetime
 ) -> Manifest:
-    head = known.head
     return Manifest(
         slug=candidate.slug,
-        version=str(known.next_number(changes.change or "major")),
+        version=str(number),
         title=candidate.title,
         description=candidate.description,
         license=candidate.license,
@@ -243,7 +257,7 @@ def _describe(
 
 
 def _write(described: Manifest, changes: Changes, folder: Path) -> bytes:
-    """Write card, changes and manifest; return the manifest's bytes."""
+    """Write card, changes, description and manifest; return the manifest's bytes."""
     impacts = folder / f"{tables.IMPACTS.name}.parquet"
     content = card.Content(
         workloads=parquet.read_table(tables.WORKLOADS, folder / "workloads.parquet"),
@@ -255,7 +269,9 @@ def _write(described: Manifest, changes: Changes, folder: Path) -> bytes:
     with reported(folder):
         _overwrite(folder / CARD, card.render(described, content).encode())
         _overwrite(folder / CHANGES, changes.render(described).encode())
-    added = tuple(manifest.describe_file(folder, name) for name in (CARD, CHANGES))
+        for name, data in description.render(described).items():
+            _overwrite(folder / name, data)
+    added = tuple(manifest.describe_file(folder, name) for name in (CARD, CHANGES, *DESCRIPTION))
     files = sorted((*described.files, *added), key=lambda entry: entry.path)
     encoded = dataclasses.replace(described, files=tuple(files)).encode()
     with reported(folder):

@@ -1,11 +1,15 @@
-"""What differs between two versions, row by row, by the key of each table."""
+"""What differs between two versions, row by row, by the key of each table.
+
+A row of telemetry is the row of that number of that file; a file of another name holds other records. How a value is
+packed (encodings, row groups, order of rows, large texts) is no part of a record; whether it may be null is.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,13 +17,18 @@ import pyarrow as pa
 
 from faultset import storage, tables
 from faultset.errors import printable
-from faultset.release import parquet, rowwise
+from faultset.release import injection_changes, parquet, rowwise
 from faultset.release.fingerprint import sha256_of
+from faultset.release.injection_changes import InjectionChange
 from faultset.release.number import Change
 
 SHOWN = 20
 _ROW = "source_row"
+_NODE = "node"
 _TELEMETRY = tuple(f"{table.name}/" for table in tables.TELEMETRY)
+# What says which row it is; everything else that is added to a source's rows is a label.
+_PLACE = frozenset({"timestamp", _NODE, _ROW})
+_LABELS = frozenset(spec.name for table in tables.TELEMETRY for spec in tables.columns(table)) - _PLACE
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]
 
@@ -59,6 +68,10 @@ class TableDifference:
         columns_added: columns that only the new version has.
         columns_removed: columns that only the old version has.
         columns_retyped: columns whose type differs; their values are not compared.
+        columns_loosened: columns that were never null and now may be.
+        columns_changed: column -> rows of telemetry that differ in it.
+        relabeled: node -> rows of telemetry whose labels changed; "" for rows without a node.
+        renamed_from: the file of the old version with the same bytes, of a file that is new under this name.
         more_added: rows that only the new version has, beside those that ``added`` names.
         more_removed: likewise.
         more_changed: likewise.
@@ -75,6 +88,10 @@ class TableDifference:
     columns_added: tuple[str, ...] = ()
     columns_removed: tuple[str, ...] = ()
     columns_retyped: tuple[RetypedColumn, ...] = ()
+    columns_loosened: tuple[str, ...] = ()
+    columns_changed: tuple[tuple[str, int], ...] = ()
+    relabeled: tuple[tuple[str, int], ...] = ()
+    renamed_from: str | None = None
     more_added: int = 0
     more_removed: int = 0
     more_changed: int = 0
@@ -98,7 +115,7 @@ class TableDifference:
     def breaks(self) -> bool:
         """Whether a record, column or type that was there changed or went."""
         return self.state == "removed" or any(
-            (self.rows_removed, self.rows_changed, self.columns_removed, self.columns_retyped)
+            (self.rows_removed, self.rows_changed, self.columns_removed, self.columns_retyped, self.columns_loosened)
         )
 
     @property
@@ -125,14 +142,24 @@ class TableDifference:
             "columns_retyped": [
                 {"name": column.name, "before": column.before, "after": column.after} for column in self.columns_retyped
             ],
+            "columns_loosened": list(self.columns_loosened),
+            "columns_changed": dict(self.columns_changed),
+            "relabeled": dict(self.relabeled),
+            "renamed_from": self.renamed_from,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs between two versions; ``tables`` has an entry for every table of either."""
+    """What differs between two versions.
+
+    Attributes:
+        tables: an entry for every table of either.
+        injections: the injections that differ in what was done, hit or moved, in order of id.
+    """
 
     tables: tuple[TableDifference, ...]
+    injections: tuple[InjectionChange, ...] = field(default=())
 
     @property
     def breaks(self) -> bool:
@@ -158,11 +185,24 @@ class Difference:
             "summary": self.summary(),
             "words": self.words(),
             "tables": [table.as_dict() for table in self.tables],
+            "injections": [injection.as_dict() for injection in self.injections],
         }
 
     def words(self) -> list[str]:
         """Return a sentence for each kind of difference in each table, with the first keys of each; plain text."""
         return [line for table in self.tables for line in _in_words(table)] or ["No record differs."]
+
+    def injection_words(self) -> list[str]:
+        """Return a sentence an injection that differs: what it gained, lost, and what else is said of it now."""
+        return [injection.words() for injection in self.injections]
+
+    def label_words(self) -> list[str]:
+        """Return a sentence a file of telemetry whose labels changed: how many rows, on which nodes, which labels."""
+        return [line for table in self.tables if (line := _labels_in_words(table))]
+
+    def reasons(self) -> list[str]:
+        """Return what makes the change what it is, a few words a table."""
+        return [_reason(table) for table in self.tables if (table.breaks if self.breaks else table.extends)]
 
     def summary(self) -> str:
         """Return one line, such as ``injections +1, targets +2 -1 ~3``; "" where no record differs."""
@@ -182,7 +222,25 @@ def diff(old: Path, new: Path) -> Difference:
     for name in names:
         with parquet.whole(after.get(name) or before[name]):
             found.append(_table(name, before.get(name), after.get(name)))
-    return Difference(tuple(found))
+    return Difference(tuple(_renamed(found, before, after)), injection_changes.between(before, after))
+
+
+def _renamed(
+    found: list[TableDifference], before: dict[str, Path], after: dict[str, Path]
+) -> Iterator[TableDifference]:
+    """Say of each file of telemetry that is new whether it is one that went, under another name."""
+    gone = {table.table: before[table.table] for table in found if table.state == "removed"}
+    for table in found:
+        if table.state == "added" and table.table.startswith(_TELEMETRY):
+            same = (name for name, path in gone.items() if _same_bytes(path, after[table.table]))
+            yield replace(table, renamed_from=next(same, None))
+        else:
+            yield table
+
+
+def _same_bytes(old: Path, new: Path) -> bool:
+    with storage.reported(new):
+        return old.stat().st_size == new.stat().st_size and sha256_of(old) == sha256_of(new)
 
 
 def _tables_in(folder: Path) -> dict[str, Path]:
@@ -200,8 +258,10 @@ def _table(name: str, old: Path | None, new: Path | None) -> TableDifference:
         return _only_one(name, old, new)
     rows_before, schema_before = parquet.layout(old)
     rows_after, schema_after = parquet.layout(new)
-    types_before = {field.name: field.type for field in schema_before}
-    types_after = {field.name: field.type for field in schema_after}
+    fields_before = {field.name: field for field in schema_before}
+    fields_after = {field.name: field for field in schema_after}
+    types_before = {name: rowwise.logical(field.type) for name, field in fields_before.items()}
+    types_after = {name: rowwise.logical(field.type) for name, field in fields_after.items()}
     shared = tuple(column for column in types_before if types_before[column] == types_after.get(column))
     return TableDifference(
         name,
@@ -215,15 +275,18 @@ def _table(name: str, old: Path | None, new: Path | None) -> TableDifference:
             for column in types_before
             if column in types_after and column not in shared
         ),
+        columns_loosened=tuple(
+            column for column in shared if fields_after[column].nullable and not fields_before[column].nullable
+        ),
         **_row_differences(name, old, new, shared, numbered=pa.types.is_integer(types_before.get(_ROW, pa.null()))),
     )
 
 
 def _row_differences(name: str, old: Path, new: Path, shared: tuple[str, ...], *, numbered: bool) -> dict[str, Any]:
     if name.startswith(_TELEMETRY) and numbered and _ROW in shared:
-        if old.stat().st_size == new.stat().st_size and sha256_of(old) == sha256_of(new):
+        if _same_bytes(old, new):
             return {"key": (_ROW,)}
-        if rowwise.ascends(old, _ROW) and rowwise.ascends(new, _ROW):
+        if rowwise.unique(old, _ROW) and rowwise.unique(new, _ROW):
             return _by_row_number(old, new, shared)
     before, after = parquet.read_arrow(old), parquet.read_arrow(new)
     key = _key(name, shared)
@@ -233,12 +296,20 @@ def _row_differences(name: str, old: Path, new: Path, shared: tuple[str, ...], *
 
 def _by_row_number(old: Path, new: Path, shared: tuple[str, ...]) -> dict[str, Any]:
     """Compare files of telemetry, which can have millions of rows."""
-    tally = rowwise.compare(old, new, _ROW, [column for column in shared if column != _ROW], SHOWN)
+    layout = rowwise.Layout(
+        _ROW,
+        tuple(column for column in shared if column != _ROW),
+        _LABELS,
+        _NODE if _NODE in shared else None,
+    )
+    tally = rowwise.compare(rowwise.batches(old, layout), rowwise.batches(new, layout), layout, SHOWN)
     return {
         "key": (_ROW,),
         "added": tuple((number,) for number in tally.first_added),
         "removed": tuple((number,) for number in tally.first_removed),
         "changed": tuple(ChangedRow((number,), columns) for number, columns in tally.first_changed),
+        "columns_changed": tuple(sorted(tally.columns.items())),
+        "relabeled": tuple(sorted(tally.relabeled.items())),
         "more_added": tally.added - len(tally.first_added),
         "more_removed": tally.removed - len(tally.first_removed),
         "more_changed": tally.changed - len(tally.first_changed),
@@ -247,7 +318,7 @@ def _by_row_number(old: Path, new: Path, shared: tuple[str, ...]) -> dict[str, A
 
 def _only_one(name: str, old: Path | None, new: Path | None) -> TableDifference:
     path = new or old
-    assert path is not None  # noqa: S101 (the name came from one of the two)
+    assert path is not None  # noqa: S101 (the name came from one of the two)  # nosec B101
     if name.startswith(_TELEMETRY):
         rows, _ = parquet.layout(path)
         if old is None:
@@ -270,7 +341,7 @@ def _key(name: str, shared: tuple[str, ...]) -> tuple[str, ...]:
 def _rows(
     before: pa.Table, after: pa.Table, key: tuple[str, ...], shared: tuple[str, ...]
 ) -> tuple[tuple[Key, ...], tuple[Key, ...], tuple[ChangedRow, ...]]:
-    if before.select(list(shared)).equals(after.select(list(shared))):
+    if before.select(list(shared)).equals(after.select(list(shared))):  # most often so, and much quicker
         return (), (), ()
     rest = tuple(column for column in shared if column not in key)
     old, new = _grouped(before, key, rest), _grouped(after, key, rest)
@@ -354,6 +425,7 @@ def _summary(table: TableDifference) -> str:
     columns = [f"+{name}" for name in table.columns_added]
     columns += [f"-{name}" for name in table.columns_removed]
     columns += [f"~{column.name}" for column in table.columns_retyped]
+    columns += [f"~{name}" for name in table.columns_loosened]
     if columns:
         parts.append(f"columns {' '.join(columns)}")
     return f"{table.table} {' '.join(parts)}" if parts else ""
@@ -361,7 +433,8 @@ def _summary(table: TableDifference) -> str:
 
 def _in_words(table: TableDifference) -> Iterator[str]:
     if table.state != "kept":
-        yield f"{table.table}: the whole table {'is new' if table.state == 'added' else 'went'}."
+        was = f", with the bytes of {table.renamed_from}: a file was renamed" if table.renamed_from else ""
+        yield f"{table.table}: the whole table {'is new' if table.state == 'added' else 'went'}{was}."
         return
     if table.columns_added:
         yield f"{table.table}: new columns {', '.join(table.columns_added)}."
@@ -369,6 +442,8 @@ def _in_words(table: TableDifference) -> Iterator[str]:
         yield f"{table.table}: columns that went: {', '.join(table.columns_removed)}."
     for column in table.columns_retyped:
         yield f"{table.table}: column {column.name} was {column.before} and is {column.after}."
+    for name in table.columns_loosened:
+        yield f"{table.table}: column {name} was never null and now may be."
     changed = (f"{_key_words(row.key)} ({', '.join(row.columns)})" for row in table.changed)
     for what, count, rows in (
         ("added", table.rows_added, map(_key_words, table.added)),
@@ -377,6 +452,35 @@ def _in_words(table: TableDifference) -> Iterator[str]:
     ):
         if count:
             yield f"{table.table}: {count} {what}: {_listed(rows, count)}."
+
+
+def _labels_in_words(table: TableDifference) -> str:
+    if not table.relabeled:
+        return ""
+    nodes = (f"{printable(node, 120) or 'no node'} {count}" for node, count in table.relabeled)
+    labels = ", ".join(f"{name} {count}" for name, count in table.columns_changed if name in _LABELS)
+    total = sum(count for _, count in table.relabeled)
+    return f"{table.table}: labels of {total} rows changed, on {_listed(nodes, len(table.relabeled))} ({labels})."
+
+
+def _reason(table: TableDifference) -> str:
+    """Return what in a table breaks what was there; where nothing does, what was added."""
+    parts = []
+    if table.state != "kept":
+        parts.append("is new" if table.state == "added" else "went")
+    for count, what in (
+        (table.rows_removed, "rows went"),
+        (table.rows_changed, "rows changed"),
+        (len(table.columns_removed), "columns went"),
+        (len(table.columns_retyped), "columns have another type"),
+        (len(table.columns_loosened), "columns may be null now"),
+    ):
+        if count and table.state == "kept":
+            parts.append(f"{count} {what}")
+    added = ((table.rows_added, "rows were added"), (len(table.columns_added), "columns were added"))
+    if not parts:
+        parts = [f"{count} {what}" for count, what in added if count]
+    return f"{table.table}: {', '.join(parts)}"
 
 
 def _key_words(key: Key) -> str:

@@ -17,13 +17,19 @@ from typing import Any
 from faultset import storage, tables, version
 from faultset.errors import InputError
 from faultset.moments import iso
-from faultset.records import Finding, InputFile, TelemetryFacts, Validation
+from faultset.records import Finding, InputFile, Relaxed, TelemetryFacts, Validation
 from faultset.release import parquet
 from faultset.release.fingerprint import sha256_of
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
 CHANGES = "CHANGES.md"
+CROISSANT = "croissant.json"
+DATA_PACKAGE = "datapackage.json"
+CITATION = "CITATION.cff"
+DATACITE = "datacite.json"
+DICTIONARY = "dictionary.md"
+DESCRIPTION = (CROISSANT, DATA_PACKAGE, CITATION, DATACITE, DICTIONARY)
 SEVERITIES = ("critical", "warning", "info")
 _TOOLS = ("pyarrow", "polars", "pandas", "numpy", "scipy", "matplotlib", "great-expectations")
 
@@ -168,7 +174,8 @@ def describe_files(folder: Path) -> tuple[FileEntry, ...]:
         InputError: there is something else than files and folders, or a table is damaged.
         SetupError: a file cannot be read.
     """
-    return tuple(describe_file(folder, name) for name in storage.files(folder) if name not in (MANIFEST, CARD, CHANGES))
+    written = {MANIFEST, CARD, CHANGES, *DESCRIPTION}
+    return tuple(describe_file(folder, name) for name in storage.files(folder) if name not in written)
 
 
 def describe_file(folder: Path, name: str) -> FileEntry:
@@ -216,6 +223,7 @@ def validation_summary(validation: Validation) -> dict[str, Any]:
         **counts,
         "findings": [dataclasses.asdict(finding) for finding in validation.findings],
         "data_docs": validation.data_docs,
+        "relaxed": [dataclasses.asdict(one) for one in validation.relaxed],
     }
 
 
@@ -230,6 +238,7 @@ def validation_from(summary: Mapping[str, Any]) -> Validation:
         findings=tuple(_finding(entry) for entry in summary["findings"]),
         expectations=summary["expectations"],
         data_docs=summary["data_docs"],
+        relaxed=tuple(Relaxed(**one) for one in summary.get("relaxed", ())),
     )
 
 

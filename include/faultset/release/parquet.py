@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -63,11 +64,25 @@ def read_table(table: Table, path: Path) -> list[Any]:
     Raises:
         InputError: the file is missing, damaged, or has other columns than the table declares.
     """
-    data = read_arrow(path)
-    if not data.schema.equals(tables.schema(table)):
-        raise InputError(path, f"the columns are not those of the table {table.name}", "build the dataset again")
-    with whole(path):
+    return rows(table, read_arrow(path), path)
+
+
+def rows(table: Table, data: pa.Table, where: object) -> list[Any]:
+    """Return the rows of Arrow data that was read from ``where``, as instances of ``table.row``.
+
+    Raises:
+        InputError: it has other columns than the table declares.
+    """
+    if not data.schema.equals(_schema_of(table, data.column_names)):
+        raise InputError(where, f"the columns are not those of the table {table.name}", "build the dataset again")
+    with whole(where):
         return tables.from_arrow(table, data)
+
+
+def _schema_of(table: Table, present: Sequence[str]) -> pa.Schema:
+    """Return the declared schema, without columns that an older version of the tool did not write yet."""
+    optional = {field.name for field in dataclasses.fields(table.row) if field.default is not dataclasses.MISSING}
+    return pa.schema([field for field in tables.schema(table) if field.name in present or field.name not in optional])
 
 
 def read_arrow(path: Path) -> pa.Table:
@@ -80,6 +95,16 @@ def read_arrow(path: Path) -> pa.Table:
     if not path.is_file():
         raise InputError(path, "the table is missing", "build the dataset again, or restore the file from a copy")
     with reported(path), whole(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        return file.read()
+
+
+def decode_arrow(data: bytes, where: object) -> pa.Table:
+    """Return the content of a file whose bytes were read from ``where``.
+
+    Raises:
+        InputError: they are no whole parquet file.
+    """
+    with whole(where), pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
         return file.read()
 
 
@@ -118,7 +143,7 @@ def describe(path: Path) -> tuple[int, tuple[dict[str, object], ...]]:
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[None]:
+def whole(path: object) -> Iterator[None]:
     """Turn what pyarrow raises on a damaged file, or on values that Python cannot hold, into one clear line.
 
     Raises:

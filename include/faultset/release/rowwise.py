@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,24 @@ from faultset.release import parquet
 BATCH_ROWS = 65_536
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Batches = Iterator[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the columns of two files of rows mean.
+
+    Attributes:
+        key: the integer column that ascends.
+        columns: the other columns to compare, of one logical type in both files.
+        labels: those of them that are labels.
+        node: the column that names a row's node, by which changed labels are counted; None where there is none.
+    """
+
+    key: str
+    columns: tuple[str, ...]
+    labels: frozenset[str] = frozenset()
+    node: str | None = None
 
 
 @dataclass(slots=True)
@@ -31,6 +50,8 @@ class Tally:
         first_added: numbers of the first of them.
         first_removed: likewise.
         first_changed: number and differing columns of the first of them.
+        columns: column -> changed rows that differ in it.
+        relabeled: node -> rows of both files whose labels differ; "" for rows without a node.
     """
 
     named: int
@@ -40,6 +61,8 @@ class Tally:
     first_added: list[int] = field(default_factory=list)
     first_removed: list[int] = field(default_factory=list)
     first_changed: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
+    columns: Counter[str] = field(default_factory=Counter)
+    relabeled: Counter[str] = field(default_factory=Counter)
 
     def add(self, numbers: Numbers) -> None:
         """Count rows that only the new file has."""
@@ -57,9 +80,15 @@ class Tally:
             return
         places = np.flatnonzero(np.logical_or.reduce(list(masks.values())))
         self.changed += len(places)
+        self.columns.update({name: int(mask.sum()) for name, mask in masks.items()})
         for place in places[: self.named - len(self.first_changed)]:
             columns = tuple(name for name, mask in masks.items() if mask[place])
             self.first_changed.append((int(numbers[place]), columns))
+
+    def relabel(self, nodes: pa.Array) -> None:
+        """Count rows of both files whose labels differ, by node."""
+        for counted in pc.value_counts(nodes).to_pylist():
+            self.relabeled[counted["values"] or ""] += counted["counts"]
 
 
 def ascends(path: Path, key: str) -> bool:
@@ -79,14 +108,41 @@ def ascends(path: Path, key: str) -> bool:
     return True
 
 
-def compare(old: Path, new: Path, key: str, columns: Sequence[str], named: int) -> Tally:
-    """Compare two files in both of which ``key`` ascends.
+def batches(path: Path, layout: Layout) -> Batches:
+    """Return the rows of a file in the order of the key, ``BATCH_ROWS`` at a time.
+
+    A file in which the key ascends is streamed. Any other, which nothing here writes, is held in memory and sorted.
+
+    Raises:
+        InputError: the file is damaged.
+        SetupError: it cannot be read.
+    """
+    names = list(dict.fromkeys((layout.key, *layout.columns, *([layout.node] if layout.node else []))))
+    if ascends(path, layout.key):
+        return parquet.batches(path, names, BATCH_ROWS)
+    data = parquet.read_arrow(path).select(names).sort_by(layout.key)
+    return (batch for batch in data.to_batches(max_chunksize=BATCH_ROWS) if batch.num_rows)
+
+
+def unique(path: Path, key: str) -> bool:
+    """Return whether ``key`` is never null and no two rows share one.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    if ascends(path, key):
+        return True
+    keys = parquet.read_arrow(path)[key]
+    return not keys.null_count and pc.count_distinct(keys).as_py() == len(keys)
+
+
+def compare(old: Batches, new: Batches, layout: Layout, named: int) -> Tally:
+    """Compare rows in both of which the key ascends.
 
     Args:
-        old: the old file.
-        new: the new file.
-        key: an integer column.
-        columns: the other columns to compare, of one type in both files.
+        old: the old rows.
+        new: the new rows.
+        layout: what their columns mean.
         named: how many rows to name of those added, removed and changed.
 
     Raises:
@@ -94,10 +150,10 @@ def compare(old: Path, new: Path, key: str, columns: Sequence[str], named: int) 
         SetupError: a file cannot be read.
     """
     tally = Tally(named)
-    before, after = _Rows(old, key, columns), _Rows(new, key, columns)
+    before, after = _Rows(old, layout.key), _Rows(new, layout.key)
     while len(before.numbers) and len(after.numbers):
         last = min(before.numbers[-1], after.numbers[-1])
-        _pair(tally, before.up_to(last), after.up_to(last), columns)
+        _pair(tally, before.up_to(last), after.up_to(last), layout)
     while len(before.numbers):
         tally.remove(before.up_to(before.numbers[-1])[0])
     while len(after.numbers):
@@ -106,10 +162,10 @@ def compare(old: Path, new: Path, key: str, columns: Sequence[str], named: int) 
 
 
 class _Rows:
-    """The rows of a file that were not compared yet, a batch of them in memory."""
+    """Rows that were not compared yet, a batch of them in memory."""
 
-    def __init__(self, path: Path, key: str, columns: Sequence[str]) -> None:
-        self._batches = parquet.batches(path, [key, *columns], BATCH_ROWS)
+    def __init__(self, batches: Batches, key: str) -> None:
+        self._batches = batches
         self._key = key
         self.rows: Any = None
         self._load()
@@ -129,10 +185,7 @@ class _Rows:
 
 
 def _pair(
-    tally: Tally,
-    before: tuple[Numbers, pa.RecordBatch],
-    after: tuple[Numbers, pa.RecordBatch],
-    columns: Sequence[str],
+    tally: Tally, before: tuple[Numbers, pa.RecordBatch], after: tuple[Numbers, pa.RecordBatch], layout: Layout
 ) -> None:
     numbers, old = before
     others, new = after
@@ -141,21 +194,52 @@ def _pair(
         tally.remove(numbers[~stayed])
         tally.add(others[~known])
         numbers, old, new = numbers[stayed], old.filter(pa.array(stayed)), new.filter(pa.array(known))
-    masks = {name: mask for name in columns if (mask := differs(old.column(name), new.column(name))).any()}
+    masks = {name: mask for name in layout.columns if (mask := differs(old.column(name), new.column(name))).any()}
     tally.change(numbers, masks)
+    labels = _any_of(masks, layout.labels)
+    if labels is not None and layout.node is not None:
+        tally.relabel(_plain(new.column(layout.node)).filter(pa.array(labels)))
+
+
+def _any_of(masks: dict[str, Flags], names: Collection[str]) -> Flags | None:
+    chosen = [mask for name, mask in masks.items() if name in names]
+    return np.logical_or.reduce(chosen) if chosen else None
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
 
 
+def logical(kind: pa.DataType) -> pa.DataType:
+    """Return what a type holds, however it is packed: a dictionary of texts or large texts are texts."""
+    if pa.types.is_dictionary(kind):
+        return logical(kind.value_type)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return pa.list_(logical(kind.value_type))
+    return kind
+
+
+def _plain(values: pa.Array) -> pa.Array:
+    """Return ``values`` packed in the one way of their logical type; lists stay, and are compared piece by piece."""
+    if pa.types.is_dictionary(values.type):
+        return _plain(values.dictionary_decode())
+    kind = logical(values.type)
+    return values if kind.equals(values.type) or pa.types.is_nested(kind) else values.cast(kind)
+
+
 def differs(old: pa.Array, new: pa.Array) -> Flags:
-    """Return place by place whether two arrays of one type and length differ; null is like null, and NaN like NaN."""
+    """Return place by place whether two arrays of one logical type and length differ.
+
+    Null is like null, and NaN like NaN.
+    """
+    old, new = _plain(old), _plain(new)
     if old.equals(new):
         return np.zeros(len(old), dtype=np.bool_)
-    kind = old.type
-    if pa.types.is_dictionary(kind):
-        return differs(old.dictionary_decode(), new.dictionary_decode())
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    kind = logical(old.type)
+    if pa.types.is_list(kind):
         return _lists_differ(old, new)
     if pa.types.is_nested(kind):
         return np.array([a != b for a, b in zip(old.to_pylist(), new.to_pylist(), strict=True)], dtype=np.bool_)

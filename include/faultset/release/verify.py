@@ -1,23 +1,25 @@
-"""Whether what lies on the disk is what was published: every file is hashed again."""
+"""Whether what is there is what was published: every file is hashed again, several at a time."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from faultset import storage
 from faultset.errors import InputError
-from faultset.release import history, manifest
-from faultset.release.fingerprint import sha256_of
+from faultset.release import decisions, history, manifest, number
+from faultset.release.decisions import Decision
 from faultset.release.manifest import MANIFEST, FileEntry, Manifest
-from faultset.storage import INDEX, POINTER, DatasetRoot, check_slug, open_root
+from faultset.storage import INDEX, LOG, POINTER, Store, check_slug, open_root
 
-Kind = Literal["changed", "missing", "added", "manifest", "pointer", "index"]
+Kind = Literal["changed", "missing", "added", "manifest", "pointer", "index", "log"]
 _RESTORE = "restore it from a copy; a version's content never changes"
-_REPOINT = "remove the file, then publish this dataset again, which writes it anew"
-_REINDEX = "remove index.json, then publish any dataset, which writes it anew"
+_REPOINT = "remove the file, then run faultset doctor --fix, which writes it anew"
+_REINDEX = "remove index.json, then run faultset doctor --fix, which writes it anew"
+_MOST_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Damage:
         slug: name of the dataset; "" where the index as a whole is meant.
         version: X.Y.Z; None where the dataset as a whole is meant.
         path: the file concerned, relative to the root.
-        kind: ``changed``, ``missing`` and ``added`` files; a damaged ``manifest``, ``pointer`` or ``index``.
+        kind: ``changed``, ``missing`` and ``added`` files; a damaged ``manifest``, ``pointer``, ``index`` or ``log``.
         problem: what is wrong.
         remedy: what to do about it.
     """
@@ -74,10 +76,11 @@ def verify(
     work = [(dataset, name) for dataset in chosen for name in dataset.manifests if version in (None, name)]
     for dataset in chosen:
         found += [damage for damage in _names(store, dataset) if version in (None, damage.version or version)]
-    for done, (dataset, name) in enumerate(work):
-        if progress:
-            progress(done, len(work), f"{dataset.slug} {name}: hashing")
-        found += _files(store, dataset.slug, name, dataset.manifests[name].content)
+    with ThreadPoolExecutor(min(_MOST_AT_ONCE, 2 * (os.cpu_count() or 1))) as pool:
+        for done, (dataset, name) in enumerate(work):
+            if progress:
+                progress(done, len(work), f"{dataset.slug} {name}: hashing")
+            found += _files(store, pool, dataset.slug, name, dataset.manifests[name].content)
     return tuple(found)
 
 
@@ -95,8 +98,8 @@ def pointer_damage(root: str | Path) -> tuple[Damage, ...]:
     return tuple(found)
 
 
-def _chosen(store: DatasetRoot, slug: str | None, recorded: dict[tuple[str, str], Any]) -> list[str]:
-    known = {name for name in store.slugs() if history.version_numbers(store, name) or _has_pointer(store, name)}
+def _chosen(store: Store, slug: str | None, recorded: dict[tuple[str, str], Any]) -> list[str]:
+    known = {name for name in store.slugs() if _has_versions(store, name) or _has_pointer(store, name)}
     known |= {name for name, _ in recorded}
     if slug is None:
         return sorted(known)
@@ -105,7 +108,12 @@ def _chosen(store: DatasetRoot, slug: str | None, recorded: dict[tuple[str, str]
     return [slug]
 
 
-def _has_pointer(store: DatasetRoot, slug: str) -> bool:
+def _has_versions(store: Store, slug: str) -> bool:
+    listing = store.listing(slug)
+    return bool(listing.entries or any(map(number.parse, listing.folders)))
+
+
+def _has_pointer(store: Store, slug: str) -> bool:
     return store.read(f"{slug}/{POINTER}") is not None
 
 
@@ -122,24 +130,36 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Dataset:
-    """What is there of a dataset (``manifests``, by version) and what the index says of it (``listed``)."""
+    """What is there of a dataset (``manifests``, by version), and what the index says of it (``listed``).
+
+    ``decided`` is None where the log cannot be read.
+    """
 
     slug: str
     manifests: dict[str, _Read]
     listed: dict[str, dict[str, Any]]
     pointer: history.Pointer | None
+    decided: tuple[Decision, ...] | None = ()
 
 
-def _read_dataset(store: DatasetRoot, slug: str, recorded: dict[tuple[str, str], dict[str, Any]]) -> _Dataset:
+def _read_dataset(store: Store, slug: str, recorded: dict[tuple[str, str], dict[str, Any]]) -> _Dataset:
     listed = {version: entry for (of, version), entry in recorded.items() if of == slug}
     if slug not in store.slugs():
         return _Dataset(slug, {}, listed, None)
-    versions = [str(number) for number in history.version_numbers(store, slug)]
-    manifests = {version: _read_manifest(store, slug, version) for version in versions}
-    return _Dataset(slug, manifests, listed, history.read_pointer(store, slug))
+    found, decided = _versions_and_decisions(store, slug)
+    manifests = {str(version): _read_manifest(store, slug, str(version)) for version in found}
+    return _Dataset(slug, manifests, listed, history.read_pointer(store, slug), decided)
 
 
-def _read_manifest(store: DatasetRoot, slug: str, version: str) -> _Read:
+def _versions_and_decisions(store: Store, slug: str) -> tuple[tuple[number.Number, ...], tuple[Decision, ...] | None]:
+    try:
+        known = history.read_history(store, slug)
+    except InputError:
+        return tuple(sorted(filter(None, map(number.parse, store.listing(slug).folders)))), None
+    return known.numbers, known.decisions
+
+
+def _read_manifest(store: Store, slug: str, version: str) -> _Read:
     data = store.read(f"{slug}/{version}/{MANIFEST}")
     if data is None:
         return _Read(None, None)
@@ -149,19 +169,23 @@ def _read_manifest(store: DatasetRoot, slug: str, version: str) -> _Read:
         return _Read(manifest.sha256(data), None)
 
 
-def _names(store: DatasetRoot, dataset: _Dataset) -> Iterator[Damage]:
+def _names(store: Store, dataset: _Dataset) -> Iterator[Damage]:
     """Compare pointer, index and manifests with one another."""
+    if dataset.decided is None:
+        remedy = "restore it from a copy; it holds what was decided about the versions"
+        yield Damage(dataset.slug, None, f"{dataset.slug}/{LOG}", "log", "its last entry cannot be read", remedy)
     yield from _pointer(store, dataset)
     for version in dataset.manifests:
         yield from _manifest(dataset, version)
+    removed = {str(version) for version in decisions.pruned(dataset.decided or ())}
     for version in dataset.listed:
-        if version not in dataset.manifests:
+        if version not in dataset.manifests and version not in removed:
             problem = "index.json lists this version, and its folder is missing"
-            remedy = "restore it from a copy; if it was removed on purpose, publish any dataset, which drops it"
+            remedy = "restore it from a copy; if it was removed on purpose, run faultset doctor --fix, which drops it"
             yield Damage(dataset.slug, version, f"{dataset.slug}/{version}", "index", problem, remedy)
 
 
-def _pointer(store: DatasetRoot, dataset: _Dataset) -> Iterator[Damage]:
+def _pointer(store: Store, dataset: _Dataset) -> Iterator[Damage]:
     path = f"{dataset.slug}/{POINTER}"
     if dataset.pointer is None:
         present = dataset.slug in store.slugs() and _has_pointer(store, dataset.slug)
@@ -172,6 +196,12 @@ def _pointer(store: DatasetRoot, dataset: _Dataset) -> Iterator[Damage]:
         problem = f"it names version {dataset.pointer.version}, which is not there"
         remedy = "restore that version from a copy; if it was removed on purpose, publish this dataset again"
         yield Damage(dataset.slug, None, path, "pointer", problem, remedy)
+    elif not _was_decided(dataset, dataset.pointer.moved):
+        yield Damage(dataset.slug, None, path, "pointer", "it names a decision that nobody made", _REPOINT)
+
+
+def _was_decided(dataset: _Dataset, moved: dict[str, str] | None) -> bool:
+    return moved is None or dataset.decided is None or moved in [decision.as_dict() for decision in dataset.decided]
 
 
 def _manifest(dataset: _Dataset, version: str) -> Iterator[Damage]:
@@ -190,12 +220,20 @@ def _manifest(dataset: _Dataset, version: str) -> Iterator[Damage]:
         problem = "it holds another hash than the manifest has"
         yield Damage(dataset.slug, version, f"{dataset.slug}/{POINTER}", "pointer", problem, _REPOINT)
     entry = dataset.listed.get(version)
-    if entry is not None and entry != history.index_entry(found.content, found.sha256):
+    if entry is not None and not _agrees(dataset, version, entry, history.index_entry(found.content, found.sha256)):
         problem = f"it says other things of {dataset.slug} {version} than the manifest"
         yield Damage(dataset.slug, version, INDEX, "index", problem, _REINDEX)
     if (found.content.slug, found.content.version) != (dataset.slug, version):
         problem = f"it is the manifest of {found.content.slug} {found.content.version}"
         yield Damage(dataset.slug, version, path, "manifest", problem, "give the folder its former name")
+
+
+def _agrees(dataset: _Dataset, version: str, entry: dict[str, Any], made: dict[str, Any]) -> bool:
+    """Whether the index says what manifest and log say; a withdrawal that it does not show yet is no damage."""
+    reasons: list[object] = [None]
+    reasons += [reason for of, reason in decisions.withdrawn(dataset.decided or ()).items() if str(of) == version]
+    said = dict(entry)
+    return (dataset.decided is None or said.pop("withdrawn", None) in reasons) and said == made
 
 
 def _held(dataset: _Dataset, version: str) -> dict[str, object]:
@@ -220,41 +258,42 @@ def _held_by_next(version: str, manifests: dict[str, _Read]) -> str | None:
 # --- a version ------------------------------------------------------------------------------------------------------
 
 
-def _files(store: DatasetRoot, slug: str, version: str, content: Manifest | None) -> Iterator[Damage]:
+def _files(
+    store: Store, pool: ThreadPoolExecutor, slug: str, version: str, content: Manifest | None
+) -> Iterator[Damage]:
     if content is None:
         return
-    folder = store.path / slug / version
-    present = set(storage.files(folder)) - {MANIFEST}
-    for entry in content.files:
+    present = {name: size for name, size in store.files(slug, version).items() if name != MANIFEST}
+    # The largest first, so that all threads end at about the same time.
+    entries = sorted(content.files, key=lambda entry: -entry.bytes)
+    intact = pool.map(lambda entry: _as_published(store, f"{slug}/{version}", entry, present), entries)
+    for entry, as_published in sorted(zip(entries, intact, strict=True), key=lambda pair: pair[0].path):
         path = f"{slug}/{version}/{entry.path}"
         if entry.path not in present:
             yield Damage(slug, version, path, "missing", "it is missing", _RESTORE)
-        elif not _as_published(folder, entry):
+        elif not as_published:
             yield Damage(slug, version, path, "changed", "its bytes are not those that were published", _RESTORE)
-    for name in sorted(present - {entry.path for entry in content.files}):
+    for name in sorted(present.keys() - {entry.path for entry in content.files}):
         path = f"{slug}/{version}/{name}"
         yield Damage(slug, version, path, "added", "it was not published with this version", "remove it")
 
 
-def _as_published(folder: Path, entry: FileEntry) -> bool:
-    path = folder / entry.path
-    if path.is_symlink() or not path.is_file() or path.stat().st_size != entry.bytes:
-        return False
-    return sha256_of(path) == entry.sha256
+def _as_published(store: Store, folder: str, entry: FileEntry, present: dict[str, int]) -> bool:
+    return present.get(entry.path) == entry.bytes and store.sha256(f"{folder}/{entry.path}") == entry.sha256
 
 
 # --- the index ------------------------------------------------------------------------------------------------------
 
 
-def _index_as_a_whole(store: DatasetRoot, recorded: dict[tuple[str, str], Any] | None) -> Iterator[Damage]:
-    numbered = {slug: history.version_numbers(store, slug) for slug in store.slugs()}
+def _index_as_a_whole(store: Store, recorded: dict[tuple[str, str], Any] | None) -> Iterator[Damage]:
+    numbered = {slug: _versions_and_decisions(store, slug)[0] for slug in store.slugs()}
     if recorded is None:
         if store.read(INDEX) is not None:
             yield Damage("", None, INDEX, "index", "it is no index", _REINDEX)
         elif sum(map(len, numbered.values())) > 1:
-            yield Damage("", None, INDEX, "index", "it is missing", "publish any dataset, which writes it anew")
+            yield Damage("", None, INDEX, "index", "it is missing", "run faultset doctor --fix, which writes it anew")
         return
     for slug, found in numbered.items():
-        for number in found[:-1]:
-            if (slug, str(number)) not in recorded:
-                yield Damage(slug, str(number), INDEX, "index", "it does not list this version", _REINDEX)
+        for version in map(str, found[:-1]):
+            if (slug, version) not in recorded:
+                yield Damage(slug, version, INDEX, "index", "it does not list this version", _REINDEX)

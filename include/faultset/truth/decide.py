@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import re
 import shlex
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ from faultset.records import (
 )
 from faultset.sources import human_commands, rally_compare
 from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
-from faultset.truth import Truth, clock, names
+from faultset.truth import Truth, clock, corrections, names
 from faultset.truth.effect import effect_of, verb_of
 from faultset.truth.iterations import InjectionIndex, iteration_rows
 from faultset.truth.output import Acknowledgements, read_output
@@ -68,7 +69,7 @@ def decide(evidence: Evidence) -> Truth:
     """
     placement = Placement(evidence.cluster)
     runs = [_best(run) for run in evidence.runs]
-    notes: list[str] = []
+    notes: list[str] = list(evidence.corrected)
     workloads: list[WorkloadRow] = []
     triggers: list[TriggerRow] = []
     injections: list[InjectionRow] = []
@@ -77,17 +78,21 @@ def decide(evidence: Evidence) -> Truth:
         for workload in decided.run.workloads:
             identity = names.workload_id(workload)
             workloads.append(_workload_row(workload, identity, decided.run))
+            shown = _places_shown(workload)
             for firing in _firings(workload, identity):
                 triggers.append(_trigger_row(firing, identity, workload, _form_of(workload, decided)))
                 for occurrence, result in enumerate(firing.results, start=1):
                     found = _decide_targets(firing.trigger.hook, result, decided.evidence, placement, notes)
                     injection = _injection_row(firing, occurrence, result, identity, found)
-                    injections.append(injection)
+                    injections.append(dataclasses.replace(injection, result_index=shown[id(result)]))
                     targets.extend(
                         row(target, injection.injection_id, placement, evidence.services) for target in found.targets
                     )
             notes.extend(_notes_on(workload, identity, decided.evidence))
     _refuse_repeats(workloads)
+    scenarios = {workload.workload_id: workload.name for workload in workloads}
+    injections, corrected = corrections.correct(injections, scenarios, evidence.corrections)
+    notes.extend(corrected)
     return Truth(
         workloads=tuple(sorted(workloads, key=lambda w: w.workload_id)),
         triggers=tuple(sorted(triggers, key=lambda t: (t.workload_id, t.hook_index, t.unit, t.value))),
@@ -227,6 +232,16 @@ def _trigger_row(firing: _Firing, identity: str, workload: Workload, form: Repor
         outcome=what,
         evidence=why,
     )
+
+
+def _places_shown(workload: Workload) -> dict[int, int]:
+    """Return, by ``id``, the place of each firing among those that the input shows for its hook."""
+    counted: Counter[int | None] = Counter()
+    places = {}
+    for result in workload.results:
+        places[id(result)] = counted[result.hook_index]
+        counted[result.hook_index] += 1
+    return places
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,407 @@
+"""From a candidate to an answer: what it would change, whether a person has to approve, what follows from the answer.
+
+An answer is for one fingerprint against one version. Whatever has been built or published since makes it outdated, and
+an outdated answer publishes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import getpass
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from faultset import catalog
+from faultset.errors import AnswerIsNo, printable
+from faultset.moments import UTC, iso
+from faultset.pipeline import candidates, publishing
+from faultset.pipeline.building import Build, Built, CandidateNote, read_note
+from faultset.pipeline.comparing import compare
+from faultset.pipeline.gathering import Progress, silent
+from faultset.pipeline.publishing import Published
+from faultset.release import manifest as manifests
+from faultset.release import markdown, parquet, policy
+from faultset.release.changes import Changes
+from faultset.release.diff import Difference
+from faultset.release.history import History, read_history
+from faultset.release.manifest import FileEntry, Manifest
+from faultset.release.number import Change
+from faultset.release.policy import Decision
+from faultset.settings import Settings
+from faultset.storage import open_root, reported
+
+_LONGEST_PAGE = 60_000  # characters; a database column and a browser show it
+_SHOWN_FIGURES = 50
+_ENDINGS = (".png", ".svg", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A candidate that could be published now; small enough to travel between tasks.
+
+    Attributes:
+        slug: the experiment.
+        fingerprint: of the candidate.
+        against: the version that ``latest`` names; None where there is none.
+        change: what it does to those who rely on that version; None for a first version.
+        number: the version that it would become.
+        policy: of the experiment, as the catalog has it now.
+        needs_person: whether a person has to approve it.
+        why: why or why not.
+        timeout_s: how long to wait for the answer, in seconds.
+        approvers: names of the users who may answer; empty where anyone may.
+    """
+
+    slug: str
+    fingerprint: str
+    against: str | None
+    change: Change | None
+    number: str
+    policy: policy.Policy
+    needs_person: bool
+    why: str
+    timeout_s: float
+    approvers: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {**dataclasses.asdict(self), "approvers": list(self.approvers)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return the proposal that ``as_dict`` described."""
+        return cls(**{**values, "approvers": tuple(values["approvers"])})
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """A candidate beside the version that ``latest`` names; ``before`` and ``difference`` are None for a first one."""
+
+    folder: Path
+    note: CandidateNote
+    before: Manifest | None
+    difference: Difference | None
+    number: str
+
+    @property
+    def change(self) -> Change | None:
+        return self.difference.change if self.difference else None
+
+
+# --- proposing ------------------------------------------------------------------------------------------------------
+
+
+def proposal(slug: str, settings: Settings) -> Proposal | None:
+    """Return what could be published of an experiment now, without telling anybody; None where no candidate waits.
+
+    Raises:
+        InputError: the experiment's catalog entry, its candidate or its newest version is wrong.
+        SetupError: the datasets root cannot be read.
+    """
+    found = _newest(slug, settings)
+    return _proposal(slug, found, settings) if found else None
+
+
+def propose(slug: str, settings: Settings) -> Proposal | None:
+    """Return what could be published of an experiment now, and write down beside the candidate what it would change.
+
+    Raises:
+        InputError: the experiment's catalog entry, its candidate or its newest version is wrong.
+        SetupError: the datasets root cannot be used.
+    """
+    found = _newest(slug, settings)
+    if found is None:
+        return None
+    made = _proposal(slug, found, settings)
+    page, document = _page(made, found, settings), _document(made, found, settings)
+    path = candidates.proposal_file(slug, made.fingerprint, settings)
+    with reported(path):
+        candidates.proposal_file(slug, made.fingerprint, settings, "md").write_text(page, encoding="utf-8")
+        path.write_text(json.dumps(document, indent=2) + "\n", encoding="ascii")
+    return made
+
+
+def page(made: Proposal, settings: Settings) -> str:
+    """Return the Markdown page that tells a person what a candidate would change; all texts of reports are escaped.
+
+    Raises:
+        AnswerIsNo: a newer candidate has replaced this one.
+    """
+    path = candidates.proposal_file(made.slug, made.fingerprint, settings, "md")
+    if not path.is_file():
+        raise _outdated(made, "it has been replaced or published")
+    with reported(path):
+        return path.read_text(encoding="utf-8")
+
+
+def _newest(slug: str, settings: Settings) -> _Compared | None:
+    catalog.check_slug(slug)
+    mark = candidates.waiting(slug, settings)
+    if mark is None:
+        return None
+    if candidates.standing(slug, mark, settings) == "published":  # built again by force
+        candidates.withdraw(slug, settings)
+        return None
+    folder = candidates.candidate_folder(slug, mark, settings)
+    known = _history(slug, settings)
+    base = _latest(known)
+    before = publishing.read_manifest(slug, base, settings) if base else None
+    difference = compare(folder, settings, slug, base) if base else None
+    number = known.next_number(difference.change if difference else "major")
+    return _Compared(folder, read_note(folder), before, difference, str(number))
+
+
+def _history(slug: str, settings: Settings) -> History:
+    return read_history(open_root(settings.datasets), slug)
+
+
+def _latest(known: History) -> str | None:
+    """Return the version that ``latest`` names, or would once it is settled; None where there is no version."""
+    return None if known.latest.number is None else str(known.latest.number)
+
+
+def _proposal(slug: str, found: _Compared, settings: Settings) -> Proposal:
+    declared = catalog.read_experiment(settings.catalog, slug).approval
+    needed = policy.need(declared.policy, found.difference)
+    return Proposal(
+        slug=slug,
+        fingerprint=found.folder.name,
+        against=found.before.version if found.before else None,
+        change=found.change,
+        number=found.number,
+        policy=declared.policy,
+        needs_person=needed.person,
+        why=printable(needed.why),
+        timeout_s=declared.timeout.total_seconds(),
+        approvers=declared.approvers,
+    )
+
+
+# --- telling --------------------------------------------------------------------------------------------------------
+
+
+def _document(made: Proposal, found: _Compared, settings: Settings) -> dict[str, Any]:
+    now = _as_manifest(made, found)
+    before = found.before.validation["findings"] if found.before else []
+    return {
+        **made.as_dict(),
+        "rows": now.rows,
+        "difference": found.difference.as_dict() if found.difference else None,
+        "findings": now.validation["findings"],
+        "findings_new": _without(now.validation["findings"], before),
+        "findings_gone": _without(before, now.validation["findings"]),
+        "figures": _figures(found.folder, settings),
+    }
+
+
+def _without(findings: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    known = {finding["message"] for finding in others}
+    return [manifests.plain(finding) for finding in findings if finding["message"] not in known]
+
+
+def _figures(folder: Path, settings: Settings) -> list[str]:
+    """Return where the candidate's pictures lie, relative to the work folder."""
+    pictures = sorted(path for path in folder.glob("figures/**/*") if path.suffix in _ENDINGS and path.is_file())
+    return [path.relative_to(settings.work).as_posix() for path in pictures]
+
+
+def _page(made: Proposal, found: _Compared, settings: Settings) -> str:
+    lines = [
+        f"**{markdown.text(found.note.entry.title)}**",
+        "",
+        *markdown.table(("", ""), _facts(made)),
+        "",
+        *Changes(found.change, found.difference, found.before).render(_as_manifest(made, found)).splitlines(),
+        "",
+        "## All findings of the candidate",
+        "",
+        *markdown.limited(
+            ("severity", "found", "what to do"),
+            found.note.validation.findings,
+            lambda finding: (finding.severity, finding.message, finding.remedy),
+        ),
+        "",
+        "## Figures",
+        "",
+        *_listed(_figures(found.folder, settings)),
+    ]
+    return _cut("\n".join(lines) + "\n")
+
+
+def _facts(made: Proposal) -> Iterator[tuple[str, str]]:
+    yield "dataset", made.slug
+    yield "would become", f"{made.number} ({made.change or 'the first version'})"
+    yield "compared with", made.against or "nothing, there is no version yet"
+    yield "policy", made.policy
+    yield "why a person is asked" if made.needs_person else "why nobody is asked", made.why
+    yield "candidate", made.fingerprint
+
+
+def _listed(paths: Sequence[str]) -> list[str]:
+    shown = [f"- {markdown.text(path)}" for path in paths[:_SHOWN_FIGURES]]
+    more = len(paths) - len(shown)
+    return [*shown, f"- and {more} more"] if more else shown or ["None."]
+
+
+def _cut(text: str) -> str:
+    """Return a page that a database and a browser can hold, cut at the end of a line."""
+    if len(text) <= _LONGEST_PAGE:
+        return text
+    kept = text[:_LONGEST_PAGE].rpartition("\n")[0]
+    return f"{kept}\n\nThe rest is left out here; the JSON file beside the candidate has all.\n"
+
+
+def _as_manifest(made: Proposal, found: _Compared) -> Manifest:
+    """Return the manifest that the candidate would have, as far as differences are told from it."""
+    entry = found.note.entry
+    return Manifest(
+        slug=made.slug,
+        version=made.number,
+        title=entry.title,
+        description=entry.description,
+        license=entry.license,
+        creators=entry.creators,
+        schema_version=found.before.schema_version if found.before else "",
+        created_at="",
+        fingerprint=made.fingerprint,
+        previous=None,
+        inputs=found.note.inputs,
+        files=tuple(_tables(found.folder)),
+        tools=manifests.tool_versions(),
+        validation=manifests.validation_summary(found.note.validation),
+        experiment=entry.experiment,
+    )
+
+
+def _tables(folder: Path) -> Iterator[FileEntry]:
+    for path in sorted(folder.rglob("*.parquet")):
+        rows, _ = parquet.layout(path)
+        yield FileEntry(path.relative_to(folder).as_posix(), path.stat().st_size, "", rows)
+
+
+# --- answering ------------------------------------------------------------------------------------------------------
+
+
+def not_asked(made: Proposal) -> Decision:
+    """Return the decision that the policy itself makes.
+
+    Raises:
+        AnswerIsNo: the policy asks a person, and nobody has answered.
+    """
+    if made.needs_person:
+        raise AnswerIsNo(made.slug, "nobody has approved the candidate", "run publish_dataset for it and answer there")
+    return Decision(made.policy, "not_needed", None, _now(), made.why)
+
+
+def answered(made: Proposal, *, outcome: policy.Outcome, by: str, at: dt.datetime, reason: str | None) -> Decision:
+    """Return the decision of a person; the words are kept as one line.
+
+    Args:
+        made: what the person was asked about.
+        outcome: ``approved`` or ``rejected``.
+        by: the person's name.
+        at: when, aware.
+        reason: the person's words; None where there are none.
+    """
+    return Decision(made.policy, outcome, printable(by, 200), iso(at), printable(reason or "", 2000) or None)
+
+
+def publish_proposal(
+    made: Proposal, decision: Decision, settings: Settings, *, progress: Progress = silent
+) -> Published:
+    """Publish the candidate that the decision is about, and no other.
+
+    Safe to repeat: a second call finds the version and writes nothing.
+
+    Raises:
+        AnswerIsNo: the decision is no approval, or it is outdated: another candidate or version is there by now.
+        SetupError: the datasets root cannot be written.
+    """
+    if decision.outcome == "rejected":
+        raise AnswerIsNo(made.slug, "the candidate was rejected", "correct its inputs, then build it again")
+    build = Build(made.slug, made.fingerprint, "", unchanged=False)
+    if candidates.standing(made.slug, made.fingerprint, settings) != "published":
+        _refuse_outdated(made, settings)
+    published = publishing.write(build, settings, decision=decision.as_dict(), progress=progress)
+    candidates.forget_proposal(made.slug, made.fingerprint, settings)
+    return published
+
+
+def reject(made: Proposal, decision: Decision, settings: Settings) -> None:
+    """Set the candidate aside with the rejection beside it; the same inputs make no candidate again, unless by force.
+
+    Raises:
+        SetupError: the work folder cannot be written.
+    """
+    rejection = {"slug": made.slug, "fingerprint": made.fingerprint, "against": made.against, **decision.as_dict()}
+    candidates.set_aside(made.slug, made.fingerprint, settings, rejection)
+
+
+def _refuse_outdated(made: Proposal, settings: Settings) -> None:
+    if candidates.waiting(made.slug, settings) != made.fingerprint:
+        raise _outdated(made, "its candidate has been replaced or withdrawn")
+    latest = _latest(_history(made.slug, settings))
+    if latest != made.against:
+        raise _outdated(made, f"it was for a change of {made.against or 'no version'}, and the latest is {latest}")
+
+
+def _outdated(made: Proposal, how: str) -> AnswerIsNo:
+    return AnswerIsNo(
+        made.slug,
+        f"nothing was published: the answer is for candidate {made.fingerprint[:12]} and outdated, {how}",
+        "answer the newer proposal, or run publish_dataset for it",
+    )
+
+
+# --- by hand --------------------------------------------------------------------------------------------------------
+
+
+def waiting(settings: Settings) -> list[str]:
+    """Return the experiments of the catalog of which a candidate waits, by name."""
+    slugs = catalog.list_slugs(settings.catalog)
+    return [slug for slug in slugs if catalog.SLUG.fullmatch(slug) and candidates.waiting(slug, settings)]
+
+
+def publish_by_hand(built: Built, settings: Settings, *, reason: str, progress: Progress = silent) -> Published:
+    """Publish what was built, as a person wants it who uses the command line; there nobody else is asked.
+
+    Args:
+        built: what the build came to; where the newest version has it, that version is told.
+        settings: where things are.
+        reason: how the person said so.
+        progress: called with steps done, steps in all and what comes next.
+
+    Raises:
+        AnswerIsNo: the candidate was rejected, or replaced meanwhile.
+        SetupError: the datasets root cannot be written.
+    """
+    rejection = candidates.read_rejection(built.slug, built.fingerprint, settings)
+    if built.standing == "rejected" and rejection is not None:
+        remedy = "correct its inputs, or build it again with --force"
+        raise AnswerIsNo(built.slug, f"its candidate was rejected {_told(rejection)}", remedy)
+    made = proposal(built.slug, settings)
+    if made is None or made.fingerprint != built.fingerprint:
+        return publishing.write(Build(built.slug, built.fingerprint, "", unchanged=False), settings, progress=progress)
+    decision = answered(made, outcome="approved", by=_user(), at=dt.datetime.now(UTC), reason=reason)
+    return publish_proposal(made, decision, settings, progress=progress)
+
+
+def _told(rejection: dict[str, Any]) -> str:
+    reason = f": {rejection['reason']}" if rejection["reason"] else ""
+    return f"by {rejection['by']} at {rejection['at']}{reason}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return f"uid {os.getuid()}"
+
+
+def _now() -> str:
+    return iso(dt.datetime.now(UTC))

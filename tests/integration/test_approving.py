@@ -1,0 +1,263 @@
+"""From a candidate to a version or a rejection, with the product alone: what is proposed, and what an answer does."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+
+from faultset import pipeline, simulator
+from faultset.errors import AnswerIsNo, InputError
+from faultset.pipeline.approving import Proposal
+from faultset.settings import Settings
+
+pytestmark = pytest.mark.integration
+
+SLUG = "nova"
+HOSTILE = "<script>alert(1)</script> [a](javascript:b) ![c](//d) {{ 7 * 7 }} {% raw %} | `e` # f"
+AT = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog with one small experiment, and its first candidate."""
+    root = tmp_path_factory.mktemp("origin")
+    simulator.simulate("nova-compute-restart", root / "catalog" / SLUG, seed=1, iterations=30)
+    declare(root, telemetry=None, reviewed_impacts=None)
+    pipeline.build(SLUG, settings_of(root))
+    return root
+
+
+@pytest.fixture
+def place(origin: Path, tmp_path: Path) -> Path:
+    shutil.copytree(origin, tmp_path / "place")
+    return tmp_path / "place"
+
+
+@pytest.fixture
+def settings(place: Path) -> Settings:
+    return settings_of(place)
+
+
+def settings_of(root: Path) -> Settings:
+    return Settings(str(root / "catalog"), str(root / "datasets"))
+
+
+def declare(root: Path, **keys: Any) -> None:
+    """Set keys of the experiment; None removes one."""
+    path = root / "catalog" / SLUG / "experiment.yaml"
+    entry = {**yaml.safe_load(path.read_text()), **keys}
+    path.write_text(yaml.safe_dump({key: value for key, value in entry.items() if value is not None}))
+
+
+def proposed(settings: Settings) -> Proposal:
+    made = pipeline.propose(SLUG, settings)
+    assert made is not None
+    return made
+
+
+def publish(settings: Settings) -> str:
+    made = proposed(settings)
+    return pipeline.publish_proposal(made, pipeline.not_asked(made), settings).version
+
+
+def rebuilt_with_another_service(place: Path, settings: Settings) -> None:
+    """Publish the first version, then build a candidate in which labels of it differ."""
+    publish(settings)
+    declare(place, components={"nova_compute": "another"})
+    pipeline.build(SLUG, settings)
+
+
+def answered(made: Proposal, outcome: Any, reason: str | None = None) -> Any:
+    return pipeline.answered(made, outcome=outcome, by="ann", at=AT, reason=reason)
+
+
+def manifest(settings: Settings, version: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((Path(settings.datasets) / SLUG / version / "manifest.json").read_text())
+    return document
+
+
+# --- proposing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_version_needs_nobody_and_its_manifest_says_why(settings: Settings) -> None:
+    made = proposed(settings)
+    assert (made.against, made.number, made.needs_person) == (None, "1.0.0", False)
+    assert publish(settings) == "1.0.0"
+    decision = manifest(settings, "1.0.0")["decision"]
+    assert (decision["policy"], decision["outcome"], decision["by"]) == ("on_change_of_labels", "not_needed", None)
+    assert "no earlier version" in decision["reason"]
+    assert pipeline.propose(SLUG, settings) is None
+
+
+def test_changed_labels_need_a_person_who_is_told_what_changes(place: Path, settings: Settings) -> None:
+    rebuilt_with_another_service(place, settings)
+    made = proposed(settings)
+    assert (made.against, made.change, made.number, made.needs_person) == ("1.0.0", "major", "2.0.0", True)
+    assert "targets: " in made.why
+    page = pipeline.page(made, settings)
+    assert "## Injections" in page
+    assert "2.0.0 (major)" in page
+    beside = next(Path(settings.work).glob(f".candidates/{SLUG}/*.proposal.json"))
+    document = json.loads(beside.read_text())
+    assert document["difference"]["change"] == "major"
+    assert document["difference"]["injections"]
+    assert {"findings_new", "findings_gone", "figures", "rows"} <= document.keys()
+
+
+def test_the_policy_is_that_of_the_catalog_now_and_no_reason_to_build_again(place: Path, settings: Settings) -> None:
+    declare(place, approval={"policy": "always", "timeout": "36h", "approvers": ["ann"]})
+    made = proposed(settings)
+    assert (made.needs_person, made.timeout_s, made.approvers) == (True, 36 * 3600, ("ann",))
+    assert pipeline.extract(SLUG, settings).standing == "proposed"
+
+
+def test_texts_of_inputs_are_no_markup_on_the_page(place: Path, settings: Settings) -> None:
+    publish(settings)
+    declare(place, title=HOSTILE, components={"nova_compute": HOSTILE})
+    pipeline.build(SLUG, settings)
+    page = pipeline.page(proposed(settings), settings)
+    tokens = MarkdownIt("commonmark").enable("table").parse(page)
+    kinds = {child.type for token in tokens for child in [token, *(token.children or [])]}
+    assert not kinds & {"html_block", "html_inline", "link_open", "image", "code_inline", "fence", "code_block"}
+    assert "{{" not in page
+    assert "{%" not in page
+    shown = "".join(child.content for token in tokens for child in token.children or [])
+    assert "<script>alert(1)</script>" in shown
+
+
+# --- answering ------------------------------------------------------------------------------------------------------
+
+
+def test_what_needs_a_person_is_not_published_without_one(place: Path, settings: Settings) -> None:
+    rebuilt_with_another_service(place, settings)
+    with pytest.raises(AnswerIsNo, match="nobody has approved"):
+        pipeline.not_asked(proposed(settings))
+
+
+def test_an_approval_is_kept_with_the_version(place: Path, settings: Settings) -> None:
+    rebuilt_with_another_service(place, settings)
+    made = proposed(settings)
+    published = pipeline.publish_proposal(made, answered(made, "approved", "the  service\nis right"), settings)
+    assert (published.version, published.new) == ("2.0.0", True)
+    assert manifest(settings, "2.0.0")["decision"] == {
+        "policy": "on_change_of_labels",
+        "outcome": "approved",
+        "by": "ann",
+        "at": "2026-01-02T03:04:05.000000Z",
+        "reason": "the service is right",
+    }
+    assert not pipeline.publish_proposal(made, answered(made, "approved"), settings).new
+    assert not list(Path(settings.work).glob(f".candidates/{SLUG}/*"))
+
+
+def test_a_rejected_candidate_is_set_aside_and_not_built_again(settings: Settings) -> None:
+    made = proposed(settings)
+    pipeline.reject(made, answered(made, "rejected", "wrong cluster"), settings)
+    assert pipeline.propose(SLUG, settings) is None
+    assert pipeline.extract(SLUG, settings).standing == "rejected"
+    aside = Path(settings.work) / ".rejected" / SLUG
+    assert json.loads((aside / f"{made.fingerprint}.rejection.json").read_text())["reason"] == "wrong cluster"
+    assert (aside / made.fingerprint / "injections.parquet").is_file()
+    with pytest.raises(AnswerIsNo, match=r"rejected by ann at 2026-01-02T03:04:05\.000000Z: wrong cluster"):
+        pipeline.publish_by_hand(pipeline.build(SLUG, settings), settings, reason="by hand")
+    with pytest.raises(AnswerIsNo, match="was rejected"):
+        pipeline.publish_proposal(made, answered(made, "rejected"), settings)
+
+
+def test_a_rejection_is_safe_to_repeat(settings: Settings) -> None:
+    made = proposed(settings)
+    for _ in range(2):
+        pipeline.reject(made, answered(made, "rejected"), settings)
+    assert (Path(settings.work) / ".rejected" / SLUG / made.fingerprint / "candidate.json").is_file()
+
+
+def test_force_offers_a_rejected_candidate_again(settings: Settings) -> None:
+    made = proposed(settings)
+    pipeline.reject(made, answered(made, "rejected"), settings)
+    pipeline.build(SLUG, settings, force=True)
+    assert pipeline.extract(SLUG, settings).standing == "waiting"
+    assert publish(settings) == "1.0.0"
+
+
+# --- outdated answers -----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_publishes_no_candidate_that_replaced_the_one_that_was_shown(place: Path, settings: Settings) -> None:
+    made = proposed(settings)
+    declare(place, description="corrected meanwhile")
+    pipeline.build(SLUG, settings)
+    with pytest.raises(AnswerIsNo, match=f"candidate {made.fingerprint[:12]} and outdated"):
+        pipeline.publish_proposal(made, answered(made, "approved"), settings)
+    with pytest.raises(AnswerIsNo, match="outdated"):
+        pipeline.page(made, settings)
+    assert not (Path(settings.datasets) / SLUG).exists()
+    assert len(list((Path(settings.work) / ".candidates" / SLUG).iterdir())) == 1
+    assert proposed(settings).fingerprint != made.fingerprint
+
+
+def test_an_answer_is_outdated_once_another_version_is_the_latest(place: Path, settings: Settings) -> None:
+    rebuilt_with_another_service(place, settings)
+    made = proposed(settings)
+    pipeline.publish_proposal(made, answered(made, "approved"), settings)
+    # A candidate that was compared with 1.0.0 before another process published 2.0.0.
+    declare(place, description="another")
+    pipeline.build(SLUG, settings)
+    newer = proposed(settings)
+    stale = Proposal.from_dict({**newer.as_dict(), "against": "1.0.0"})
+    with pytest.raises(AnswerIsNo, match=r"for a change of 1\.0\.0, and the latest is 2\.0\.0"):
+        pipeline.publish_proposal(stale, answered(stale, "approved"), settings)
+
+
+def test_inputs_that_are_published_already_withdraw_a_candidate_of_others(place: Path, settings: Settings) -> None:
+    publish(settings)
+    before = (place / "catalog" / SLUG / "experiment.yaml").read_text()
+    declare(place, description="a mistake")
+    pipeline.build(SLUG, settings)
+    (place / "catalog" / SLUG / "experiment.yaml").write_text(before)
+    assert pipeline.build(SLUG, settings).standing == "published"
+    assert pipeline.propose(SLUG, settings) is None
+
+
+# --- building -------------------------------------------------------------------------------------------------------
+
+
+def test_a_candidate_that_waits_is_not_built_again(settings: Settings) -> None:
+    assert pipeline.extract(SLUG, settings).standing == "waiting"
+    proposed(settings)
+    again = pipeline.build(SLUG, settings)
+    assert (again.unchanged, again.standing) == (True, "proposed")
+    assert again.validation is not None
+    assert again.injections == 2
+
+
+def test_a_validation_that_died_after_its_work_may_run_again(settings: Settings) -> None:
+    build = pipeline.decide(pipeline.extract(SLUG, settings, force=True), settings)
+    for _ in range(2):
+        assert pipeline.validate(build, settings) == build
+
+
+def test_a_candidate_built_again_though_it_is_published_is_nothing_to_propose(settings: Settings) -> None:
+    publish(settings)
+    pipeline.build(SLUG, settings, force=True)
+    assert pipeline.propose(SLUG, settings) is None
+    assert pipeline.waiting(settings) == []
+
+
+def test_the_command_line_says_who_published(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "bea")
+    published = pipeline.publish_by_hand(pipeline.build(SLUG, settings), settings, reason="by hand")
+    decision = manifest(settings, published.version)["decision"]
+    assert (decision["by"], decision["outcome"], decision["reason"]) == ("bea", "approved", "by hand")
+    assert not pipeline.publish_by_hand(pipeline.build(SLUG, settings), settings, reason="by hand").new
+
+
+def test_an_experiment_that_is_no_name_is_refused(settings: Settings) -> None:
+    with pytest.raises(InputError, match="no name for an experiment"):
+        pipeline.propose("../up", settings)

@@ -1,0 +1,77 @@
+"""When a person is asked: a policy and a difference of tables, both written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from faultset.release.diff import ChangedRow, Difference, RetypedColumn, TableDifference
+from faultset.release.policy import POLICIES, need
+
+ONE_CHANGED = (ChangedRow(("boot.0.250",), ("effect",)),)
+
+
+def table(name: str, **what: Any) -> TableDifference:
+    return TableDifference(name, what.pop("state", "kept"), ("key",), 10, 10, **what)
+
+
+def asked(*tables: TableDifference) -> bool:
+    return need("on_change_of_labels", Difference(tables)).person
+
+
+def test_a_first_version_needs_nobody_unless_the_policy_says_always() -> None:
+    assert {policy: need(policy, None).person for policy in POLICIES} == {
+        "always": True,
+        "on_change_of_labels": False,
+        "never": False,
+    }
+
+
+def test_never_and_always_do_not_look_at_the_difference() -> None:
+    broken = Difference((table("injections", removed=(("boot.0.250",),)),))
+    assert not need("never", broken).person
+    assert need("always", Difference(())).person
+
+
+@pytest.mark.parametrize("name", ["injections", "targets", "impacts"])
+def test_a_row_of_labels_that_changes_or_goes_needs_a_person(name: str) -> None:
+    assert asked(table(name, changed=ONE_CHANGED))
+    assert asked(table(name, removed=(("boot.0.250",),)))
+    assert asked(table(name, state="removed"))
+    assert asked(table(name, columns_removed=("effect",)))
+    assert asked(table(name, columns_retyped=(RetypedColumn("effect", "string", "int64"),)))
+
+
+@pytest.mark.parametrize("name", ["injections", "targets", "impacts", "metrics/node01", "logs/all", "traces/boot"])
+def test_additions_need_nobody(name: str) -> None:
+    assert not asked(table(name, added=(("boot.0.500",),), columns_added=("another",)))
+    assert not asked(table(name, state="added", more_added=1000))
+
+
+@pytest.mark.parametrize("name", ["workloads", "triggers", "iterations"])
+def test_what_is_no_label_needs_nobody(name: str) -> None:
+    assert not asked(table(name, changed=ONE_CHANGED, removed=(("boot.0",),)))
+
+
+@pytest.mark.parametrize("column", ["is_anomalous", "injection_ids", "phase", "is_boundary", "impacted_kpis", "node"])
+def test_a_label_of_telemetry_that_changes_needs_a_person(column: str) -> None:
+    changed = {"changed": (ChangedRow((7,), ("mem.used",)),), "columns_changed": (("mem.used", 3), (column, 1))}
+    assert asked(table("metrics/node01", more_changed=2, **changed))
+
+
+def test_a_measured_value_that_changes_is_no_label() -> None:
+    changed = {"changed": (ChangedRow((7,), ("mem.used",)),), "columns_changed": (("mem.used", 3),)}
+    assert not asked(table("metrics/node01", more_changed=2, **changed))
+
+
+def test_labeled_rows_that_go_need_a_person() -> None:
+    assert asked(table("logs/all", more_removed=1))
+    assert asked(table("logs/all", columns_removed=("phase",)))
+    assert not asked(table("logs/all", columns_removed=("Payload",)))
+
+
+def test_the_reason_names_the_tables_and_counts_the_rows() -> None:
+    found = need("on_change_of_labels", Difference((table("targets", changed=ONE_CHANGED, removed=((1,), (2,))),)))
+    assert found.why == "existing labels change: targets: 2 rows removed; targets: 1 row changed"
+    assert need("on_change_of_labels", Difference(())).why == "every existing label stays as it is"
