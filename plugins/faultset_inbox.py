@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
@@ -54,12 +53,15 @@ class InboxTrigger(BaseEventTrigger):
     def _waiting(self) -> list[str]:
         """Return marks of what is whole; what cannot be read now is looked at again soon."""
         from faultset.errors import FaultsetError
-        from faultset.inbox import landing
+        from faultset.inbox import landing, mirror
         from faultset.settings import Settings
 
         try:
             settings = Settings.from_environment()
-            drops = landing.look(Path(settings.inbox), settings.inbox_settle_s, time.time())
+            if "://" in settings.inbox:
+                drops = mirror.look(settings.inbox, settings.inbox_settle_s, time.time())
+            else:
+                drops = landing.look(settings.inbox_folder, settings.inbox_settle_s, time.time())
         except FaultsetError as error:
             self.log.warning("%s", error)
             return []

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+ANSWER = "answer"
+"""XCom key under which the approval leaves what a person said."""
+
 UNANSWERED = "nothing was published and the candidate stays; run publish_dataset for it, which asks again"
 
 
@@ -61,23 +64,30 @@ class CandidateApproval(ApprovalOperator):  # type: ignore[misc]
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on with the answer; where there is none in time, leave one line for the run's report."""
+        """Keep the answer, then go on with it; where there is none in time, leave one line for the run's report.
+
+        A rejection ends the task with what Airflow skips, so that its return value never arrives.
+        """
+        ti = context["ti"]
         if event.get("error_type") == "timeout":
             waited = timedelta(seconds=self.proposal["timeout_s"])
-            ti = context["ti"]
             ti.xcom_push(REASON, f"{self.proposal['slug']}: nobody answered within {waited}, so {UNANSWERED}")
+        elif "error" not in event:
+            ti.xcom_push(ANSWER, _plain(event))
         return super().execute_complete(context, event)
 
 
-def answer(ti: Any) -> dict[str, Any] | None:
-    """Return what a person said in this run, as ``pipeline.answered`` takes it; None where nobody was asked."""
-    said = ti.xcom_pull(task_ids="approve")
-    if said is None:
-        return None
-    person = said["responded_by_user"] or {}
+def _plain(event: dict[str, Any]) -> dict[str, Any]:
+    person = event["responded_by_user"] or {}
     return {
-        "outcome": "approved" if said["chosen_options"] == [ApprovalOperator.APPROVE] else "rejected",
+        "outcome": "approved" if event["chosen_options"] == [ApprovalOperator.APPROVE] else "rejected",
         "by": person.get("name") or person.get("id") or "unknown",
-        "at": said["responded_at"],
-        "reason": (said["params_input"] or {}).get("reason"),
+        "at": event["responded_at"],
+        "reason": (event["params_input"] or {}).get("reason"),
     }
+
+
+def answer(ti: Any) -> dict[str, Any] | None:
+    """Return what a person said in this run, as ``pipeline.answered`` takes it; None where nobody did."""
+    said: dict[str, Any] | None = ti.xcom_pull(task_ids="approve", key=ANSWER)
+    return said

@@ -30,7 +30,8 @@ class Settings:
         work: the folder for builds, candidates and labeled files: hidden folders under ``datasets`` where that is a
             folder, so that publishing renames; ``FAULTSET_WORK`` (default: ``.work`` in the checkout) where it is a
             bucket. All workers have to see the same one.
-        inbox: the folder that new runs are dropped into (``FAULTSET_INBOX``, default: ``inbox`` in the checkout).
+        inbox: the folder or ``s3://bucket/prefix`` that new runs are dropped into (``FAULTSET_INBOX``, default:
+            ``inbox`` in the checkout).
         inbox_settle_s: seconds without a change after which a dropped run without a marker is taken for whole
             (``FAULTSET_INBOX_SETTLE_S``).
         inbox_time_zone: IANA zone of the times in dropped metrics and logs, where a run brings no experiment.yaml
@@ -69,6 +70,11 @@ class Settings:
                 object.__setattr__(self, name, str(Path(value).absolute()))
         if "://" not in self.datasets:
             object.__setattr__(self, "work", self.datasets)
+
+    @property
+    def inbox_folder(self) -> Path:
+        """The folder in which runs are judged: the inbox itself, or one below ``work`` where that is a bucket."""
+        return Path(self.work) / ".inbox" if "://" in self.inbox else Path(self.inbox)
 
 
 def _seconds(name: str, text: str) -> float:

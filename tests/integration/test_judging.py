@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from faultset import catalog, simulator
+from faultset.bucket import Bucket
 from faultset.errors import SetupError
-from faultset.inbox import claims, filing, verdicts
+from faultset.inbox import claims, filing, landing, mirror, verdicts
 from faultset.inbox.verdicts import Verdict
 from faultset.pipeline import judging
 from faultset.settings import Settings
@@ -306,3 +307,66 @@ def test_verdicts_survive_their_json(settings: Settings, sample: Path) -> None:
     part_of(sample, Path(settings.inbox), "run")
     verdict = judged(settings)["run"]
     assert verdicts.Verdict.decode(verdict.encode()) == verdict
+
+
+# --- an inbox in a bucket -------------------------------------------------------------------------------------------
+
+
+def dropped_into(bucket: str, sample: Path, name: str, *kept: str, marker: bool = True) -> None:
+    store = Bucket.at(f"s3://{bucket}/inbox")
+    for entry in kept or KEPT:
+        source = sample / entry
+        for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+            store.put_file(path, f"{name}/{path.relative_to(sample).as_posix()}")
+    if marker:
+        store.create(f"{name}/_COMPLETE", b"")
+
+
+def test_an_inbox_in_a_bucket_is_judged_like_a_folder(tmp_path: Path, sample: Path, new_bucket: str) -> None:
+    settings = Settings(
+        catalog=f"s3://{new_bucket}/catalog",
+        datasets=str(tmp_path / "datasets"),
+        inbox=f"s3://{new_bucket}/inbox",
+        inbox_settle_s=600,
+    )
+    dropped_into(new_bucket, sample, "good")
+    dropped_into(new_bucket, sample, "bad", "report.html")
+    dropped_into(new_bucket, sample, "growing", marker=False)
+    taken = judging.take(settings)
+    assert list(taken.growing) == ["growing"]
+    assert len(taken.arrivals) == 2
+    assert judging.take(settings).arrivals == taken.arrivals
+    assert list(judging.judge_all(taken.arrivals, settings)) == list(taken.arrivals)
+    keys = {entry.key for entry in Bucket.at(f"s3://{new_bucket}/inbox").list("")}
+    found = {one.name: one for one in filing.recorded(settings.inbox_folder)}
+    assert {name: one.accepted for name, one in found.items()} == {"good": True, "bad": False}
+    for one in found.values():
+        place = "accepted" if one.accepted else "quarantine"
+        assert f"{place}/{one.content_sha256}/verdict/index.html" in keys
+        assert f"verdicts/{one.arrival}.json" in keys
+    left = {key.partition("/")[0] for key in keys}
+    assert left == {"accepted", "quarantine", "verdicts", "taken", "growing"}
+    assert catalog.list_slugs(settings.catalog) == ["good"]
+
+
+@pytest.mark.parametrize("crash_at", ["fetch", "copy", "delete"])
+def test_a_run_in_a_bucket_is_brought_once_also_after_a_crash(
+    tmp_path: Path, sample: Path, new_bucket: str, crash_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, inbox = f"s3://{new_bucket}/inbox", tmp_path / "inbox"
+    dropped_into(new_bucket, sample, "run")
+
+    class CrashError(BaseException):
+        pass
+
+    def crash(*_: object) -> None:
+        raise CrashError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, crash_at, crash)
+        with pytest.raises(CrashError):
+            mirror.bring(uri, inbox, 0, time.time())
+    for _ in range(2):
+        assert mirror.bring(uri, inbox, 0, time.time()) == {}
+    assert [drop.name for drop in landing.look(inbox, 600, time.time())] == ["run"]
+    assert mirror.look(uri, 0, time.time()) == []

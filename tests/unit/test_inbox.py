@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from faultset.catalog import read_experiment
 from faultset.errors import InputError
 from faultset.inbox import claims, content, entries, filing, landing, proposal, roles, verdicts
 from faultset.inbox.roles import Recognised
@@ -264,9 +265,9 @@ ENTRY = {"title": "x", "cluster": "c.yaml", "runs": [{"report": "r.html"}], "app
 DIGEST = "ab" * 32
 
 
-def installed(catalog: Path, tree: Path, digest: str = DIGEST) -> str:
-    slug = entries.choose_slug(catalog, "run", digest)
-    entries.install(catalog, slug, ENTRY, tree, digest)
+def installed(catalog: Path, tree: Path, digest: str = DIGEST, name: str = "run") -> str:
+    slug = entries.choose_slug(str(catalog), "run", name, digest)
+    entries.install(str(catalog), slug, ENTRY, tree, name=name, content_sha256=digest)
     return slug
 
 
@@ -296,6 +297,22 @@ def test_the_next_content_of_an_entry_that_the_inbox_made_takes_its_place(tmp_pa
     assert installed(tmp_path / "catalog", tree(tmp_path / "two", "new"), "cd" * 32) == "run"
     entry = yaml.safe_load((tmp_path / "catalog/run/experiment.yaml").read_text())
     assert (tmp_path / "catalog/run" / entry["runs"][0]["report"]).read_text() == "new"
+
+
+def test_another_run_whose_name_looks_alike_takes_nobodys_place(tmp_path: Path) -> None:
+    installed(tmp_path / "catalog", tree(tmp_path / "one"))
+    assert installed(tmp_path / "catalog", tree(tmp_path / "two", "new"), "cd" * 32, "run.zip") == "run-cdcdcdcd"
+
+
+def test_an_accepted_run_can_go_to_a_catalog_in_a_bucket(tmp_path: Path, new_bucket) -> None:
+    catalog = f"s3://{new_bucket}/catalog"
+    for _ in range(2):
+        slug = entries.choose_slug(catalog, "run", "run", DIGEST)
+        here = tree(tmp_path / f"tree{_}")
+        entries.install(catalog, slug, ENTRY, here, name="run", content_sha256=DIGEST)
+    assert slug == "run"
+    read = read_experiment(catalog, "run")
+    assert read.runs[0].report == f"{DIGEST[:16]}/r.html"
 
 
 def test_what_an_operator_wrote_is_never_changed(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ import json
 import shutil
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
+from faultset.bucket import Bucket, is_bucket
 from faultset.catalog import FILE_NAME
 from faultset.storage import reported
 
@@ -23,9 +25,17 @@ OURS = ".inbox.json"
 _SHORT = 16
 
 
-def choose_slug(catalog: Path, slug: str, content_sha256: str) -> str:
-    """Return ``slug`` where there is no such entry or the inbox made it; else one of this content alone."""
-    return slug if _is_ours(catalog / slug) else f"{slug[:80]}-{content_sha256[:8]}"
+def choose_slug(catalog: str, slug: str, name: str, content_sha256: str) -> str:
+    """Return ``slug`` where it is free, or the inbox made that entry of a run of this name; else one of this content.
+
+    Args:
+        catalog: root of the catalog, a folder or ``s3://…``.
+        slug: made of ``name``.
+        name: that the run was dropped under.
+        content_sha256: of the run.
+    """
+    shelf = _shelf(catalog, slug)
+    return slug if _is_free(shelf, name) else f"{slug[:80]}-{content_sha256[:8]}"
 
 
 def folder_of(content_sha256: str) -> str:
@@ -33,31 +43,33 @@ def folder_of(content_sha256: str) -> str:
     return content_sha256[:_SHORT]
 
 
-def install(catalog: Path, slug: str, entry: Mapping[str, Any], tree: Path, content_sha256: str) -> None:
+def install(catalog: str, slug: str, entry: Mapping[str, Any], tree: Path, *, name: str, content_sha256: str) -> None:
     """Move an accepted run into the catalog, under its content's hash, and let an entry name it.
 
     Repeating it changes nothing.
 
     Args:
-        catalog: root folder of the catalog.
+        catalog: root of the catalog, a folder or ``s3://…``.
         slug: name of the experiment, of ``choose_slug``.
         entry: the keys of ``experiment.yaml``; references are relative to ``tree``.
-        tree: the run's files; gone afterwards.
+        tree: the run's files; may be gone afterwards.
+        name: that the run was dropped under.
         content_sha256: of the run.
 
     Raises:
         SetupError: the catalog cannot be written.
     """
-    folder, short = catalog / slug, folder_of(content_sha256)
-    with reported(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / short).is_dir():
-            _move(tree, folder / short)
-        text = yaml.safe_dump(inside(entry, short), allow_unicode=True, sort_keys=False, width=120).encode()
-        note = {"content_sha256": content_sha256, "entry_sha256": hashlib.sha256(text).hexdigest()}
-        # The note first: an entry without it would pass for an operator's.
-        _replace(folder / OURS, (json.dumps(note) + "\n").encode())
-        _replace(folder / FILE_NAME, text)
+    shelf, short = _shelf(catalog, slug), folder_of(content_sha256)
+    shelf.put_tree(tree, short)
+    text = yaml.safe_dump(inside(entry, short), allow_unicode=True, sort_keys=False, width=120).encode()
+    note = {
+        "name": name,
+        "content_sha256": content_sha256,
+        "entry_sha256": hashlib.sha256(text).hexdigest(),
+    }
+    # The note first: an entry without it would pass for an operator's.
+    shelf.replace(OURS, (json.dumps(note) + "\n").encode())
+    shelf.replace(FILE_NAME, text)
 
 
 def inside(entry: Mapping[str, Any], folder: str) -> dict[str, Any]:
@@ -81,16 +93,86 @@ def _run_inside(run: dict[str, Any], folder: str) -> dict[str, Any]:
     return moved
 
 
-def _is_ours(folder: Path) -> bool:
-    """Whether there is no entry, or one that the inbox wrote and nobody changed since."""
-    entry = folder / FILE_NAME
-    if not entry.exists():
+def _is_free(shelf: _Shelf, name: str) -> bool:
+    """Whether there is no entry, or one that the inbox made of a run of this name and nobody changed since."""
+    entry = shelf.read(FILE_NAME)
+    if entry is None:
         return True
     try:
-        note = json.loads((folder / OURS).read_bytes())
-        return bool(note["entry_sha256"] == hashlib.sha256(entry.read_bytes()).hexdigest())
-    except (OSError, ValueError, KeyError, TypeError):
+        note = json.loads(shelf.read(OURS) or b"")
+        return bool(note["name"] == name and note["entry_sha256"] == hashlib.sha256(entry).hexdigest())
+    except (ValueError, KeyError, TypeError):
         return False
+
+
+# --- where it lies --------------------------------------------------------------------------------------------------
+
+
+class _Shelf(Protocol):
+    """The folder of one experiment."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's bytes; None where it is not there."""
+
+    def put_tree(self, tree: Path, name: str) -> None:
+        """Put a folder there, unless it is there already."""
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Write a file in one step."""
+
+
+def _shelf(catalog: str, slug: str) -> _Shelf:
+    return (
+        _InBucket(Bucket.at(f"{catalog.rstrip('/')}/{slug}")) if is_bucket(catalog) else _OnDisk(Path(catalog) / slug)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _OnDisk:
+    folder: Path
+
+    def read(self, name: str) -> bytes | None:
+        with reported(self.folder / name):
+            try:
+                return (self.folder / name).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def put_tree(self, tree: Path, name: str) -> None:
+        with reported(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not (self.folder / name).is_dir():
+                _move(tree, self.folder / name)
+
+    def replace(self, name: str, data: bytes) -> None:
+        with reported(self.folder / name):
+            temporary = self.folder / f".{name}.{uuid.uuid4().hex[:8]}"
+            temporary.write_bytes(data)
+            temporary.replace(self.folder / name)
+
+
+@dataclass(frozen=True, slots=True)
+class _InBucket:
+    bucket: Bucket
+
+    def read(self, name: str) -> bytes | None:
+        found = self.bucket.get(name)
+        return None if found is None else found[0]
+
+    def put_tree(self, tree: Path, name: str) -> None:
+        for path in sorted(tree.rglob("*")):
+            if path.is_file():
+                self.bucket.put_file(path, f"{name}/{path.relative_to(tree).as_posix()}")
+
+    def replace(self, name: str, data: bytes) -> None:
+        # The same arrival writes the same bytes, so that whichever of two writers is last is right.
+        while True:
+            found = self.bucket.get(name)
+            if found is None:
+                if self.bucket.create(name, data):
+                    return
+            elif found[0] == data or self.bucket.replace(name, data, found[1]):
+                return
 
 
 def _move(tree: Path, target: Path) -> None:
@@ -103,9 +185,3 @@ def _move(tree: Path, target: Path) -> None:
         staged = target.with_name(f".{target.name}-{uuid.uuid4().hex[:8]}")
         shutil.copytree(tree, staged)
         staged.rename(target)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    temporary.write_bytes(data)
-    temporary.replace(path)

@@ -120,7 +120,7 @@ def _injections(found: Recognised) -> str:
     cells = [
         (
             str(number),
-            f'{_text(row["unit"])} {_value(row["value"])}<br><span class="mute">{_text(names.get(row["workload_id"]))}</span>',
+            f"{_text(row['unit'])} {_value(row['value'])}<br>{_mute(names.get(row['workload_id']))}",
             _moment(row["started_at"]),
             _lasted(row),
             _value(row["effect"]),
@@ -135,7 +135,7 @@ def _injections(found: Recognised) -> str:
 def _targets(targets: Sequence[Row]) -> str:
     """The nodes of each container; what is not known to have been acted on is told beside its node."""
     if not targets:
-        return '<span class="mute">nothing that is known</span>'
+        return _mute("nothing that is known")
     said = {True: "", False: " (it did not act there)", None: " (not known whether)"}
     places: dict[str, list[str]] = {}
     for one in targets:
@@ -176,7 +176,11 @@ def _rows(what: str, header: Sequence[str], cells: Sequence[Sequence[str]], rest
 
 
 def _value(value: object) -> str:
-    return '<span class="mute">unknown</span>' if value is None else _text(value)
+    return _mute("unknown") if value is None else _text(value)
+
+
+def _mute(value: object) -> str:
+    return f'<span class="mute">{_text(value)}</span>'
 
 
 def _moment(text: str | None) -> str:

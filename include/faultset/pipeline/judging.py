@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faultset import catalog, tables, version
+from faultset import tables, version
+from faultset.bucket import is_bucket
 from faultset.errors import FaultsetError, InputError, SetupError, printable
-from faultset.inbox import claims, content, entries, filing, landing, page, proposal, roles, verdicts
+from faultset.inbox import claims, content, entries, filing, landing, mirror, page, proposal, roles, verdicts
 from faultset.inbox.claims import Claim
 from faultset.inbox.proposal import Proposal
 from faultset.inbox.roles import Recognised
@@ -65,8 +66,11 @@ def take(settings: Settings, now: float | None = None) -> Taken:
     Raises:
         SetupError: the inbox cannot be read or written.
     """
-    inbox, moment = Path(settings.inbox), time.time() if now is None else now
-    growing = {}
+    inbox, moment = settings.inbox_folder, time.time() if now is None else now
+    growing: dict[str, str] = {}
+    if is_bucket(settings.inbox):
+        growing |= mirror.bring(settings.inbox, inbox, settings.inbox_settle_s, moment)
+        mirror.send(settings.inbox, inbox)  # what an earlier process was not spared the time for
     for drop in landing.look(inbox, settings.inbox_settle_s, moment):
         if not drop.whole:
             growing[drop.name] = drop.why
@@ -86,7 +90,7 @@ def take_by_hand(references: Sequence[str], settings: Settings) -> str:
     for path in paths:
         if not path.exists():
             raise InputError(path, "does not exist", "check the path")
-    return claims.claim_copies(Path(settings.inbox), paths, time.time()).arrival
+    return claims.claim_copies(settings.inbox_folder, paths, time.time()).arrival
 
 
 def verdict_line(arrival: str, settings: Settings) -> str:
@@ -105,7 +109,7 @@ def accepted(arrivals: Sequence[str], settings: Settings) -> list[str]:
 
 def _recorded(settings: Settings, arrivals: Sequence[str]) -> Iterator[Verdict]:
     for arrival in arrivals:
-        found = filing.recorded_of(Path(settings.inbox), arrival)
+        found = filing.recorded_of(settings.inbox_folder, arrival)
         if found is not None:
             yield found
 
@@ -121,7 +125,7 @@ def judge(arrival: str, settings: Settings) -> Verdict | None:
     Raises:
         SetupError: the inbox, the catalog or the disk is in trouble; the claim stays.
     """
-    inbox = Path(settings.inbox)
+    inbox = settings.inbox_folder
     claim = claims.read_claim(inbox, arrival)
     if claim is None:
         return None
@@ -135,7 +139,7 @@ def judge(arrival: str, settings: Settings) -> Verdict | None:
 
 def give_up(arrival: str, settings: Settings, problem: str) -> Verdict | None:
     """Reject a claimed run whose reading did not come to an end; returns as ``judge`` does."""
-    inbox = Path(settings.inbox)
+    inbox = settings.inbox_folder
     claim = claims.read_claim(inbox, arrival)
     if claim is None:
         return None
@@ -203,6 +207,8 @@ def judge_all(arrivals: Sequence[str], settings: Settings, *, deadline_s: float 
                 yield said["arrival"]
         finally:
             worker.terminate()
+    if is_bucket(settings.inbox):
+        mirror.send(settings.inbox, settings.inbox_folder)
     if answered < len(arrivals):
         raise SetupError("judging", f"its process ended with {worker.returncode}", "run it again; nothing is lost")
 
@@ -229,10 +235,10 @@ def _judge(claim: Claim, settings: Settings) -> Verdict:
         tree = _laid_out(claim, allowed)
     except InputError as error:
         digest = content.bytes_sha256(claim.payload)
-        old = filing.known(Path(settings.inbox), digest, judged_by(settings))
+        old = filing.known(settings.inbox_folder, digest, judged_by(settings))
         return _keep(claim, _again(old, claim) or _rejected(claim, digest, [_remark(error, claim)], settings))
     digest = content.content_sha256(tree)
-    old = _again(filing.known(Path(settings.inbox), digest, judged_by(settings)), claim)
+    old = _again(filing.known(settings.inbox_folder, digest, judged_by(settings)), claim)
     if old is not None:
         return _keep(claim, old)
     return _keep(claim, _looked_into(claim, tree, digest, settings))
@@ -294,7 +300,9 @@ def _proposal(claim: Claim, tree: Path, found: Sequence[Recognised], settings: S
 def _validated(claim: Claim, opened: _Opened, made: Proposal, settings: Settings) -> Verdict:
     """Build the dataset that the run would become, in a catalog and a root of its own, and look at the findings."""
     shelf = claim.work / _SHELF
-    entries.install(shelf, made.slug, made.entry, opened.tree, opened.content_sha256)
+    entries.install(
+        str(shelf), made.slug, made.entry, opened.tree, name=claim.name, content_sha256=opened.content_sha256
+    )
     alone = dataclasses.replace(settings, catalog=str(shelf), datasets=str(claim.work / "datasets"))
     decided = building.decide(building.extract(made.slug, alone, force=True), alone)
     for labeling in building.labelings(decided, alone):
@@ -318,7 +326,9 @@ def _lay_beside(claim: Claim, made: Proposal, candidate: Path) -> None:
 
 def _weighed(claim: Claim, opened: _Opened, made: Proposal, remarks: Sequence[Remark], settings: Settings) -> Verdict:
     critical = [remark for remark in remarks if remark.severity == "critical"]
-    slug = made.slug if critical else entries.choose_slug(_local_catalog(settings), made.slug, opened.content_sha256)
+    slug = (
+        made.slug if critical else entries.choose_slug(settings.catalog, made.slug, claim.name, opened.content_sha256)
+    )
     return Verdict(
         arrival=claim.arrival,
         name=claim.name,
@@ -435,15 +445,12 @@ def _settle(inbox: Path, claim: Claim, verdict: Verdict, settings: Settings) -> 
         with reported(entry):
             declared = json.loads(entry.read_bytes())
         tree = next((claim.work / _SHELF).glob(f"*/{entries.folder_of(verdict.content_sha256)}"), claim.work)
-        entries.install(_local_catalog(settings), verdict.slug, declared, tree, verdict.content_sha256)
-    filing.file(inbox, claim, verdict)
-
-
-def _local_catalog(settings: Settings) -> Path:
-    if "://" in settings.catalog:
-        raise SetupError(
-            catalog.public_name(settings.catalog),
-            "accepted runs cannot be moved into a catalog in a bucket",
-            "point FAULTSET_CATALOG at a folder where runs arrive, and copy it to the bucket",
+        entries.install(
+            settings.catalog,
+            verdict.slug,
+            declared,
+            tree,
+            name=claim.name,
+            content_sha256=verdict.content_sha256,
         )
-    return Path(settings.catalog)
+    filing.file(inbox, claim, verdict)

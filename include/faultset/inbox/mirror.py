@@ -1,0 +1,161 @@
+"""An inbox in a bucket: whole runs are brought into a folder, where they are judged, and what was said goes back.
+
+Objects move to ``taken/`` in the bucket, so that nothing is deleted. Every step is told by what lies in ``.bringing``,
+so that whoever comes after a crash goes on from there, and no run is brought twice::
+
+    .bringing/<mark>.part/NAME    being fetched; started anew after a crash
+              <mark>/NAME         whole, about to be renamed into the inbox
+              <mark>/             it was; its objects are about to move
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import hashlib
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from faultset.bucket import Bucket, Entry, NotThereError
+from faultset.inbox import filing
+from faultset.inbox.landing import MARKER, OURS, Drop, Kind
+from faultset.storage import reported
+
+_BRINGING = ".bringing"
+_TAKEN = "taken"
+_VERDICTS = "verdicts"
+
+
+def look(uri: str, settle_s: float, now: float) -> list[Drop]:
+    """Return what was dropped into the bucket, by name; as ``landing.look`` does for a folder.
+
+    Raises:
+        SetupError: the bucket cannot be listed.
+    """
+    return [_judged(name, entries, settle_s, now) for name, entries in sorted(_groups(Bucket.at(uri)).items())]
+
+
+def bring(uri: str, inbox: Path, settle_s: float, now: float) -> dict[str, str]:
+    """Bring every whole run into the folder ``inbox``; return name -> why of those that are not yet.
+
+    Only one process at a time does so; another one that asks meanwhile finds nothing to do.
+
+    Raises:
+        SetupError: the bucket or the folder cannot be used.
+    """
+    bucket = Bucket.at(uri)
+    growing = {}
+    with _alone(inbox) as is_alone:
+        if not is_alone:
+            return {}
+        groups = _groups(bucket)
+        for name, entries in sorted(groups.items()):
+            drop = _judged(name, entries, settle_s, now)
+            if drop.whole:
+                with contextlib.suppress(NotThereError):  # it changed while it was fetched: the next look tells
+                    _bring(bucket, inbox, drop, entries)
+            else:
+                growing[name] = drop.why
+    return growing
+
+
+def send(uri: str, inbox: Path) -> None:
+    """Put the verdicts that the bucket does not have yet beside what they are about.
+
+    Raises:
+        SetupError: the bucket cannot be written.
+    """
+    bucket = Bucket.at(uri)
+    there = {PurePosixPath(entry.key).name for entry in bucket.list(_VERDICTS)}
+    for verdict in filing.recorded(inbox):
+        name = f"{verdict.arrival}.json"
+        if name in there:
+            continue
+        place = filing.place_of(inbox, verdict)
+        for path in sorted((place / "verdict").rglob("*")):
+            if path.is_file():
+                bucket.put_file(path, path.relative_to(inbox).as_posix())
+        bucket.put_file(inbox / _VERDICTS / name, f"{_VERDICTS}/{name}")
+
+
+def _groups(bucket: Bucket) -> dict[str, list[Entry]]:
+    """Return the objects of each run: what has the same first part of its key."""
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in bucket.list(""):
+        name = entry.key.partition("/")[0].removesuffix(f".{MARKER}")
+        if not name.startswith(".") and name not in OURS and name != _TAKEN:
+            groups[name].append(entry)
+    return groups
+
+
+def _judged(name: str, entries: Sequence[Entry], settle_s: float, now: float) -> Drop:
+    digest = hashlib.sha256()
+    for entry in sorted(entries, key=lambda one: one.key):
+        digest.update(f"{entry.key}\0{entry.size}\0{entry.etag}\0".encode())
+    kind: Kind = "folder" if any("/" in entry.key for entry in entries) else "file"
+    mark = digest.hexdigest()
+    if any(entry.key in {f"{name}/{MARKER}", f"{name}.{MARKER}"} for entry in entries):
+        return Drop(name, kind, mark, whole=True, why=f"its marker {MARKER} is there")
+    quiet = now - max(entry.modified.timestamp() for entry in entries)
+    if quiet < settle_s:
+        return Drop(name, kind, mark, whole=False, why=f"it changed {max(quiet, 0):.0f} s ago")
+    return Drop(name, kind, mark, whole=True, why=f"nothing of it changed for {settle_s:g} s")
+
+
+def _bring(bucket: Bucket, inbox: Path, drop: Drop, entries: Sequence[Entry]) -> None:
+    whole = inbox / _BRINGING / drop.mark
+    with reported(whole):
+        if not whole.is_dir():
+            _fetch(bucket, whole.with_name(f"{drop.mark}.part"), drop, entries)
+            whole.with_name(f"{drop.mark}.part").rename(whole)
+        for path in whole.iterdir():
+            path.rename(_free(inbox / path.name))
+    for entry in entries:
+        bucket.copy(entry.key, f"{_TAKEN}/{drop.mark}/{entry.key}")
+    bucket.delete(entry.key for entry in entries)
+    with reported(whole):
+        whole.rmdir()
+
+
+def _fetch(bucket: Bucket, folder: Path, drop: Drop, entries: Sequence[Entry]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for entry in entries:
+        parts = PurePosixPath(entry.key).parts
+        if entry.key.endswith((f".{MARKER}", "/")) or ".." in parts or PurePosixPath(entry.key).is_absolute():
+            continue
+        target = folder.joinpath(*parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        bucket.fetch(entry.key, target, entry.etag)
+    folder.mkdir(parents=True, exist_ok=True)
+    # What was fetched is whole: nobody has to wait for it to settle.
+    marker = folder / drop.name / MARKER if drop.kind == "folder" else folder / f"{drop.name}.{MARKER}"
+    marker.touch()
+
+
+def _free(path: Path) -> Path:
+    """Return ``path``; where a run of this name waits already, one that says when this one came."""
+    if not os.path.lexists(path):
+        return path
+    return path.with_name(f"{path.stem}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
+
+
+@contextlib.contextmanager
+def _alone(inbox: Path) -> Iterator[bool]:
+    """Hold the right to bring runs; the kernel gives it back where this process dies."""
+    folder = inbox / _BRINGING
+    with reported(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(handle)
