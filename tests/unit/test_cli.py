@@ -92,7 +92,7 @@ def raising(error: BaseException):
         (["new", "nova", "--report", "r.html"], "Missing option '--cluster'"),
         (["validate", "report.html"], "a report is validated together with its cluster; add --cluster FILE"),
         (["validate", "nova", "--results", "r.json"], "a report is validated together with its cluster"),
-        (["rollback", "nova", "1.0.0"], "No such command 'rollback'"),
+        (["withdraw", "nova", "1.0.0"], "Missing option '--reason'"),
     ],
 )
 def test_a_wrong_call_is_one_line_with_the_nearest_name_and_exit_code_2(run, arguments, said):

@@ -206,7 +206,7 @@ by_option = click.option("--by", metavar="NAME", help="Who decides; the user of 
 @command(cls=AnsweringCommand)
 @click.argument("slug")
 @click.argument("version")
-@reason_option
+@click.option("--reason", metavar="TEXT", default="no reason was given", help="Why; it is kept with the decision.")
 @by_option
 @click.pass_obj
 def rollback(call: Call, slug: str, version: str, *, reason: str, by: str | None) -> Answer:
