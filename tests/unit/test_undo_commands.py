@@ -64,9 +64,13 @@ def test_what_may_not_be_done_is_no_and_what_is_wrong_is_named(root: Path) -> No
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == f"error: {SLUG} 1.1.0: it is the latest already; see faultset versions {SLUG}\n"
     assert ask(root, "rollback", SLUG, "7.0.0", "--reason", "why").exit_code == 2
-    assert ask(root, "rollback", SLUG, "1.0.0").exit_code == 2
     assert ask(root, "withdraw", SLUG, "1.0.0", "--reason", "").exit_code == 2
     assert ask(root, "prune", "--keep", "0").exit_code == 2
+
+
+def test_a_rollback_needs_no_reason(root: Path) -> None:
+    assert ask(root, "rollback", SLUG, "1.0.0").exit_code == 0
+    assert next(one["latest"] for one in json.loads(ask(root, "versions", SLUG).stdout)["versions"])
 
 
 def test_prune_removes_only_when_told_to(root: Path) -> None:
