@@ -19,7 +19,8 @@ demo: setup ## rebuild and publish the sample experiments through Airflow, then 
 	@tools/demo
 
 test: setup ## run the unit, integration and end-to-end tests
-	@unset FAULTSET_CATALOG FAULTSET_DATASETS; \
+	@tools/browser
+	@unset FAULTSET_CATALOG FAULTSET_DATASETS FAULTSET_INBOX FAULTSET_WORK; \
 	tools/run pytest -n 2 tests/unit tests/integration tests/hostile; \
 	tools/run pytest tests/e2e
 

@@ -100,6 +100,9 @@ def accepted() -> dict[str, Any]:
         "retries": 2,
         "retry_delay": timedelta(seconds=5),
         "execution_timeout": timedelta(hours=2),
+        # Somebody waits for a verdict; datasets are rebuilt after it.
+        "priority_weight": 100,
+        "weight_rule": "absolute",
     },
     params={
         "report": Param(None, type=["null", "string"], title="Report", description="A Rally task report to judge."),
@@ -112,9 +115,7 @@ def validate_reports() -> None:
     judged = judge.expand(arrivals=take())
     experiments = accepted()
     judged >> experiments
-    TriggerDagRunOperator(
-        task_id="rebuild", trigger_dag_id="rebuild_datasets", conf=experiments, reset_dag_run=False, retries=2
-    )
+    TriggerDagRunOperator(task_id="rebuild", trigger_dag_id="rebuild_datasets", conf=experiments)
 
 
 validate_reports()

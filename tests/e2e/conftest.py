@@ -112,7 +112,7 @@ class Airflow:
 
     def run(self, dag_id: str, conf: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Start a DAG and return its run once it has ended."""
-        wait_for(f"the DAG {dag_id}", lambda: self._known(dag_id), 120)
+        wait_for(f"the DAG {dag_id}", lambda: self.knows(dag_id), 120)
         started = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         path = f"/api/v2/dags/{dag_id}/dagRuns/{started['dag_run_id']}"
 
@@ -122,7 +122,8 @@ class Airflow:
 
         return wait_for(f"the end of {dag_id}", ended, seconds)
 
-    def _known(self, dag_id: str) -> bool:
+    def knows(self, dag_id: str) -> bool:
+        """Whether the DAG was read."""
         try:
             return bool(self.call("GET", f"/api/v2/dags/{dag_id}"))
         except urllib.error.HTTPError as error:

@@ -96,7 +96,7 @@ def test_another_zone_is_labeled_anew(tmp_path: Path) -> None:
 def test_another_version_of_the_code_labels_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = recording(tmp_path)
     first = rows_of(file, labeler(), tmp_path, "first")
-    monkeypatch.setattr(version, "__version__", "999.0.0")
+    monkeypatch.setattr(version, "code_sha256", lambda: "other code")
     assert rows_of(file, labeler(), tmp_path, "second") != first
 
 

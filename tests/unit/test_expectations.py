@@ -217,7 +217,12 @@ def test_a_sound_experiment_with_telemetry_and_impacts_has_no_findings():
     assert sound == Validation(True, (), len(RULES), None)
 
 
-NOTHING = Truth((), (), (), (), (), different_runs=True, disagreements=("a count differs",), notes=("no script", f"{CORRECTED}a clock"))
+NOTHING = Truth(
+    *((),) * 5,
+    different_runs=True,
+    disagreements=("a count differs",),
+    notes=("no script", f"{CORRECTED}a clock"),
+)
 
 BROKEN_CLUSTER = evidence_of(
     Cluster(

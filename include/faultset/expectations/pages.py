@@ -53,6 +53,8 @@ header.yes { border-color: var(--good) } header.no { border-color: var(--bad) }
 .finding { border: 1px solid var(--line); border-left: 4px solid; border-radius: 4px; padding: 8px 14px; margin: 8px 0;
   break-inside: avoid }
 .finding > p { color: var(--ink); margin: 0 0 6px; font-weight: 600 } .finding code { font-weight: 400 }
+.finding.info > p { font-weight: 400 } .stacks td { overflow-wrap: break-word }
+.stacks td:first-child, .stacks td:last-child, .stacks td .mute { overflow-wrap: anywhere }
 .finding dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); gap: 6px 24px; margin: 0 }
 dt { font-size: 13px; color: var(--mute) } dd { margin: 0; color: var(--ink) } .finding dd { font-size: 14px }
 .particulars > div { display: grid; grid-template-columns: 150px 1fr; padding: 3px 0 }

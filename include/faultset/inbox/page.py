@@ -145,16 +145,17 @@ def _targets(targets: Sequence[Row]) -> str:
 
 def _not_fired(found: Recognised) -> str:
     """The triggers that were planned and not seen; those of one hook with one reason together."""
-    groups: dict[tuple[str, ...], list[str]] = {}
+    groups: dict[tuple[str, ...], list[float]] = {}
     for row in found.get("triggers", ()):
         if row["outcome"] != "fired":
             reason = "the run ended before" if row["outcome"] == "not_reached" else "the inputs cannot tell whether"
             hook = f"hook {row['hook_index']} ({row['hook']}) of {row['workload_id']}"
-            groups.setdefault((hook, str(row["unit"]), reason), []).append(str(row["value"]))
+            groups.setdefault((hook, str(row["unit"]), reason), []).append(row["value"])
     if not groups:
         return ""
     cells = [
-        (_text(hook), _text(f"{unit} {', '.join(values)}"), reason) for (hook, unit, reason), values in groups.items()
+        (_text(hook), _text(f"{unit} {', '.join(map(str, sorted(values)))}"), reason)
+        for (hook, unit, reason), values in groups.items()
     ]
     return _rows("hook", ("hook", "planned at", "why"), cells, " with triggers that were not seen to fire")
 

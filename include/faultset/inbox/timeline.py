@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 _WIDTH, _LEFT, _RIGHT, _TOP = 1120, 250, 30, 34
 _LOAD_HEIGHT, _LANE, _BOX, _GAP, _AXIS = 12, 21, 17, 16, 46
 _MOST_BANDS, _MOST_LANES, _MOST_NUMBERED = 40, 12, 80
-_LONGEST_NAME = 34
+_LONGEST_NAME = 30
 _LOAD, _INK, _MUTE, _GRID = "#b7c9dc", "#1f2328", "#59636e", "#e4e8ec"
 # Fill, outline, dashes and ink of the number; the fills differ in lightness as well as in hue.
 _EFFECTS = {
@@ -160,7 +160,7 @@ def _name(workload: Row, y: int) -> str:
     place = f", position {workload['position']}" if workload.get("position") else ""
     below = f"{_count(int(workload['iterations']), 'iteration')}{place}"
     return (
-        f'<text x="{_LEFT - 12}" y="{y + 11}" text-anchor="end" font-size="13" fill="{_INK}">{safe(shown)}'
+        f'<text x="{_LEFT - 12}" y="{y + 11}" text-anchor="end" font-size="12.5" fill="{_INK}">{safe(shown)}'
         f"<title>{safe(name)}</title></text>"
         f'<text x="{_LEFT - 12}" y="{y + 27}" text-anchor="end" font-size="12" fill="{_MUTE}">{below}</text>'
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from faultset.errors import FaultsetError
-from faultset.records import Finding
+from faultset.records import Finding, Relaxed
 from faultset.storage import reported
 
 VERDICT = "verdict.json"
@@ -108,6 +108,18 @@ def remark_of_error(error: FaultsetError) -> Remark:
         where=(error.where,),
         why="what cannot be read cannot be labeled",
         remedy=error.remedy,
+    )
+
+
+def remark_of_relaxed(relaxed: Relaxed) -> Remark:
+    """Return an expectation that the run's own experiment.yaml sets otherwise as a remark."""
+    return Remark(
+        severity="info",
+        what=f"{relaxed.expectation}: {relaxed.what} is {relaxed.now} here, usually {relaxed.was}",
+        where=("experiment.yaml",),
+        why=f"reason given: {relaxed.reason}",
+        remedy="look whether the reason holds before the dataset is approved",
+        expectation=relaxed.expectation,
     )
 
 

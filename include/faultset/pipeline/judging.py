@@ -43,6 +43,7 @@ _SHELF = "catalog"
 _BESIDE = "beside"
 _RECOGNISED = "recognised.json"
 _SEVERITIES = ("critical", "warning", "info")
+_HOOK_FIRED = "triggers.hook_fired"
 _ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06")
 _TAR_MAGIC = (257, b"ustar")
 
@@ -347,16 +348,20 @@ def _weighed(claim: Claim, opened: _Opened, made: Proposal, remarks: Sequence[Re
 
 
 def _praise(remarks: Sequence[Remark]) -> str:
-    warnings = sum(remark.severity == "warning" for remark in remarks)
-    return (
-        f"every critical expectation holds; {warnings} warnings" if warnings else "every expectation that counts holds"
-    )
+    """Return why a run is accepted; of its warnings, hooks that never fired are named: their labels do not exist."""
+    warnings = [remark for remark in remarks if remark.severity == "warning"]
+    if not warnings:
+        return "every expectation that counts holds"
+    counted = f"{len(warnings)} warnings" if len(warnings) > 1 else "1 warning"
+    silent = "".join(f"; {remark.what}" for remark in warnings if remark.expectation == _HOOK_FIRED)
+    return f"every critical expectation holds; {counted}{silent}"
 
 
 def _findings(outcome: Validation) -> list[Remark]:
     from faultset.expectations import meaning_of  # noqa: PLC0415 (seconds of import, for those who validate)
 
-    return [verdicts.remark_of_finding(finding, meaning_of(finding.expectation)) for finding in outcome.findings]
+    found = [verdicts.remark_of_finding(finding, meaning_of(finding.expectation)) for finding in outcome.findings]
+    return found + [verdicts.remark_of_relaxed(one) for one in outcome.relaxed]
 
 
 def _notes(made: Proposal | None) -> list[Remark]:

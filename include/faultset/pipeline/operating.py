@@ -78,7 +78,7 @@ def summary(settings: Settings) -> str:
     for record in release.versions(settings.datasets):
         if record.latest:
             found = read_manifest(record.slug, record.version, settings).validation
-            path = str(Path(settings.datasets) / record.slug / record.version)
+            path = release.version_uri(settings.datasets, record.slug, record.version)
             rows.append(
                 (
                     record.slug,
@@ -86,7 +86,7 @@ def summary(settings: Settings) -> str:
                     str(record.rows.get("injections", 0)),
                     str(record.rows.get("targets", 0)),
                     *(str(found.get(severity, 0)) for severity in ("critical", "warning", "info")),
-                    os.path.relpath(path),
+                    path if "://" in path else os.path.relpath(path),
                 )
             )
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]

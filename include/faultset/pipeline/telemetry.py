@@ -133,7 +133,7 @@ class Labeler:
         """Return what the labeled file depends on, as one hex digest: content, labels, declaration and code."""
         _, content = files.sha256_of(file.uri)
         described = (
-            version.__version__,
+            version.code_sha256(),
             content,
             file.kind,
             file.name,

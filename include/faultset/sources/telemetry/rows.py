@@ -186,7 +186,9 @@ def _header(file: TelemetryFile, head: bytes) -> tuple[list[str], bytes]:
         raise InputError(f"{file.name}:1", f"the header cannot be read ({error})", "save it as UTF-8 CSV") from error
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"{file.name}:1", f"the header names {redact(twice[0])!r} twice", "give each column its own name")
+        raise InputError(
+            f"{file.name}:1", f"the header names {redact(twice[0])!r} twice", "give each column its own name"
+        )
     return names, head[end + 1 :] if end >= 0 else b""
 
 
@@ -206,7 +208,9 @@ def _form_of(file: TelemetryFile, forms: Sequence[Form], header: Sequence[str]) 
         near = difflib.get_close_matches(unknown[0], form.columns, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(
-            f"{file.name}:1", f"column {redact(unknown[0])!r} is unknown to {form.name}{hint}", "rename or remove the column"
+            f"{file.name}:1",
+            f"column {redact(unknown[0])!r} is unknown to {form.name}{hint}",
+            "rename or remove the column",
         )
     return form
 
