@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from marko.ext.gfm import gfm
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import BrowserContext, sync_playwright
 
 import samples
 from faultset import pipeline
@@ -98,12 +98,9 @@ def write_run(folder: Path, **entry: Any) -> None:
         f"    args: {{container_name: {json.dumps(PAYLOADS['svg'])}}}\n    hosts: [192.0.2.2]\n"
     )
     for name in ("ctl1", "cmp1"):
-        rows = [
-            f"2019-11-19 17:{minute:02}:{second:02},{(minute + second) % 7},1"
-            for minute in range(45, 59)
-            for second in (0, 20, 40)
-        ]
-        header = f'now,cpu.user,"{PAYLOADS["svg"]}"'
+        moments = (f"2019-11-19 17:{tick // 3:02}:{tick % 3 * 20:02}" for tick in range(45 * 3, 59 * 3))
+        rows = [f"{moment},{len(moment)},1,1,1,1,1" for moment in moments]
+        header = "now,cpu.user,mem.used,load.cpucore,load.min1,load.min5,load.min15"
         (folder / f"{name}_{NAMED}.csv").write_text("\n".join([header, *rows, ""]))
     declared = {
         "title": PAYLOADS["script"],
@@ -120,7 +117,7 @@ def write_run(folder: Path, **entry: Any) -> None:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Name -> HTML of every page: of two versions, of a proposal, and of three verdicts."""
+    """Name -> HTML of every page: of two versions, of a proposal, and of four verdicts."""
     root = tmp_path_factory.mktemp("pages")
     settings = Settings(str(root / "catalog"), str(root / "datasets"), inbox=str(root / "inbox"))
     write_run(root / "catalog" / SLUG)
@@ -148,9 +145,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def judge_hostile_runs(inbox: Path, settings: Settings) -> Iterator[dict[str, str]]:
-    """Drop a run that is accepted, one whose entry is refused, and one in which nothing is."""
+    """Drop a run that is accepted, one whose entry is refused, one with a strange table, and one of no run at all."""
     write_run(inbox / f"good {NAMED}")
     write_run(inbox / f"mistyped {NAMED}", **{PAYLOADS["ender"]: PAYLOADS["link"]})
+    write_run(inbox / f"column {NAMED}")
+    broken = inbox / f"column {NAMED}" / f"ctl1_{NAMED}.csv"
+    broken.write_text(f'now,"{PAYLOADS["svg"]}"\n{PAYLOADS["script"]},1\n')
     (inbox / f"empty {NAMED}").mkdir()
     (inbox / f"empty {NAMED}" / f"{NAMED}.txt").write_text(ALL)
     words = set()
@@ -160,7 +160,7 @@ def judge_hostile_runs(inbox: Path, settings: Settings) -> Iterator[dict[str, st
         assert verdict is not None
         words.add((verdict.name.partition(" ")[0], verdict.accepted))
         yield {}
-    assert words == {("good", True), ("mistyped", False), ("empty", False)}
+    assert words == {("good", True), ("mistyped", False), ("column", False), ("empty", False)}
 
 
 @pytest.fixture(scope="module")
@@ -172,15 +172,15 @@ def opened(pages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> d
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
-            return {name: look(browser, folder / f"{n}.html", text) for n, (name, text) in enumerate(pages.items())}
+            context = browser.new_context(offline=True)
+            return {name: look(context, folder / f"{n}.html", text) for n, (name, text) in enumerate(pages.items())}
         finally:
             browser.close()
 
 
-def look(browser: Browser, place: Path, text: str) -> Opened:
+def look(context: BrowserContext, place: Path, text: str) -> Opened:
     place.write_text(re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text, count=1), encoding="utf-8")
     events: list[str] = []
-    context = browser.new_context(offline=True)
     page = context.new_page()
     page.on("dialog", lambda dialog: (events.append(f"dialog {dialog.message}"), dialog.dismiss()))
     page.on("pageerror", lambda error: events.append(f"error {error}"))
@@ -189,7 +189,7 @@ def look(browser: Browser, place: Path, text: str) -> Opened:
     page.on("popup", lambda popup: events.append(f"popup {popup.url}"))
     page.goto(place.as_uri())
     seen = page.evaluate(LOOK, ELEMENTS)
-    context.close()
+    page.close()
     return Opened(seen["text"], seen["found"], seen["ran"], events)
 
 
@@ -197,7 +197,7 @@ def test_pages_of_every_kind_were_opened(opened: dict[str, Opened]) -> None:
     kinds = ("README.md", "CHANGES.md", "dictionary.md", "proposal", "verdict/index.html", "data_docs/index.html")
     for kind in kinds:
         assert any(name.endswith(kind) for name in opened), kind
-    assert sum(name.endswith("verdict/index.html") for name in opened) == 3
+    assert sum(name.endswith("verdict/index.html") for name in opened) == 4
     assert sum("/expectations/" in name or "/validations/" in name for name in opened) > 10
 
 
@@ -232,10 +232,14 @@ def test_every_page_of_ours_forbids_scripts_and_fetching_on_its_own(pages: dict[
         ("1.0.0/README.md", "<svg onload="),
         ("1.0.0/README.md", "</title></textarea></script>"),
         ("CHANGES.md", f"Dummy.{PAYLOADS['script']}"),
+        ("1.0.0/README.md", "Expectations set otherwise"),
+        ("CHANGES.md", "Expectation notes.none: severity is as usual again"),
+        ("data_docs/index.html", "Set otherwise by the experiment"),
+        ("verdict/index.html", "notes.none: severity is warning here, usually info"),
         ("proposal", html.unescape(PAYLOADS["script"])),
     ],
 )
-def test_the_payload_is_to_be_read_as_text(opened: dict[str, Opened], kind: str, payload: str) -> None:
+def test_what_was_written_is_to_be_read_as_text(opened: dict[str, Opened], kind: str, payload: str) -> None:
     assert any(payload in page.text for name, page in opened.items() if name.endswith(kind))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from faultset.errors import printable
 from faultset.expectations.pages import safe, table_of, tag, whole_page
 from faultset.inbox import timeline
-from faultset.inbox.verdicts import VERDICT, Remark, Verdict
+from faultset.inbox.verdicts import VERDICT, Remark, Severity, Verdict
 
 Row = Mapping[str, Any]
 Recognised = Mapping[str, Sequence[Row]]
@@ -19,7 +19,7 @@ _MOST_WHERE = 5
 _MOST_ROWS = 200
 _LONGEST = 2000
 _NO_NAME = "(no name)"
-_SEVERITIES = {
+_SEVERITIES: Mapping[Severity, str] = {
     "critical": "The run is rejected for these.",
     "warning": "The run can be used; these deserve a look.",
     "info": "Nothing to do; these happen in sound runs, too.",
@@ -194,7 +194,7 @@ def _lasted(row: Row) -> str:
     if row["started_at"] is None or row["ended_at"] is None:
         return _value(None)
     start, end = (dt.datetime.fromisoformat(row[key]) for key in ("started_at", "ended_at"))
-    return f"{(end - start).total_seconds():,.1f} s"
+    return f"{(end - start).total_seconds():,.1f}&nbsp;s"
 
 
 # --- where it comes from --------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 _WIDTH, _LEFT, _RIGHT, _TOP = 1120, 250, 30, 34
 _LOAD_HEIGHT, _LANE, _BOX, _GAP, _AXIS = 12, 21, 17, 16, 46
 _MOST_BANDS, _MOST_LANES, _MOST_NUMBERED = 40, 12, 80
-_LONGEST_NAME = 30
+_LONGEST_NAME = 32
 _LOAD, _INK, _MUTE, _GRID = "#b7c9dc", "#1f2328", "#59636e", "#e4e8ec"
 # Fill, outline, dashes and ink of the number; the fills differ in lightness as well as in hue.
 _EFFECTS = {
@@ -220,7 +220,7 @@ def _axis(scale: _Scale, y: int) -> str:
                 f'<text x="{x:.1f}" y="{y + 34}" text-anchor="middle" font-size="12" fill="{_MUTE}">{day}</text>'
             )
     parts.append(
-        f'<text x="{_LEFT - 12}" y="{y + 17}" text-anchor="end" font-size="12" fill="{_MUTE}">time in UTC</text>'
+        f'<text x="{_LEFT - 40}" y="{y + 17}" text-anchor="end" font-size="12" fill="{_MUTE}">time in UTC</text>'
     )
     return "".join(parts)
 
