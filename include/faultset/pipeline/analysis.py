@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,13 @@ def _reviewed(
             )
         )
     return tuple(rows), tuple(notes)
+
+
+Draw = Callable[[str, Truth, "Analysis", Path], None]
+
+
+def draw_nothing(title: str, truth: Truth, analysis: Analysis, folder: Path) -> None:
+    """Draw no picture: with hundreds of injections they take minutes."""
 
 
 def draw(title: str, truth: Truth, analysis: Analysis, folder: Path) -> None:

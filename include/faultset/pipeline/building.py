@@ -250,8 +250,14 @@ def _with_public_names(evidence: Evidence, experiment: Experiment) -> Evidence:
     return dataclasses.replace(evidence, runs=runs, cluster=cluster)
 
 
-def decide(build: Build, settings: Settings) -> Build:
-    """Decide the truth tables of an extracted experiment and write them into the build's folder."""
+def decide(build: Build, settings: Settings, *, draw: analysis.Draw = analysis.draw) -> Build:
+    """Decide the truth tables of an extracted experiment and write them into the build's folder.
+
+    Args:
+        build: extracted.
+        settings: where things are.
+        draw: draws the pictures; ``analysis.draw_nothing`` for who only wants to know whether all is well.
+    """
     if build.unchanged:
         return build
     folder = _candidate_folder(build, settings)
@@ -266,7 +272,7 @@ def decide(build: Build, settings: Settings) -> Build:
             truth = dataclasses.replace(truth, injections=found.injections, notes=(*truth.notes, *found.notes))
             parquet.write_table(tables.IMPACTS, found.impacts, folder / "impacts.parquet")
             _put(_folder(build, settings) / "analysis.json", json.dumps(found.summary).encode())
-            analysis.draw(_entry_of(build, settings).title, truth, found, folder / "figures")
+            draw(_entry_of(build, settings).title, truth, found, folder / "figures")
     except InputError:
         _drop(build, settings)
         raise

@@ -72,9 +72,9 @@ def validate_report(
 
 def validate_experiment(slug: str, settings: Settings) -> Validation:
     """Run the expectations over an experiment of the catalog; nothing is written but Data Docs beside the builds."""
-    from faultset.pipeline import building  # noqa: PLC0415 (building imports this module's siblings)
+    from faultset.pipeline import analysis, building  # noqa: PLC0415 (they import this module's siblings)
 
-    decided = building.decide(building.extract(slug, settings, force=True), settings)
+    decided = building.decide(building.extract(slug, settings, force=True), settings, draw=analysis.draw_nothing)
     for labeling in building.labelings(decided, settings):
         building.label(labeling, settings)
     return building.check(decided, settings)

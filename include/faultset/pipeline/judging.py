@@ -29,7 +29,7 @@ from faultset.inbox.roles import Recognised
 from faultset.inbox.verdicts import Remark, Verdict
 from faultset.limits import Limits
 from faultset.moments import UTC, iso
-from faultset.pipeline import building, inspecting
+from faultset.pipeline import analysis, building, inspecting
 from faultset.records import Validation
 from faultset.release import parquet
 from faultset.settings import Settings, limits
@@ -305,7 +305,8 @@ def _validated(claim: Claim, opened: _Opened, made: Proposal, settings: Settings
         str(shelf), made.slug, made.entry, opened.tree, name=claim.name, content_sha256=opened.content_sha256
     )
     alone = dataclasses.replace(settings, catalog=str(shelf), datasets=str(claim.work / "datasets"))
-    decided = building.decide(building.extract(made.slug, alone, force=True), alone)
+    extracted = building.extract(made.slug, alone, force=True)
+    decided = building.decide(extracted, alone, draw=analysis.draw_nothing)
     for labeling in building.labelings(decided, alone):
         building.label(labeling, alone)
     outcome = building.check(decided, alone)
