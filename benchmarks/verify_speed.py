@@ -70,7 +70,9 @@ def main() -> int:
         for _ in range(3):
             theirs.append(seconds(lambda: subprocess.run(["sha256sum", *files], check=True, stdout=subprocess.DEVNULL)))
             ours.append(seconds(lambda: verify(root, "speed", "1.0.0")))
-        assert verify(root, "speed", "1.0.0") == ()
+        if verify(root, "speed", "1.0.0"):
+            print("verify found damage where there is none")
+            return 1
         size = sum(SIZES) / 1e9
         ratio = min(theirs) / min(ours)
         print(f"sha256sum {size / min(theirs):.2f} GB/s, verify {size / min(ours):.2f} GB/s, ratio {ratio:.2f}")
