@@ -2,7 +2,7 @@
 
 A reader sees whole versions only, a version never changes, and whatever dies leaves the state before or the state
 after. What is promised on which storage, and why: docs/adr/0001-versions-are-committed-by-rename.md and
-docs/adr/0006-a-bucket-decides-by-a-log.md.
+docs/adr/0005-a-bucket-decides-by-a-log.md.
 """
 
 from __future__ import annotations

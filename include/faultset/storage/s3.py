@@ -2,7 +2,7 @@
 
 A version is decided by creating the next entry of its dataset's log, which only one writer can, and shown by copying
 its upload within the bucket, the manifest last. Whoever finds an entry whose version is not whole completes it first.
-What this promises, and why: docs/adr/0006-a-bucket-decides-by-a-log.md.
+What this promises, and why: docs/adr/0005-a-bucket-decides-by-a-log.md.
 """
 
 from __future__ import annotations
