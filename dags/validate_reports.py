@@ -9,11 +9,11 @@ from typing import Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Asset, AssetWatcher, Param, TriggerRule, dag, get_current_context, task
 from airflow.sdk.definitions.timetables.assets import AssetOrTimeSchedule
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from faultset_dags.notices import on_failure
-from faultset_dags.use_cases import SUBJECT, use_case
+from faultset_dags.use_cases import REASON, SUBJECT, use_case
 from faultset_inbox import InboxTrigger
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ JSON file, under `accepted/` or `quarantine/` in the inbox, and one line in `ver
 - **take** claims all that is whole, and what an earlier run left when it died.
 - **judge** reads, decides, labels and validates each of them. Accepted runs move into the catalog.
 - **rebuild** sets off `rebuild_datasets` for what was accepted.
+- **report** fails where a run has no verdict yet, and says why; the next run judges it.
 
 Events of the asset `faultset_inbox` wake this DAG; it looks at the inbox itself, and does so every quarter of an hour
 without any event. Running it twice, or twice at once, is harmless.
@@ -87,6 +88,30 @@ def accepted() -> dict[str, Any]:
     return {"experiments": slugs}
 
 
+@task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+def report() -> None:
+    context = get_current_context()
+    ti = context["ti"]
+    batches = ti.xcom_pull(task_ids="take")
+    if batches is None:
+        raise AirflowFailException(f"nothing was judged: {ti.xcom_pull(task_ids='take', key=REASON) or 'see take'}")
+    arrivals = [arrival for batch in batches for arrival in batch]
+    with use_case("inbox") as settings:
+        from faultset import pipeline
+
+        missing = pipeline.without_verdict(arrivals, settings)
+    log.info("%d runs, %d without a verdict", len(arrivals), len(missing))
+    if missing:
+        reasons = {reason for index in range(len(batches)) if (reason := _reason(ti, index))}
+        told = f"{len(missing)} of {len(arrivals)} runs have no verdict yet; the next run of this DAG judges them"
+        raise AirflowFailException(f"{told}: {' | '.join(sorted(reasons))}")
+
+
+def _reason(ti: Any, index: int) -> str | None:
+    reason: str | None = ti.xcom_pull(task_ids="judge", map_indexes=index, key=REASON)
+    return reason
+
+
 @dag(
     schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("*/15 * * * *", timezone="UTC"), assets=[INBOX]),
     catchup=False,
@@ -115,7 +140,8 @@ def validate_reports() -> None:
     judged = judge.expand(arrivals=take())
     experiments = accepted()
     judged >> experiments
-    TriggerDagRunOperator(task_id="rebuild", trigger_dag_id="rebuild_datasets", conf=experiments)
+    rebuild = TriggerDagRunOperator(task_id="rebuild", trigger_dag_id="rebuild_datasets", conf=experiments)
+    [judged, rebuild] >> report()
 
 
 validate_reports()

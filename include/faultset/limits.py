@@ -42,6 +42,7 @@ class Limits:
     triggers: int = _limit(200_000, "planned and fired triggers of a run")
     iterations: int = _limit(5_000_000, "listed iterations of a run")
     read_seconds: int = _limit(600, "seconds to read one run")
+    judge_seconds: int = _limit(3600, "seconds to judge one dropped run, its telemetry included")
     archive_bytes: int = _limit(8 * 1024**3, "bytes of an archive")
     archive_members: int = _limit(10_000, "members of an archive")
     archive_unpacked_bytes: int = _limit(32 * 1024**3, "bytes of an archive's members together, unpacked")

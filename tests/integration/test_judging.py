@@ -19,7 +19,7 @@ from faultset.bucket import Bucket
 from faultset.errors import SetupError
 from faultset.inbox import claims, filing, landing, mirror, verdicts
 from faultset.inbox.verdicts import Verdict
-from faultset.pipeline import judging
+from faultset.pipeline import judging, judging_worker
 from faultset.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -370,3 +370,16 @@ def test_a_run_in_a_bucket_is_brought_once_also_after_a_crash(
         assert mirror.bring(uri, inbox, 0, time.time()) == {}
     assert [drop.name for drop in landing.look(inbox, 600, time.time())] == ["run"]
     assert mirror.look(uri, 0, time.time()) == []
+
+
+def test_a_run_that_kills_its_reader_is_rejected(
+    settings: Settings, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part_of(sample, Path(settings.inbox), "run")
+    [arrival] = judging.take(settings).arrivals
+    with monkeypatch.context() as patched:
+        patched.setattr(judging, "judge", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        assert judging_worker._judge_in_child(arrival, settings, 60) is None
+    [verdict] = filing.recorded(settings.inbox_folder)
+    assert not verdict.accepted
+    assert "SIGKILL" in verdict.reason

@@ -101,9 +101,11 @@ def claim_copies(inbox: Path, paths: Sequence[Path], now: float) -> Claim:
     with reported(taken.payload):
         staged = taken.folder / "copies"
         staged.mkdir()
-        for path in paths:
+        for number, path in enumerate(paths):
             copy = shutil.copytree if path.is_dir() else shutil.copyfile
-            copy(path, staged / path.name)
+            target = staged / path.name
+            # Two files of one name from different folders: what they are is told by their content.
+            copy(path, target.with_name(f"{number}-{path.name}") if target.exists() else target)
         staged.rename(taken.payload)
     return taken
 

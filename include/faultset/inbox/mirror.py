@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from faultset.bucket import Bucket, Entry, NotThereError
 from faultset.inbox import filing
-from faultset.inbox.landing import MARKER, OURS, Drop, Kind
+from faultset.inbox.landing import BY_HAND, MARKER, OURS, Drop, Kind
 from faultset.storage import reported
 
 _BRINGING = ".bringing"
@@ -75,7 +75,8 @@ def send(uri: str, inbox: Path) -> None:
         name = f"{verdict.arrival}.json"
         if name in there:
             continue
-        place = filing.place_of(inbox, verdict)
+        by_hand = inbox / BY_HAND / verdict.arrival
+        place = by_hand if by_hand.is_dir() else filing.place_of(inbox, verdict)
         for path in sorted((place / "verdict").rglob("*")):
             if path.is_file():
                 bucket.put_file(path, path.relative_to(inbox).as_posix())

@@ -36,7 +36,7 @@ from faultset.pipeline.building import (
 from faultset.pipeline.comparing import compare, diff
 from faultset.pipeline.explaining import why
 from faultset.pipeline.inspecting import inspect, validate_experiment, validate_report
-from faultset.pipeline.judging import accepted, judge_all, take, take_by_hand, verdict_line
+from faultset.pipeline.judging import accepted, judge_all, take, take_by_hand, verdict_line, without_verdict
 from faultset.pipeline.operating import doctor, mend, new, scenarios, simulate, summary
 from faultset.pipeline.publishing import Published, publish, verify, versions, write
 from faultset.pipeline.undoing import cite, prune, retention, rollback, withdraw
@@ -89,5 +89,6 @@ __all__ = [
     "waiting",
     "why",
     "withdraw",
+    "without_verdict",
     "write",
 ]

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from faultset import tables, version
-from faultset.bucket import is_bucket
+from faultset.bucket import Bucket, credentials_for, is_bucket
 from faultset.errors import FaultsetError, InputError, SetupError, printable
 from faultset.inbox import claims, content, entries, filing, landing, mirror, page, proposal, roles, verdicts
 from faultset.inbox.claims import Claim
@@ -108,6 +108,11 @@ def accepted(arrivals: Sequence[str], settings: Settings) -> list[str]:
     return sorted({one.slug for one in _recorded(settings, arrivals) if one.accepted and one.slug})
 
 
+def without_verdict(arrivals: Sequence[str], settings: Settings) -> list[str]:
+    """Return the arrivals on which there is no verdict yet."""
+    return [arrival for arrival in arrivals if filing.recorded_of(settings.inbox_folder, arrival) is None]
+
+
 def _recorded(settings: Settings, arrivals: Sequence[str]) -> Iterator[Verdict]:
     for arrival in arrivals:
         found = filing.recorded_of(settings.inbox_folder, arrival)
@@ -156,6 +161,12 @@ def give_up(arrival: str, settings: Settings, problem: str) -> Verdict | None:
     return verdict
 
 
+def _credentials(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return who may use the buckets of the settings, by connection; handed on through a pipe and nowhere else."""
+    buckets = [Bucket.at(uri) for uri in (settings.catalog, settings.datasets, settings.inbox) if is_bucket(uri)]
+    return {one.connection: dataclasses.asdict(credentials_for(one.connection)) for one in buckets}
+
+
 def _is_done(inbox: Path, claim: Claim) -> bool:
     """Whether another process filed a claim between our reading of it and our holding it; then its rest is removed."""
     if filing.recorded_of(inbox, claim.arrival) is None:
@@ -177,15 +188,16 @@ def judge_all(arrivals: Sequence[str], settings: Settings, *, deadline_s: float 
     Args:
         arrivals: of ``take``.
         settings: where things are.
-        deadline_s: seconds after which the reading of one run is given up; default: the limit ``read_seconds``.
+        deadline_s: seconds after which the reading of one run is given up; default: the limit ``judge_seconds``.
 
     Raises:
         SetupError: the inbox, the catalog or the disk is in trouble, or the process died; the claims stay.
     """
     asked = {
         "settings": dataclasses.asdict(settings),
+        "credentials": _credentials(settings),
         "arrivals": list(arrivals),
-        "deadline_s": limits().read_seconds if deadline_s is None else deadline_s,
+        "deadline_s": limits().judge_seconds if deadline_s is None else deadline_s,
     }
     worker = subprocess.Popen(
         [sys.executable, "-m", "faultset.pipeline.judging_worker"],

@@ -13,7 +13,9 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 
+from faultset.bucket import Credentials, credentials
 from faultset.errors import SetupError
 from faultset.settings import Settings
 
@@ -25,8 +27,14 @@ def main() -> int:
     """Judge what stdin names; return the exit code."""
     asked = json.load(sys.stdin)
     settings, deadline_s = Settings(**asked["settings"]), float(asked["deadline_s"])
+    known = {name: Credentials(**values) for name, values in asked["credentials"].items()}
     _import_once()
-    for arrival in asked["arrivals"]:
+    with credentials(known.get):
+        return _judge_all(asked["arrivals"], settings, deadline_s)
+
+
+def _judge_all(arrivals: Sequence[str], settings: Settings, deadline_s: float) -> int:
+    for arrival in arrivals:
         trouble = _judge_in_child(arrival, settings, deadline_s)
         if trouble is not None:
             print(json.dumps({"arrival": arrival, "trouble": trouble}), flush=True)  # noqa: T201 (the answer)

@@ -10,9 +10,8 @@ import numpy as np
 
 from faultset.moments import from_epoch
 from faultset.tables import InjectionRow
-from faultset.truth.impact_test import answer
-from faultset.truth.impact_windows import SECOND, Parameters, Rows, Series, Windows
-from faultset.truth.impacts import quiet_by_node, windows_at
+from faultset.truth.impact_windows import SECOND, Parameters, Series, Windows
+from faultset.truth.impacts import judged_by_node, windows_at
 
 _MOST_TRIALS = 24  # a node
 _LENGTHS = 2  # of the injections a node; others on other nodes
@@ -73,14 +72,10 @@ def _calibrated(
     parameters: Parameters,
 ) -> Calibrated:
     here = {node: some for node, some in windows.items() if (node, kpi) in series}
-    p_values = [np.empty(0)]
-    for node, quiet in quiet_by_node(kpi, series, here, parameters).items():
-        trials: Rows = np.arange(injections, len(here[node].start), dtype=np.intp)
-        if quiet.refusal is None and len(trials):
-            p_values.append(answer(quiet, here[node].only(trials)).p_value)
-    every = np.concatenate(p_values)
-    tested, false = np.count_nonzero(np.isfinite(every)), np.count_nonzero(every <= parameters.largest_p)
-    return Calibrated(kpi, int(tested), int(false), float(false / tested) if tested else None)
+    judged = judged_by_node(kpi, series, here, parameters)
+    p_values = [told.p_value for one in judged.values() for told in one.told[injections:] if told]
+    tested, false = len(p_values), sum(p_value <= parameters.largest_p for p_value in p_values)
+    return Calibrated(kpi, tested, false, false / tested if tested else None)
 
 
 # --- where ----------------------------------------------------------------------------------------------------------

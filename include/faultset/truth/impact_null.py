@@ -168,14 +168,16 @@ class Edge:
 class QuietSeries:
     """A series and its quiet places: where it can be compared, and how much it moves there anyway."""
 
-    def __init__(self, series: Series, windows: Windows, parameters: Parameters) -> None:
+    def __init__(
+        self, series: Series, windows: Windows, parameters: Parameters, back_us: Microseconds | None = None
+    ) -> None:
         known = series.known
         self.time, self.value = known.time_us, known.value
         self.parameters = parameters
         self.resolution = round(parameters.row_resolution_s * SECOND)
         steps = np.diff(self.time)
         self.spacing = max(SECOND, int(np.median(steps))) if len(steps) else SECOND
-        quiet = quiet_rows(self.time, windows, parameters)
+        quiet = quiet_rows(self.time, windows, parameters, back_us)
         self._loud_before = np.concatenate(([0], np.cumsum(~quiet)))
         rows = np.flatnonzero(quiet)
         self._quiet_time, self._quiet_value = self.time[rows], self.value[rows]

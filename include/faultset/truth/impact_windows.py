@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -199,24 +200,36 @@ def _microseconds(seconds: Sequence[float]) -> Microseconds:
     return np.rint(np.array(seconds, dtype=np.float64) * SECOND).astype(np.int64)
 
 
-def quiet_rows(time_us: Microseconds, windows: Windows, parameters: Parameters) -> Flags:
-    """Return which rows lie in no injection's window, nor in the guard after one.
+def quiet_rows(
+    time_us: Microseconds, windows: Windows, parameters: Parameters, back_us: Microseconds | None = None
+) -> Flags:
+    """Return which rows lie in no injection's window, nor before the series was back after it, nor in the guard after.
 
-    Where guards would take most of the time, they shrink, so that dense injections leave something to compare with.
+    Where guards would take most of the time, they shrink, so that dense injections leave something to compare with;
+    where moves that last would, they count as quiet.
+
+    Args:
+        time_us: of the rows.
+        windows: of the injections.
+        parameters: of the test.
+        back_us: when what each injection moved was back, where that is known to be late; 0 elsewhere.
     """
-    bare = ~_covered(time_us, windows, 0, parameters)
+    ends = windows.end + windows.end_slack
+    bare = ~_covered(time_us, windows.start, ends, parameters)
     wanted = min(int(np.count_nonzero(bare)), max(_LEAST_QUIET_ROWS, len(time_us) // 4))
-    for share in (1.0, 0.5, 0.2):
-        quiet = ~_covered(time_us, windows, round(share * parameters.guard_s * SECOND), parameters)
+    known = [] if back_us is None else [np.maximum(ends, back_us)]
+    for until, share in itertools.product([*known, ends], (1.0, 0.5, 0.2)):
+        guard = round(share * parameters.guard_s * SECOND)
+        quiet = ~_covered(time_us, windows.start, until + guard, parameters)
         if np.count_nonzero(quiet) >= wanted:
             return quiet
     return bare
 
 
-def _covered(time_us: Microseconds, windows: Windows, guard_us: int, parameters: Parameters) -> Flags:
+def _covered(time_us: Microseconds, starts: Microseconds, ends: Microseconds, parameters: Parameters) -> Flags:
     before = round(parameters.row_resolution_s * SECOND)
-    first = np.searchsorted(time_us, windows.start - before, side="right")
-    last = np.searchsorted(time_us, windows.end + windows.end_slack + guard_us)
+    first = np.searchsorted(time_us, starts - before, side="right")
+    last = np.searchsorted(time_us, ends)
     change = np.zeros(len(time_us) + 1, dtype=np.int64)
     np.add.at(change, first, 1)
     np.add.at(change, np.maximum(last, first), -1)

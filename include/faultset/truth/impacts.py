@@ -13,10 +13,11 @@ from faultset.tables import ImpactRow, InjectionRow, TargetRow
 from faultset.truth.impact_null import Question, QuietSeries
 from faultset.truth.impact_overlap import answer_all
 from faultset.truth.impact_test import QUESTIONS, Answers
-from faultset.truth.impact_windows import SECOND, Flags, Floats, Parameters, Series, Windows
+from faultset.truth.impact_windows import SECOND, Flags, Floats, Microseconds, Parameters, Series, Windows
 
 METHOD = "edge-medians/2"
 _SMOOTH_ROWS = 5
+_MOST_ROUNDS = 3  # the second finds what the first one's impacts hid; more change little
 _NO_ROOM = "there are too few rows beside its edges, or edges of other injections are too near"
 
 
@@ -120,10 +121,10 @@ def _ask_all(
     parameters: Parameters,
     targets: Mapping[str, frozenset[str]],
 ) -> Iterator[list[_Found]]:
-    """Test one KPI of all nodes, which help each other out where there is little quiet time."""
+    """Test one KPI of all nodes."""
     windows = {node: windows_at(node, injections, parameters, targets) for node, of in series if of == kpi}
-    for node, quiet in quiet_by_node(kpi, series, windows, parameters).items():
-        yield _ask(node, kpi, quiet, injections, windows[node])
+    for node, judged in judged_by_node(kpi, series, windows, parameters).items():
+        yield _ask(node, kpi, judged, injections)
 
 
 def windows_at(
@@ -134,37 +135,8 @@ def windows_at(
     return Windows.of(injections, parameters, np.array([not some or node in some for some in nodes], dtype=bool))
 
 
-def quiet_by_node(
-    kpi: str, series: Mapping[tuple[str, str], Series], windows: Mapping[str, Windows], parameters: Parameters
-) -> dict[str, QuietSeries]:
-    """Return node -> what is usual there for a KPI; the nodes, in order, help each other out."""
-    quiet = {node: QuietSeries(series[node, kpi], windows[node], parameters) for node in sorted(windows)}
-    able = [one for one in quiet.values() if one.refusal is None]
-    for one in quiet.values():
-        one.peers = tuple(peer for peer in able if peer is not one)
-    return quiet
-
-
-def _ask(node: str, kpi: str, quiet: QuietSeries, injections: Sequence[InjectionRow], windows: Windows) -> list[_Found]:
-    refusal = quiet.refusal
-    if refusal:
-        return [_not_tested(one, node, kpi, refusal) for one in injections]
-    answers = answer_all(quiet, windows)
-    found = []
-    for place, one in enumerate(injections):
-        if np.isnan(answers.p_value[place]):
-            found.append(_not_tested(one, node, kpi, _NO_ROOM))
-        else:
-            found.append(_found(one, node, kpi, _told(quiet, windows, answers, place)))
-    return found
-
-
-def _not_tested(injection: InjectionRow, node: str, kpi: str, why: str) -> _Found:
-    return _Found(Tested(injection.injection_id, node, kpi, None, None, None, None, False, None, None, why))
-
-
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """What the test says of one injection on one series; ``extent`` where it may be accepted."""
 
     p_value: float
@@ -176,8 +148,77 @@ class _Told:
     extent: _Extent | None = None
 
 
-def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) -> _Told:
-    told = _Told(
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the test says of all injections on one series, in their order.
+
+    Attributes:
+        refusal: why there was no test of any; None where there was.
+        told: None where there was no test of an injection.
+    """
+
+    refusal: str | None
+    told: tuple[Told | None, ...]
+
+    @property
+    def back_us(self) -> Microseconds:
+        """When the series was back after each injection; 0 where nothing moved or where it never was."""
+        extents = [one.extent if one else None for one in self.told]
+        return np.array([one.end_us if one and one.is_back else 0 for one in extents], dtype=np.int64)
+
+
+def judged_by_node(
+    kpi: str, series: Mapping[tuple[str, str], Series], windows: Mapping[str, Windows], parameters: Parameters
+) -> dict[str, Judged]:
+    """Return node, in order -> what the test says there of a KPI.
+
+    The time in which a KPI is away from its level is not quiet, however long after the window; but only a test tells
+    that it is. So where a move outlasts the guard, all is tested again without that time.
+    """
+    back = {node: np.zeros_like(of.start) for node, of in windows.items()}
+    judged: dict[str, Judged] = {}
+    for _ in range(_MOST_ROUNDS):
+        quiet = _quiet_by_node(kpi, series, windows, parameters, back)
+        judged = {node: _judged(one, windows[node]) for node, one in quiet.items()}
+        later = {node: np.maximum(back[node], _late(judged[node], windows[node], parameters)) for node in judged}
+        if all(np.array_equal(later[node], back[node]) for node in later):
+            break
+        back = later
+    return judged
+
+
+def _late(judged: Judged, windows: Windows, parameters: Parameters) -> Microseconds:
+    """Return when the series was back after each injection, 0 where that is not later than the guard."""
+    guarded = windows.end + windows.end_slack + round(parameters.guard_s * SECOND)
+    return np.where(judged.back_us > guarded, judged.back_us, 0)
+
+
+def _quiet_by_node(
+    kpi: str,
+    series: Mapping[tuple[str, str], Series],
+    windows: Mapping[str, Windows],
+    parameters: Parameters,
+    back: Mapping[str, Microseconds],
+) -> dict[str, QuietSeries]:
+    """Return node -> what is usual there for a KPI; the nodes, in order, help each other out."""
+    quiet = {node: QuietSeries(series[node, kpi], windows[node], parameters, back[node]) for node in sorted(windows)}
+    able = [one for one in quiet.values() if one.refusal is None]
+    for one in quiet.values():
+        one.peers = tuple(peer for peer in able if peer is not one)
+    return quiet
+
+
+def _judged(quiet: QuietSeries, windows: Windows) -> Judged:
+    refusal, count = quiet.refusal, len(windows.start)
+    if refusal:
+        return Judged(refusal, (None,) * count)
+    answers = answer_all(quiet, windows)
+    asked = np.isfinite(answers.p_value).tolist()
+    return Judged(None, tuple(_told(quiet, windows, answers, at) if asked[at] else None for at in range(count)))
+
+
+def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) -> Told:
+    told = Told(
         p_value=float(answers.p_value[place]),
         step=float(answers.step[place]),
         base=float(answers.base[place]),
@@ -190,7 +231,19 @@ def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) ->
     return replace(told, extent=_extent(quiet, windows, place, told))
 
 
-def _found(injection: InjectionRow, node: str, kpi: str, told: _Told) -> _Found:
+def _ask(node: str, kpi: str, judged: Judged, injections: Sequence[InjectionRow]) -> list[_Found]:
+    why_not = judged.refusal or _NO_ROOM
+    return [
+        _found(one, node, kpi, told) if told else _not_tested(one, node, kpi, why_not)
+        for one, told in zip(injections, judged.told, strict=True)
+    ]
+
+
+def _not_tested(injection: InjectionRow, node: str, kpi: str, why: str) -> _Found:
+    return _Found(Tested(injection.injection_id, node, kpi, None, None, None, None, False, None, None, why))
+
+
+def _found(injection: InjectionRow, node: str, kpi: str, told: Told) -> _Found:
     tested = Tested(
         injection_id=injection.injection_id,
         node=node,
@@ -259,7 +312,7 @@ def _row(one: _Found, start_us: int, end_us: int) -> ImpactRow:
 # --- from when to when ----------------------------------------------------------------------------------------------
 
 
-def _extent(quiet: QuietSeries, windows: Windows, place: int, told: _Told) -> _Extent:
+def _extent(quiet: QuietSeries, windows: Windows, place: int, told: Told) -> _Extent:
     """Return from when to when a KPI is away from its level of before, row by row.
 
     It starts at the first row of the window, or soon after, that has gone more than half of the way. It ends at the
