@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from faultset.moments import epoch_us
 from faultset.tables import TargetRow
-from faultset.truth.impact_windows import SECOND, Series
+from faultset.truth.impact_windows import SECOND, Parameters, Series, Windows, quiet_rows
 from faultset.truth.impacts import METHOD, Detection, detect, target_nodes
 from planted import injection
 
@@ -79,6 +79,29 @@ def test_a_move_that_stays_is_an_impact_that_is_not_back():
     detection = detect({("n", "cpu"): noisy([(2500, 3000, 8)])}, [window("a", 2500, 2520)])
     assert found(detection) == {"a"}
     assert detection.tested[0].is_back is False
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_moves_that_outlast_the_guard_do_not_pass_as_quiet_time_for_each_other(seed: int):
+    windows = [(460, 463), (604, 607), (748, 751)]
+    moves = [(start, start + 120, -5.0) for start, _ in windows]
+    detection = detect(
+        {("n", "cpu"): noisy(moves, rows=1200, seed=seed)}, [window(str(start), start, end) for start, end in windows]
+    )
+    assert found(detection) == {"460", "604", "748"}
+    for impact, (_, end, _) in zip(detection.impacts, moves, strict=True):
+        assert abs(epoch_us(impact.ended_at) - at(end)) <= 5 * SECOND
+
+
+def test_where_moves_that_last_would_take_most_of_the_time_it_counts_as_quiet():
+    time = noisy(rows=1200).time_us
+    windows = Windows.of([window("a", 300, 310)], Parameters())
+    usual, short, long = (
+        quiet_rows(time, windows, Parameters(), back) for back in (None, np.array([at(500)]), np.array([at(1100)]))
+    )
+    assert np.flatnonzero(~usual).tolist() == list(range(300, 370))
+    assert np.flatnonzero(~short).tolist() == list(range(300, 560))
+    assert (long == usual).all()
 
 
 def test_times_that_are_known_to_a_second_do():

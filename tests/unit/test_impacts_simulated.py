@@ -23,6 +23,14 @@ def test_moves_of_five_sd_and_twenty_seconds_are_found_and_hardly_anything_else(
     assert np.median(total.end_errors) <= 2.0
 
 
+def test_moves_that_outlast_their_command_by_minutes_are_found():
+    total = tally((simulated(scenario, seed, 5.0, 120.0) for seed, scenario in enumerate(PLAYED)), found)
+    assert total.right + total.missed >= 15
+    assert total.precision >= 0.95
+    assert total.recall >= 0.95
+    assert total.wrong_way == 0
+
+
 def test_where_nothing_moves_hardly_anything_is_found():
     total = tally((simulated(scenario, 7, 0.0, 20.0) for scenario in PLAYED[:2]), found)
     assert total.false_share <= 0.02

@@ -17,7 +17,8 @@ from faultset.truth.impact_windows import SECOND, Flags, Floats, Microseconds, P
 
 METHOD = "edge-medians/2"
 _SMOOTH_ROWS = 5
-_MOST_ROUNDS = 3  # the second finds what the first one's impacts hid; more change little
+_MOST_ROUNDS = 3  # the second finds what the first one's moves hid; more change little
+_PERHAPS_P = 0.05  # p value up to which time may be away from its level; less strict than what makes an impact
 _NO_ROOM = "there are too few rows beside its edges, or edges of other injections are too near"
 
 
@@ -100,7 +101,7 @@ def target_nodes(targets: Sequence[TargetRow]) -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A test with what an impact would be; the extent is there where the test may be accepted."""
+    """A test with what an impact would be; the extent is there where the KPI perhaps moved."""
 
     tested: Tested
     extent: _Extent | None = None
@@ -137,7 +138,18 @@ def windows_at(
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the test says of one injection on one series; ``extent`` where it may be accepted."""
+    """What the test says of one injection on one series.
+
+    Attributes:
+        p_value: of this test alone.
+        step: size of the move, signed.
+        base: level before.
+        scale: robust standard deviation of the quiet time before.
+        power: as in ``Tested``.
+        question: as in ``Tested``.
+        is_acceptable: whether it may be an impact, as far as this test alone tells.
+        extent: from when to when, where it perhaps moved, acceptable or not.
+    """
 
     p_value: float
     step: float
@@ -145,6 +157,7 @@ class Told:
     scale: float
     power: float
     question: Question
+    is_acceptable: bool
     extent: _Extent | None = None
 
 
@@ -162,7 +175,7 @@ class Judged:
 
     @property
     def back_us(self) -> Microseconds:
-        """When the series was back after each injection; 0 where nothing moved or where it never was."""
+        """When the series was back after each injection that perhaps moved it; 0 after others and if it never was."""
         extents = [one.extent if one else None for one in self.told]
         return np.array([one.end_us if one and one.is_back else 0 for one in extents], dtype=np.int64)
 
@@ -173,7 +186,7 @@ def judged_by_node(
     """Return node, in order -> what the test says there of a KPI.
 
     The time in which a KPI is away from its level is not quiet, however long after the window; but only a test tells
-    that it is. So where a move outlasts the guard, all is tested again without that time.
+    that it is. So where what perhaps is a move outlasts the guard, all is tested again without that time.
     """
     back = {node: np.zeros_like(of.start) for node, of in windows.items()}
     judged: dict[str, Judged] = {}
@@ -218,15 +231,17 @@ def _judged(quiet: QuietSeries, windows: Windows) -> Judged:
 
 
 def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) -> Told:
+    p_value, step, largest_p = float(answers.p_value[place]), float(answers.step[place]), quiet.parameters.largest_p
     told = Told(
-        p_value=float(answers.p_value[place]),
-        step=float(answers.step[place]),
+        p_value=p_value,
+        step=step,
         base=float(answers.base[place]),
         scale=float(answers.scale[place]),
         power=float(answers.power[place]),
         question=QUESTIONS[answers.question[place]],
+        is_acceptable=p_value <= largest_p and step != 0,
     )
-    if told.p_value > quiet.parameters.largest_p or not told.step:
+    if p_value > max(largest_p, _PERHAPS_P) or not step:
         return told
     return replace(told, extent=_extent(quiet, windows, place, told))
 
@@ -252,7 +267,7 @@ def _found(injection: InjectionRow, node: str, kpi: str, told: Told) -> _Found:
         adjusted_p_value=None,
         score=abs(told.step) / told.scale,
         power=told.power,
-        moved=told.extent is not None,
+        moved=told.is_acceptable,
         question=told.question,
         is_back=told.extent.is_back if told.extent else None,
         why_not=None,
