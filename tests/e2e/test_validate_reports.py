@@ -40,6 +40,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     with running_airflow(base / "airflow", environment, PARTS) as running:
         # What follows an accepted run has tests of its own.
         pause(running, "publish_dataset")
+        pause(running, "rebuild_datasets")
         yield running
 
 
@@ -123,6 +124,7 @@ def test_each_of_many_runs_dropped_at_once_gets_one_verdict(airflow: Airflow, in
     growing = [f"growing-{number}" for number in range(MANY // 20)]
     made = runs(tmp_path, MANY - len(growing), seed=1)
     names = {*made, *growing}
+    wait_for("validate_reports", lambda: airflow.knows("validate_reports"), 120)
     started = time.monotonic()
     thread = keep_growing(inbox, growing)
     drop(made, inbox)
@@ -137,7 +139,7 @@ def test_each_of_many_runs_dropped_at_once_gets_one_verdict(airflow: Airflow, in
     assert any(one.same_as for one in found)
 
 
-def test_what_was_accepted_is_in_the_catalog_and_rebuilt(airflow: Airflow, inbox: Path) -> None:
+def test_what_was_accepted_is_in_the_catalog_and_its_rebuild_asked_for(airflow: Airflow, inbox: Path) -> None:
     accepted = {one.slug for one in filing.recorded(inbox) if one.accepted}
     catalog = Path(airflow.environment["FAULTSET_CATALOG"])
     assert accepted
@@ -147,7 +149,6 @@ def test_what_was_accepted_is_in_the_catalog_and_rebuilt(airflow: Airflow, inbox
         answer = airflow.call("GET", "/api/v2/dags/rebuild_datasets/dagRuns?limit=100")
         return [run for run in answer["dag_runs"] if run["conf"] and run["conf"].get("experiments")]
 
-    pause(airflow, "rebuild_datasets")
     asked = {slug for run in wait_for("a rebuild", rebuilt, 120) for slug in run["conf"]["experiments"]}
     assert asked <= accepted
 

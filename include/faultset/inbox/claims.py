@@ -185,6 +185,27 @@ def held(claim: Claim) -> Iterator[bool]:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def alone_with(inbox: Path, content_sha256: str) -> Iterator[None]:
+    """Wait until no other process judges the same content: the second of two is to find the verdict of the first.
+
+    The kernel ends the wait where the other process dies.
+
+    Raises:
+        SetupError: the lock cannot be opened.
+    """
+    path = inbox / CLAIMED / f".{content_sha256}"
+    with reported(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        # Whoever waits for it still holds the file that it opened; who comes later makes a new one and finds a verdict.
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
 def keep_verdict(claim: Claim, made: Path) -> None:
     """Make a finished folder the claim's verdict in one step; only whoever holds the claim does so."""
     with reported(claim.verdict):

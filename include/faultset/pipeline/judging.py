@@ -6,6 +6,7 @@ for many, each in a process of its own, so that a run that takes too long or kil
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import hashlib
@@ -138,8 +139,9 @@ def judge(arrival: str, settings: Settings) -> Verdict | None:
     with claims.held(claim) as is_mine:
         if not is_mine or _is_done(inbox, claim):
             return None
-        verdict = verdicts.read(claim.verdict) or _judge(claim, settings)
-        _settle(inbox, claim, verdict, settings)
+        with contextlib.ExitStack() as until_filed:
+            verdict = verdicts.read(claim.verdict) or _judge(claim, settings, until_filed)
+            _settle(inbox, claim, verdict, settings)
     return verdict
 
 
@@ -238,8 +240,8 @@ class _Opened:
     found: tuple[Recognised, ...]
 
 
-def _judge(claim: Claim, settings: Settings) -> Verdict:
-    """Return the verdict on a claim, kept in its folder."""
+def _judge(claim: Claim, settings: Settings, until_filed: contextlib.ExitStack) -> Verdict:
+    """Return the verdict on a claim, kept in its folder; ``until_filed`` holds back judges of the same content."""
     with reported(claim.work):
         shutil.rmtree(claim.work, ignore_errors=True)
         claim.work.mkdir()
@@ -248,9 +250,11 @@ def _judge(claim: Claim, settings: Settings) -> Verdict:
         tree = _laid_out(claim, allowed)
     except InputError as error:
         digest = content.bytes_sha256(claim.payload)
+        until_filed.enter_context(claims.alone_with(settings.inbox_folder, digest))
         old = filing.known(settings.inbox_folder, digest, judged_by(settings))
         return _keep(claim, _again(old, claim) or _rejected(claim, digest, [_remark(error, claim)], settings))
     digest = content.content_sha256(tree)
+    until_filed.enter_context(claims.alone_with(settings.inbox_folder, digest))
     old = _again(filing.known(settings.inbox_folder, digest, judged_by(settings)), claim)
     if old is not None:
         return _keep(claim, old)
