@@ -191,7 +191,7 @@ def test_nothing_is_lost_or_judged_twice_where_a_part_is_killed(
         airflow.kill_and_restart("triggerer")
     else:
         drop(made, inbox)
-        wait_for("the first verdicts", lambda: verdicts_on(inbox, names), 120)
+        wait_for("the first verdicts", lambda: verdicts_on(inbox, names), 240)
         airflow.kill_and_restart("scheduler") if victim == "scheduler" else kill_the_judge()
     each_once(judged(inbox, names, 300), names)
 
