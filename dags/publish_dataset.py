@@ -11,6 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from faultset_dags.approval import FORM, CandidateApproval, answer
 from faultset_dags.assets import CANDIDATES, DATASETS
+from faultset_dags.defaults import DEFAULT_ARGS
+from faultset_dags.notices import on_failure
 from faultset_dags.outcomes import blame
 from faultset_dags.use_cases import NOTE, REASON, use_case
 
@@ -134,14 +136,8 @@ def _said(ti: Any, name: str) -> str | None:
     dagrun_timeout=timedelta(days=31),
     tags=["faultset", "datasets"],
     doc_md=DOC,
-    default_args={
-        "owner": "faultset",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(minutes=2),
-        "execution_timeout": timedelta(hours=2),
-    },
+    on_failure_callback=on_failure(),
+    default_args=DEFAULT_ARGS,
     params={
         "experiment": Param(
             None,

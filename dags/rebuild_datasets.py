@@ -10,6 +10,8 @@ from airflow.sdk import CronTriggerTimetable, Param, TriggerRule, dag, get_curre
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from faultset_dags.assets import CANDIDATES
+from faultset_dags.defaults import DEFAULT_ARGS
+from faultset_dags.notices import on_failure
 from faultset_dags.outcomes import read_outcomes, table
 from faultset_dags.use_cases import NOTE, REASON, SUBJECT, use_case
 
@@ -143,14 +145,8 @@ def report() -> None:
     dagrun_timeout=timedelta(hours=12),
     tags=["faultset", "datasets"],
     doc_md=DOC,
-    default_args={
-        "owner": "faultset",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=10),
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(minutes=2),
-        "execution_timeout": timedelta(hours=2),
-    },
+    on_failure_callback=on_failure(),
+    default_args=DEFAULT_ARGS,
     params={
         "experiments": Param(
             [],

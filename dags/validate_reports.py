@@ -12,6 +12,7 @@ from airflow.sdk.definitions.timetables.assets import AssetOrTimeSchedule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.timetables.trigger import CronTriggerTimetable
 
+from faultset_dags.defaults import DEFAULT_ARGS
 from faultset_dags.notices import on_failure
 from faultset_dags.use_cases import REASON, SUBJECT, use_case
 from faultset_inbox import InboxTrigger
@@ -121,10 +122,8 @@ def _reason(ti: Any, index: int) -> str | None:
     doc_md=DOC,
     on_failure_callback=on_failure(),
     default_args={
-        "owner": "faultset",
-        "retries": 2,
+        **DEFAULT_ARGS,
         "retry_delay": timedelta(seconds=5),
-        "execution_timeout": timedelta(hours=2),
         # Somebody waits for a verdict; datasets are rebuilt after it.
         "priority_weight": 100,
         "weight_rule": "absolute",

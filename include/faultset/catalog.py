@@ -32,6 +32,7 @@ from pydantic import (
 from faultset.bucket import is_bucket, public
 from faultset.errors import InputError
 from faultset.moments import EARLIEST, LATEST
+from faultset.records import Severity
 from faultset.sources import files, places, yaml_tree
 
 if TYPE_CHECKING:
@@ -218,9 +219,7 @@ def _check_time(correction: Correction, given: set[str]) -> None:
 class ExpectationSetting(_Model):
     """How severe a breach of an expectation is here, or what it compares with, and why it differs from the usual."""
 
-    severity: Literal["critical", "warning", "info"] | None = Field(
-        default=None, description="critical, warning or info"
-    )
+    severity: Severity | None = Field(default=None, description="critical, warning or info")
     at_least: float | None = Field(default=None, allow_inf_nan=False, description="a finite number")
     at_most: float | None = Field(default=None, allow_inf_nan=False, description="a finite number")
     reason: Text = Field(description="text on why it is set otherwise in this experiment")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, get_args
 
 from pydantic import ConfigDict
 
@@ -520,6 +520,7 @@ class TelemetryFacts:
 # --- validation -----------------------------------------------------------------------------------------------------
 
 Severity = Literal["critical", "warning", "info"]
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)  # the worst first
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,31 @@ def test_parsing_leaves_the_product_unimported(name: str, tmp_path: Path) -> Non
     assert answer.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", ["rebuild_datasets", "publish_dataset", "validate_reports"])
+def test_the_notifiers_of_the_environment_are_told_of_failed_runs(name: str, tmp_path: Path) -> None:
+    code = (
+        f"from airflow.dag_processing.dagbag import DagBag; dag = DagBag({str(DAGS / name)!r} + '.py').dags[{name!r}]\n"
+        "print([(type(one).__name__, one.text) for one in dag.on_failure_callback])"
+    )
+    (tmp_path / "lab.py").write_text(
+        "from airflow.sdk import BaseNotifier\n"
+        "class Bell(BaseNotifier):\n"
+        "    def __init__(self, text): super().__init__(); self.text = text\n"
+        "    def notify(self, context): pass\n"
+    )
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "PYTHONPATH": os.pathsep.join([str(DAGS), str(ROOT / "plugins"), str(ROOT / "include"), str(tmp_path)]),
+        "FAULTSET_NOTIFIERS": '[{"class": "lab.Bell", "arguments": {"text": "{{ dag.dag_id }}"}}]',
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert answer.stdout.splitlines()[-1] == "[('Bell', '{{ dag.dag_id }}')]"
+
+
 def test_rebuild_datasets_runs_daily_and_one_at_a_time(rebuild: Any) -> None:
     assert rebuild.timetable.expression == "0 0 * * *"
     assert rebuild.max_active_runs == 1

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from faultset.errors import printable
+from faultset.records import SEVERITIES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,7 +127,7 @@ def validation(console: Console, document: Document) -> None:
     """Show the findings and what to do about each."""
     findings(console, document["findings"])
     counts = Counter(finding["severity"] for finding in document["findings"])
-    said = ", ".join(f"{counts[severity]} {severity}" for severity in ("critical", "warning", "info"))
+    said = ", ".join(f"{counts[severity]} {severity}" for severity in SEVERITIES)
     _line(console, f"{'passed' if document['passed'] else 'failed'}: {document['expectations']} expectations, {said}")
     if document["data_docs"]:
         _line(console, f"Data Docs: {document['data_docs']}")

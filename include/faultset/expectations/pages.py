@@ -14,7 +14,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 from faultset.expectations.ways import Rule
-from faultset.records import Finding, Relaxed, Validation
+from faultset.records import SEVERITIES, Finding, Relaxed, Validation
 
 # Even if markup slipped through, nothing on these pages could run or fetch.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -109,7 +109,7 @@ def front(validation: Validation, rules: Sequence[Rule], broken: Mapping[str, in
         pages: view -> page of Great Expectations about it, relative to the front page.
     """
     word = "passed" if validation.passed else "failed"
-    counts = {severity: sum(f.severity == severity for f in validation.findings) for severity in _SEVERITIES}
+    counts = {severity: sum(f.severity == severity for f in validation.findings) for severity in SEVERITIES}
     said = ", ".join(f"{count} {severity}" for severity, count in counts.items())
     return whole_page(
         f"Validation {word}",
@@ -119,9 +119,6 @@ def front(validation: Validation, rules: Sequence[Rule], broken: Mapping[str, in
         f"<h2>Findings</h2>\n{_findings(validation.findings)}\n{_relaxed(validation.relaxed)}"
         f"<h2>Expectations</h2>\n{_expectations(rules, broken, pages)}",
     )
-
-
-_SEVERITIES = ("critical", "warning", "info")
 
 
 def _findings(findings: Sequence[Finding]) -> str:

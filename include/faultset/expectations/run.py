@@ -21,7 +21,7 @@ from faultset.expectations import relaxing, site
 from faultset.expectations.views import Views, views_of
 from faultset.expectations.ways import Rule
 from faultset.moments import EARLIEST
-from faultset.records import Evidence, Exposure, Finding, Relaxed, TelemetryFacts, Validation
+from faultset.records import SEVERITIES, Evidence, Exposure, Finding, Relaxed, TelemetryFacts, Validation
 from faultset.sources.redaction import redact
 from faultset.tables import ImpactRow
 from faultset.truth import Truth
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _MOST_WHERE = 20
 _MOST_IN_MESSAGE = 5
-_SEVERITIES = ("critical", "warning", "info")
 _TOOL = "Great Expectations"
 _REMEDY = "reinstall the locked requirements; if it stays, report it"
 # Great Expectations keeps its current context in a global of the process.
@@ -241,7 +240,7 @@ def _validation(outcomes: Sequence[Outcome], relaxed: tuple[Relaxed, ...], docum
     findings = [_finding(outcome) for outcome in outcomes if outcome.where]
     return Validation(
         passed=all(finding.severity != "critical" for finding in findings),
-        findings=tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))),
+        findings=tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))),
         expectations=len(outcomes),
         data_docs=site.FIRST_PAGE if documented else None,
         relaxed=relaxed,

@@ -165,22 +165,36 @@ def read_claim(inbox: Path, arrival: str) -> Claim | None:
 
 @contextlib.contextmanager
 def held(claim: Claim) -> Iterator[bool]:
-    """Hold a claim for this process and hand out whether that succeeded; the kernel lets go when the process dies."""
+    """Hold a claim for this process and hand out whether that succeeded."""
     path = claim.folder / "lock"
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:  # filed meanwhile
-        yield False
-        return
-    except OSError as error:
-        raise SetupError(path, f"it cannot be opened ({error.strerror})", "check the inbox's permissions") from error
+    with contextlib.ExitStack() as until_done:
+        try:
+            is_mine = until_done.enter_context(locked(path))
+        except FileNotFoundError:  # filed meanwhile
+            is_mine = False
+        except OSError as error:
+            remedy = "check the inbox's permissions"
+            raise SetupError(path, f"it cannot be opened ({error.strerror})", remedy) from error
+        yield is_mine
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock of a file, made where it is not there; False, without waiting, where another process has it.
+
+    The kernel lets go when the process dies.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
-            return
-        yield True
+        else:
+            yield True
     finally:
         os.close(handle)
 

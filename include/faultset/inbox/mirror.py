@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import fcntl
 import hashlib
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from faultset.bucket import Bucket, Entry, NotThereError
 from faultset.inbox import filing
+from faultset.inbox.claims import locked
 from faultset.inbox.landing import BY_HAND, MARKER, OURS, Drop, Kind
 from faultset.storage import reported
 
@@ -49,7 +49,10 @@ def bring(uri: str, inbox: Path, settle_s: float, now: float) -> dict[str, str]:
     """
     bucket = Bucket.at(uri)
     growing = {}
-    with _alone(inbox) as is_alone:
+    with contextlib.ExitStack() as until_done:
+        with reported(inbox):
+            (inbox / _BRINGING).mkdir(parents=True, exist_ok=True)
+            is_alone = until_done.enter_context(locked(inbox / _BRINGING / "lock"))
         if not is_alone:
             return {}
         groups = _groups(bucket)
@@ -142,21 +145,3 @@ def _free(path: Path) -> Path:
     if not os.path.lexists(path):
         return path
     return path.with_name(f"{path.stem}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%f}{path.suffix}")
-
-
-@contextlib.contextmanager
-def _alone(inbox: Path) -> Iterator[bool]:
-    """Hold the right to bring runs; the kernel gives it back where this process dies."""
-    folder = inbox / _BRINGING
-    with reported(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(handle)

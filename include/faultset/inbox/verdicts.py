@@ -6,15 +6,14 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from faultset.errors import FaultsetError
-from faultset.records import Finding, Relaxed
+from faultset.records import Finding, Relaxed, Severity
 from faultset.storage import reported
 
 VERDICT = "verdict.json"
 SCHEMA_VERSION = "1"
-Severity = Literal["critical", "warning", "info"]
 
 
 @dataclass(frozen=True, slots=True)

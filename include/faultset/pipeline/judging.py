@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from faultset.inbox.verdicts import Remark, Verdict
 from faultset.limits import Limits
 from faultset.moments import UTC, iso
 from faultset.pipeline import analysis, building, inspecting
-from faultset.records import Validation
+from faultset.records import SEVERITIES, Validation
 from faultset.release import parquet
 from faultset.settings import Settings, limits
 from faultset.sources import archive, files
@@ -39,14 +39,9 @@ from faultset.storage import reported
 
 _ENTRY = "experiment.json"
 _DATA_DOCS = "validation"
-_FIRST_PAGE = "validation/data_docs/index.html"
 _SHELF = "catalog"
 _BESIDE = "beside"
-_RECOGNISED = "recognised.json"
-_SEVERITIES = ("critical", "warning", "info")
 _HOOK_FIRED = "triggers.hook_fired"
-_ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06")
-_TAR_MAGIC = (257, b"ustar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +127,28 @@ def judge(arrival: str, settings: Settings) -> Verdict | None:
     Raises:
         SetupError: the inbox, the catalog or the disk is in trouble; the claim stays.
     """
+    return _filed(arrival, settings, lambda claim, until_filed: _judge(claim, settings, until_filed))
+
+
+def give_up(arrival: str, settings: Settings, problem: str) -> Verdict | None:
+    """Reject a claimed run whose reading did not come to an end; returns as ``judge`` does."""
+    remedy = "check that these are the right files; what was dropped lies beside this verdict"
+
+    def reject(claim: Claim, _until_filed: contextlib.ExitStack) -> Verdict:
+        remark = Remark("critical", problem, (claim.name,), "what cannot be read cannot be labeled", remedy)
+        return _keep(claim, _weighed(claim, content.bytes_sha256(claim.payload), [remark], settings))
+
+    return _filed(arrival, settings, reject)
+
+
+def _filed(
+    arrival: str, settings: Settings, decide: Callable[[Claim, contextlib.ExitStack], Verdict]
+) -> Verdict | None:
+    """File a claim with the verdict that it has already, else with the one that ``decide`` keeps for it.
+
+    Returns:
+        None where another process has it, or had it and is done.
+    """
     inbox = settings.inbox_folder
     claim = claims.read_claim(inbox, arrival)
     if claim is None:
@@ -140,26 +157,8 @@ def judge(arrival: str, settings: Settings) -> Verdict | None:
         if not is_mine or _is_done(inbox, claim):
             return None
         with contextlib.ExitStack() as until_filed:
-            verdict = verdicts.read(claim.verdict) or _judge(claim, settings, until_filed)
+            verdict = verdicts.read(claim.verdict) or decide(claim, until_filed)
             _settle(inbox, claim, verdict, settings)
-    return verdict
-
-
-def give_up(arrival: str, settings: Settings, problem: str) -> Verdict | None:
-    """Reject a claimed run whose reading did not come to an end; returns as ``judge`` does."""
-    inbox = settings.inbox_folder
-    claim = claims.read_claim(inbox, arrival)
-    if claim is None:
-        return None
-    with claims.held(claim) as is_mine:
-        if not is_mine or _is_done(inbox, claim):
-            return None
-        verdict = verdicts.read(claim.verdict)
-        if verdict is None:
-            remedy = "check that these are the right files; what was dropped lies beside this verdict"
-            remark = Remark("critical", problem, (claim.name,), "what cannot be read cannot be labeled", remedy)
-            verdict = _keep(claim, _rejected(claim, content.bytes_sha256(claim.payload), [remark], settings))
-        _settle(inbox, claim, verdict, settings)
     return verdict
 
 
@@ -252,7 +251,7 @@ def _judge(claim: Claim, settings: Settings, until_filed: contextlib.ExitStack) 
         digest = content.bytes_sha256(claim.payload)
         until_filed.enter_context(claims.alone_with(settings.inbox_folder, digest))
         old = filing.known(settings.inbox_folder, digest, judged_by(settings))
-        return _keep(claim, _again(old, claim) or _rejected(claim, digest, [_remark(error, claim)], settings))
+        return _keep(claim, _again(old, claim) or _weighed(claim, digest, [_remark(error, claim)], settings))
     digest = content.content_sha256(tree)
     until_filed.enter_context(claims.alone_with(settings.inbox_folder, digest))
     old = _again(filing.known(settings.inbox_folder, digest, judged_by(settings)), claim)
@@ -268,18 +267,12 @@ def _again(old: Verdict | None, claim: Claim) -> Verdict | None:
 def _laid_out(claim: Claim, allowed: Limits) -> Path:
     """Return the run's files as one tree; an archive is unpacked, with a look at each of its members."""
     tree = claim.work / "tree"
-    if claim.payload.is_file() and _is_archive(claim.payload):
+    if claim.payload.is_file() and archive.is_archive(str(claim.payload)):
         with reported(tree):
             tree.mkdir()
         archive.unpack(claim.payload, tree, allowed)
         return _without_wrapper(tree)
     return content.tree_of(claim.payload, tree)
-
-
-def _is_archive(path: Path) -> bool:
-    head = files.read_head(str(path), 512)
-    place, magic = _TAR_MAGIC
-    return head.startswith(_ARCHIVES) or head[place : place + len(magic)] == magic
 
 
 def _without_wrapper(tree: Path) -> Path:
@@ -300,7 +293,7 @@ def _looked_into(claim: Claim, tree: Path, digest: str, settings: Settings) -> V
     except FaultsetError as error:
         remarks = [_remark(error, claim), *_notes(made)]
         slug = made.slug if made else None
-        return _rejected(claim, digest, remarks, settings, slug=slug, found=found)
+        return _weighed(claim, digest, remarks, settings, slug=slug, found=found)
 
 
 def _proposal(claim: Claim, tree: Path, found: Sequence[Recognised], settings: Settings) -> Proposal:
@@ -328,7 +321,12 @@ def _validated(claim: Claim, opened: _Opened, made: Proposal, settings: Settings
     outcome = building.check(decided, alone)
     candidate = Path(alone.work) / decided.folder / "candidate"
     _lay_beside(claim, made, candidate)
-    return _weighed(claim, opened, made, _in_order([*_findings(outcome), *_notes(made)]), settings)
+    digest = opened.content_sha256
+    verdict = _weighed(
+        claim, digest, [*_findings(outcome), *_notes(made)], settings, slug=made.slug, found=opened.found
+    )
+    slug = entries.choose_slug(settings.catalog, made.slug, claim.name, digest) if verdict.accepted else made.slug
+    return dataclasses.replace(verdict, slug=slug, recognised=_recognised(candidate), data_docs=outcome.data_docs)
 
 
 def _lay_beside(claim: Claim, made: Proposal, candidate: Path) -> None:
@@ -339,29 +337,6 @@ def _lay_beside(claim: Claim, made: Proposal, candidate: Path) -> None:
         if (candidate / _DATA_DOCS).is_dir():
             (candidate / _DATA_DOCS).rename(beside / _DATA_DOCS)
         (beside / _ENTRY).write_text(json.dumps(made.entry), encoding="utf-8")
-        (beside / _RECOGNISED).write_text(json.dumps(_recognised(candidate)), encoding="utf-8")
-
-
-def _weighed(claim: Claim, opened: _Opened, made: Proposal, remarks: Sequence[Remark], settings: Settings) -> Verdict:
-    critical = [remark for remark in remarks if remark.severity == "critical"]
-    slug = (
-        made.slug if critical else entries.choose_slug(settings.catalog, made.slug, claim.name, opened.content_sha256)
-    )
-    return Verdict(
-        arrival=claim.arrival,
-        name=claim.name,
-        arrived_at=claim.arrived_at,
-        judged_at=iso(dt.datetime.now(UTC)),
-        accepted=not critical,
-        reason=critical[0].what if critical else _praise(remarks),
-        content_sha256=opened.content_sha256,
-        judged_by=judged_by(settings),
-        slug=slug,
-        remarks=tuple(remarks),
-        files=_files(opened.found),
-        recognised=json.loads((claim.work / _BESIDE / _RECOGNISED).read_bytes()),
-        data_docs=_FIRST_PAGE if (claim.work / _BESIDE / _FIRST_PAGE).is_file() else None,
-    )
 
 
 def _praise(remarks: Sequence[Remark]) -> str:
@@ -387,10 +362,6 @@ def _notes(made: Proposal | None) -> list[Remark]:
     return [Remark("warning", note, (), why, remedy) for note in (made.notes if made else ())]
 
 
-def _in_order(remarks: Sequence[Remark]) -> list[Remark]:
-    return sorted(remarks, key=lambda remark: _SEVERITIES.index(remark.severity))
-
-
 def _recognised(candidate: Path) -> dict[str, Any]:
     rows = {
         table.name: parquet.read_table(table, candidate / f"{table.name}.parquet")
@@ -404,7 +375,7 @@ def _files(found: Sequence[Recognised]) -> tuple[dict[str, str], ...]:
     return tuple({"path": printable(one.path), "role": one.role, "why": one.why} for one in found)
 
 
-def _rejected(
+def _weighed(
     claim: Claim,
     digest: str,
     remarks: Sequence[Remark],
@@ -413,18 +384,20 @@ def _rejected(
     slug: str | None = None,
     found: Sequence[Recognised] = (),
 ) -> Verdict:
-    """Return the verdict on a run that could not be read as far as its expectations."""
+    """Return the verdict that these remarks come to: one that is critical rejects the run."""
+    remarks = sorted(remarks, key=lambda remark: SEVERITIES.index(remark.severity))
+    is_accepted = all(remark.severity != "critical" for remark in remarks)
     return Verdict(
         arrival=claim.arrival,
         name=claim.name,
         arrived_at=claim.arrived_at,
         judged_at=iso(dt.datetime.now(UTC)),
-        accepted=False,
-        reason=remarks[0].what,
+        accepted=is_accepted,
+        reason=_praise(remarks) if is_accepted else remarks[0].what,
         content_sha256=digest,
         judged_by=judged_by(settings),
         slug=slug,
-        remarks=tuple(_in_order(remarks)),
+        remarks=tuple(remarks),
         files=_files(found),
         recognised={},
         data_docs=None,

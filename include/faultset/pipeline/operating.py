@@ -18,6 +18,7 @@ from faultset.bucket import public
 from faultset.errors import FaultsetError
 from faultset.pipeline.building import BUILDS, slugs
 from faultset.pipeline.publishing import read_manifest
+from faultset.records import SEVERITIES
 from faultset.settings import Settings
 from faultset.storage import ABANDONED_S, open_root, reported
 
@@ -73,7 +74,7 @@ def simulate(scenario: str, folder: str | Path, *, seed: int = 0, **options: Any
 
 def summary(settings: Settings) -> str:
     """Return a short table of the latest versions: what was found and where it lies."""
-    header = ("experiment", "version", "injections", "targets", "critical", "warning", "info", "folder")
+    header = ("experiment", "version", "injections", "targets", *SEVERITIES, "folder")
     rows: list[tuple[str, ...]] = [header]
     for record in release.versions(settings.datasets):
         if record.latest:
@@ -85,7 +86,7 @@ def summary(settings: Settings) -> str:
                     record.version,
                     str(record.rows.get("injections", 0)),
                     str(record.rows.get("targets", 0)),
-                    *(str(found.get(severity, 0)) for severity in ("critical", "warning", "info")),
+                    *(str(found.get(severity, 0)) for severity in SEVERITIES),
                     path if "://" in path else os.path.relpath(path),
                 )
             )

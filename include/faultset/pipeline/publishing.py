@@ -15,6 +15,7 @@ from faultset.pipeline import candidates
 from faultset.pipeline.building import Build, read_note
 from faultset.pipeline.candidates import NOTE, candidate_folder
 from faultset.pipeline.gathering import Progress, silent
+from faultset.records import SEVERITIES
 from faultset.release import commit
 from faultset.release import verify as verification
 from faultset.release.manifest import MANIFEST, Manifest, decode
@@ -127,7 +128,7 @@ def _published(slug: str, version: str, manifest_sha256: str, settings: Settings
         new=new,
         injections=rows[tables.INJECTIONS.name],
         targets=rows[tables.TARGETS.name],
-        findings={severity: found[severity] for severity in ("critical", "warning", "info")},
+        findings={severity: found[severity] for severity in SEVERITIES},
     )
 
 

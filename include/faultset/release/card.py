@@ -15,6 +15,7 @@ from typing import Any
 from faultset import tables
 from faultset.errors import printable
 from faultset.moments import iso
+from faultset.records import SEVERITIES
 from faultset.release import corrected, markdown, telemetry_card
 from faultset.release.description.about import Described, about, license_of
 from faultset.release.manifest import Manifest
@@ -190,7 +191,7 @@ def _target(row: TargetRow) -> Sequence[object]:
 
 
 def _findings(validation: dict[str, Any]) -> list[str]:
-    counted = ", ".join(f"{validation[severity]} {severity}" for severity in ("critical", "warning", "info"))
+    counted = ", ".join(f"{validation[severity]} {severity}" for severity in SEVERITIES)
     lines = ["## Findings", "", f"{validation['expectations']} expectations were evaluated; findings: {counted}."]
     if validation["findings"]:
         rows = [

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from faultset.errors import InputError
+from faultset.records import SEVERITIES
 from faultset.release import decisions as decided
 from faultset.release import manifest as manifests
 from faultset.release import number as numbers
 from faultset.release.decisions import Decision, Latest
-from faultset.release.manifest import MANIFEST, SEVERITIES, Manifest, to_json
+from faultset.release.manifest import MANIFEST, Manifest, to_json
 from faultset.release.number import Change, Number
 from faultset.storage import INDEX, POINTER, Listing, State, Store, check_slug, log, open_root
 
@@ -323,7 +324,7 @@ def _record(store: Store, slug: str, known: History, number: Number) -> VersionR
         manifest = manifests.decode(data or b"", f"{slug}/{version}/{MANIFEST}")
     except InputError:
         return VersionRecord(slug, version, None, None, {}, {}, digest, latest, *said)
-    findings = {severity: manifest.validation[severity] for severity in SEVERITIES}
+    findings: dict[str, int] = {severity: manifest.validation[severity] for severity in SEVERITIES}
     made = (manifest.created_at, manifest.fingerprint)
     return VersionRecord(slug, version, *made, manifest.rows, findings, digest, latest, *said)
 

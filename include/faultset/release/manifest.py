@@ -17,7 +17,7 @@ from typing import Any
 from faultset import storage, tables, version
 from faultset.errors import InputError
 from faultset.moments import iso
-from faultset.records import Finding, InputFile, Relaxed, TelemetryFacts, Validation
+from faultset.records import SEVERITIES, Finding, InputFile, Relaxed, TelemetryFacts, Validation
 from faultset.release import parquet
 from faultset.release.fingerprint import sha256_of
 
@@ -30,7 +30,6 @@ CITATION = "CITATION.cff"
 DATACITE = "datacite.json"
 DICTIONARY = "dictionary.md"
 DESCRIPTION = (CROISSANT, DATA_PACKAGE, CITATION, DATACITE, DICTIONARY)
-SEVERITIES = ("critical", "warning", "info")
 _TOOLS = ("pyarrow", "polars", "pandas", "numpy", "scipy", "matplotlib", "great-expectations")
 
 
@@ -214,7 +213,7 @@ def plain(value: Any) -> Any:
 
 def validation_summary(validation: Validation) -> dict[str, Any]:
     """Return the outcome of a validation as plain values."""
-    counts = dict.fromkeys(SEVERITIES, 0)
+    counts: dict[str, int] = dict.fromkeys(SEVERITIES, 0)
     for finding in validation.findings:
         counts[finding.severity] += 1
     return {
