@@ -52,8 +52,9 @@ def propose() -> dict[str, Any]:
         raise AirflowFailException(reason)
     with use_case(slug) as settings:
         from faultset import pipeline
+        from faultset_pictures import address
 
-        made = pipeline.propose(slug, settings)
+        made = pipeline.propose(slug, settings, pictures=address(slug))
     if made is None:
         note = f"{slug}: there is no candidate to publish"
         context["ti"].xcom_push(NOTE, note)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+import truth_rows
 from faultset.moments import epoch_us, from_epoch
 from faultset.records import TelemetryFile
 from faultset.simulator.plan import SECOND, Size, WorkloadPlan
@@ -53,23 +54,14 @@ def injection(name: str, start_us: int, end_us: int, uncertainty_s: float = 0.0)
     """An injection; with an uncertainty of a second its times are cut to whole seconds, as HTML reports do."""
     if uncertainty_s:
         start_us, end_us = start_us // SECOND * SECOND, end_us // SECOND * SECOND
-    return InjectionRow(
-        injection_id=name,
-        trigger_id=name,
+    return truth_rows.injection(
+        name,
+        from_epoch(start_us / SECOND),
+        from_epoch(end_us / SECOND),
         workload_id="workload",
-        unit="iteration",
-        value=1.0,
-        started_at=from_epoch(start_us / SECOND),
-        ended_at=from_epoch(end_us / SECOND),
         start_uncertainty_s=uncertainty_s,
         end_uncertainty_s=uncertainty_s,
         time_source="report" if uncertainty_s else "results",
-        hook_status="success",
-        return_code=0,
-        action="restart",
-        effect="full",
-        effect_reason="",
-        outcome=None,
     )
 
 

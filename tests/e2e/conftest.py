@@ -45,6 +45,8 @@ class Airflow:
     Attributes:
         home: database, configuration, logs of tasks and of the processes.
         environment: beside the caller's own, for every process.
+        token: of the user who asks.
+        users: "admin", who asks unless another is named, and people who may do what an operator of Airflow may.
         parts: the components that run.
     """
 
@@ -52,18 +54,25 @@ class Airflow:
     environment: dict[str, str]
     port: int = field(default_factory=free_port)
     token: str = ""
+    users: tuple[str, ...] = ("admin", "ann")
     parts: tuple[str, ...] = ("api-server", "scheduler", "dag-processor")
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self) -> None:
         self.home.mkdir(parents=True)
+        users = ",".join(f"{user}:{'admin' if user == 'admin' else 'op'}" for user in self.users)
+        (self.home / "airflow.cfg").write_text(f"[core]\nsimple_auth_manager_users = {users}\n")
         migrate = self._spawn("db", "migrate")
         assert migrate.wait(120) == 0, self._log("db")
         self.processes += [self._spawn(part) for part in self.parts]
         wait_for("a healthy Airflow", self._healthy, 120)
+        self.token = self.token_of("admin")
+
+    def token_of(self, user: str) -> str:
+        """Log in; return what stands for this user from now on."""
         passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
-        login = {"username": "admin", "password": passwords["admin"]}
-        self.token = self.call("POST", "/auth/token", login)["access_token"]
+        token: str = self.call("POST", "/auth/token", {"username": user, "password": passwords[user]})["access_token"]
+        return token
 
     def kill_and_restart(self, part: str) -> None:
         """Kill a part with all its children, at whatever they are doing, and start it again."""
@@ -97,18 +106,23 @@ class Airflow:
             return False
         return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the JSON answer of the REST API."""
+    def call(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Any:
+        """Return the JSON answer of the REST API; ``token``: of another user than the usual one."""
+        return json.loads(self.fetch(path, method, body, token=token))
+
+    def fetch(self, path: str, method: str = "GET", body: Any = None, *, token: str | None = None) -> bytes:
+        """Return what is answered; ``token``: of another user than the usual one, "" for nobody."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            headers={"Content-Type": "application/json"},
         )
-        if self.token:
-            request.add_header("Authorization", f"Bearer {self.token}")
+        if token := self.token if token is None else token:
+            request.add_header("Authorization", f"Bearer {token}")
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return json.load(answer)
+            data: bytes = answer.read()
+            return data
 
     def run(self, dag_id: str, conf: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Start a DAG and return its run once it has ended."""

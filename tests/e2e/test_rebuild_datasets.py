@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 import yaml
@@ -26,7 +27,7 @@ REFUSED, UNANSWERED, OUTDATED = "refused", "unanswered", "outdated"
 POLICIES: dict[str, Any] = {
     APPROVED: "always",
     UNASKED: "never",
-    REFUSED: {"policy": "always", "approvers": ["admin"]},
+    REFUSED: {"policy": "always", "approvers": ["ann"]},
     UNANSWERED: {"policy": "always", "timeout": "1s"},
     OUTDATED: "always",
 }
@@ -144,11 +145,12 @@ class Ended:
         by_slug = {slugs[one["task_instance"]["dag_run_id"]]: one for one in found}
         return by_slug if by_slug.keys() >= asked else {}
 
-    def answer(self, slug: str, chosen: str, reason: str | None) -> None:
+    def answer(self, slug: str, chosen: str, reason: str | None, *, by: str = "admin") -> None:
         run = self.publishing[slug]["dag_run_id"]
         path = f"/api/v2/dags/publish_dataset/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
         given = {} if reason is None else {"reason": reason}
-        self.airflow.call("PATCH", path, {"chosen_options": [chosen], "params_input": given})
+        answer = {"chosen_options": [chosen], "params_input": given}
+        self.airflow.call("PATCH", path, answer, token=self.airflow.token_of(by))
 
     def wait_for_ends(self) -> None:
         def ended() -> dict[str, dict[str, Any]]:
@@ -178,7 +180,9 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         declare(catalog, OUTDATED, description="corrected meanwhile")
         pipeline.build(OUTDATED, ended.settings)
         ended.answer(APPROVED, "Approve", WHY_APPROVED)
-        ended.answer(REFUSED, "Reject", WHY_REFUSED)
+        with pytest.raises(HTTPError, match="403"):
+            ended.answer(REFUSED, "Approve", "it was another's to say")
+        ended.answer(REFUSED, "Reject", WHY_REFUSED, by="ann")
         ended.answer(OUTDATED, "Approve", None)
         ended.wait_for_ends()
         yield ended
@@ -240,12 +244,27 @@ def test_a_policy_that_asks_nobody_publishes_and_says_so(ended: Ended) -> None:
     assert (decision["policy"], decision["outcome"], decision["by"]) == ("never", "not_needed", None)
 
 
+def test_the_pictures_of_a_candidate_are_shown_to_those_who_may_see_its_question(ended: Ended) -> None:
+    version = ended.datasets / UNASKED / ended.latest(UNASKED)["version"]
+    fingerprint = json.loads((version / "manifest.json").read_text())["fingerprint"]
+    page = f"/faultset/pictures/{UNASKED}/{fingerprint}/"
+    assert ended.airflow.fetch(f"{page}overview.png") == (version / "figures" / "overview.png").read_bytes()
+    for path, token, status in (
+        (f"{page}overview.png", "", 401),
+        (f"{page}nothing.png", None, 404),
+        (f"{page}..%2Fmanifest.json", None, 404),
+        (f"/faultset/pictures/..%2F{UNASKED}/{fingerprint}/overview.png", None, 404),
+    ):
+        with pytest.raises(HTTPError, match=str(status)):
+            ended.airflow.fetch(path, token=token)
+
+
 def test_a_rejected_candidate_is_set_aside_with_the_rejection(ended: Ended) -> None:
     assert not (ended.datasets / REFUSED).exists()
     aside = ended.datasets / ".rejected" / REFUSED
     rejection = json.loads(next(aside.glob("*.rejection.json")).read_text())
     assert (rejection["outcome"], rejection["reason"]) == ("rejected", WHY_REFUSED.replace("\n", " "))
-    assert rejection["by"].lower() == "admin"
+    assert rejection["by"].lower() == "ann"
     assert (aside / rejection["fingerprint"] / "injections.parquet").is_file()
     assert (aside / f"{rejection['fingerprint']}.proposal.json").is_file()
     assert ended.publishing[REFUSED]["state"] == "success"

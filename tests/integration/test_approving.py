@@ -132,6 +132,104 @@ def test_texts_of_inputs_are_no_markup_on_the_page(place: Path, settings: Settin
     assert "<script>alert(1)</script>" in shown
 
 
+def test_the_number_that_is_shown_is_the_one_that_is_given_also_after_a_rollback(
+    place: Path, settings: Settings
+) -> None:
+    rebuilt_with_another_service(place, settings)
+    made = proposed(settings)
+    pipeline.publish_proposal(made, answered(made, "approved"), settings)
+    pipeline.rollback(SLUG, "1.0.0", settings, reason="the service was right before")
+    declare(place, components=None, description="as it was, in other words")
+    pipeline.build(SLUG, settings)
+    made = proposed(settings)
+    assert (made.against, made.change, made.number) == ("1.0.0", "major", "3.0.0")
+    assert "3.0.0 (major)" in pipeline.page(made, settings)
+    assert not made.needs_person  # no label differs from those of the version that counts
+    assert pipeline.publish_proposal(made, pipeline.not_asked(made), settings).version == "3.0.0"
+
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+
+def names_in(text: str) -> list[str]:
+    """The addresses of the pictures on a page."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    return [str(child.attrs["src"]) for token in tokens for child in token.children or [] if child.type == "image"]
+
+
+def draw(settings: Settings, **pictures: bytes) -> Proposal:
+    """Give the candidate these pictures in place of its own."""
+    folder = next(Path(settings.work).glob(f".candidates/{SLUG}/*/candidate.json")).parent / "figures"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, data in pictures.items():
+        (folder / f"{name.replace('_', '-')}.png").write_bytes(data)
+    made = pipeline.propose(SLUG, settings, pictures="/below/pictures/it")
+    assert made
+    return made
+
+
+def test_a_person_sees_the_pictures_that_are_new_or_changed_first(place: Path, settings: Settings) -> None:
+    made = draw(settings, injection_001=b"a", injection_002=b"b", overview=b"c")
+    page = pipeline.page(made, settings)
+    assert "3 new:" in page
+    assert names_in(page) == [
+        f"/below/pictures/it/{made.fingerprint}/{name}.png" for name in ("overview", "injection-001", "injection-002")
+    ]
+    publish(settings)
+    declare(place, labels={"guard_before_s": 5.0})
+    pipeline.build(SLUG, settings)
+    made = draw(settings, injection_001=b"a", injection_002=b"B", overview=b"c", injection_003=b"d")
+    page = pipeline.page(made, settings)
+    assert "2 as before, 1 changed, 1 new:" in page
+    assert [Path(name).stem for name in names_in(page)] == [
+        "overview",
+        "injection-002",
+        "injection-003",
+        "injection-001",
+    ]
+
+
+def test_of_many_pictures_the_first_are_shown(settings: Settings) -> None:
+    made = draw(settings, overview=b"o", **{f"injection_{number:03}": b"i" for number in range(500)})
+    page = pipeline.page(made, settings)
+    assert "501 new; the first 12:" in page
+    assert len(names_in(page)) == 12
+
+
+def test_the_pictures_of_a_page_stay_where_they_are_whatever_was_answered(settings: Settings) -> None:
+    made = draw(settings, overview=b"o")
+
+    def seen() -> bytes | None:
+        return pipeline.picture(SLUG, made.fingerprint, "overview.png", settings)
+
+    assert seen() == b"o"
+    pipeline.reject(made, answered(made, "rejected"), settings)
+    assert seen() == b"o"
+    pipeline.build(SLUG, settings, force=True)
+    draw(settings, overview=b"p")
+    publish(settings)
+    assert not list(Path(settings.work).glob(f".candidates/{SLUG}/*"))
+    shutil.rmtree(Path(settings.work) / ".rejected", ignore_errors=True)
+    assert seen() == b"p"
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "name"),
+    [
+        (None, "nothing.png"),
+        (None, "../candidate.json"),
+        (None, "..%2fcandidate.json"),
+        (None, "overview.png\n"),
+        ("..", "overview.png"),
+        ("0" * 64, "overview.png"),
+    ],
+)
+def test_what_is_no_picture_of_a_candidate_is_not_there(settings: Settings, fingerprint: str | None, name: str) -> None:
+    made = draw(settings, overview=b"o")
+    assert pipeline.picture(SLUG, fingerprint or made.fingerprint, name, settings) is None
+
+
 # --- answering ------------------------------------------------------------------------------------------------------
 
 

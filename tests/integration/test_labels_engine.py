@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+import truth_rows
 from faultset import tables
 from faultset.errors import InputError, SetupError
 from faultset.labels import engine
@@ -21,7 +22,7 @@ from faultset.labels.leaks import leaks
 from faultset.labels.windows import PHASES, NodeWindows, Policy, segments, windows
 from faultset.records import TelemetryFile, TelemetryKind
 from faultset.sources.telemetry import rows as telemetry_rows
-from faultset.tables import ImpactRow, InjectionRow, TargetRow
+from faultset.tables import ImpactRow, InjectionRow
 
 pytestmark = pytest.mark.integration
 
@@ -33,44 +34,7 @@ NOTHING = NodeWindows((), {})
 
 
 def injection(name: str, start: float, end: float, *, begin: dt.datetime = BEGIN) -> InjectionRow:
-    return InjectionRow(
-        injection_id=name,
-        trigger_id=name,
-        workload_id="w",
-        unit="iteration",
-        value=1.0,
-        started_at=begin + dt.timedelta(seconds=start),
-        ended_at=begin + dt.timedelta(seconds=end),
-        start_uncertainty_s=0.0,
-        end_uncertainty_s=0.0,
-        time_source="results",
-        hook_status="failed",
-        return_code=1,
-        action="restart",
-        effect="full",
-        effect_reason="",
-        outcome=None,
-    )
-
-
-def target(name: str, node: str, container: str = "nova_compute") -> TargetRow:
-    return TargetRow(
-        injection_id=name,
-        node=node,
-        node_ip=None,
-        role=None,
-        component=None,
-        container=container,
-        service="nova",
-        layer="openstack",
-        action="restart",
-        action_count=1,
-        declared=True,
-        commanded=True,
-        effective=True,
-        resolution="exact",
-        evidence="",
-    )
+    return truth_rows.injection(name, begin + dt.timedelta(seconds=start), begin + dt.timedelta(seconds=end))
 
 
 def some_windows(begin: dt.datetime = BEGIN) -> NodeWindows:
@@ -80,7 +44,7 @@ def some_windows(begin: dt.datetime = BEGIN) -> NodeWindows:
     )
     return windows(
         [injection("a", 10, 40, begin=begin), injection("b", 20, 50, begin=begin)],
-        [target("a", "wally117"), target("b", "wally122")],
+        [truth_rows.target("a", "wally117"), truth_rows.target("b", "wally122")],
         [moved],
         Policy(),
     )
@@ -338,7 +302,7 @@ def test_log_lines_that_name_the_injection_are_marked(tmp_path: Path) -> None:
         "Starting docker.service": False,
         "restart of the periodic task": False,
     }
-    found_leaks = leaks(["sh ./restart_nova_compute_nodes.sh"], [target("a", "wally117")])
+    found_leaks = leaks(["sh ./restart_nova_compute_nodes.sh"], [truth_rows.target("a", "wally117")])
     lines = [log("wally117", second, text) for second, text in enumerate(payloads)]
     file = file_of(tmp_path, lines, "logs.csv", "logs", LOGS)
     found = label_file(file, some_windows(), tmp_path / "out.parquet", leak=found_leaks)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import truth_rows
 from faultset import version
 from faultset.errors import InputError
 from faultset.labels.windows import Policy
 from faultset.pipeline.telemetry import Kept, Labeler, cached, read_evidence
 from faultset.records import TelemetryFile
-from faultset.tables import ImpactRow, InjectionRow, TargetRow
+from faultset.tables import ImpactRow
 
 pytestmark = pytest.mark.integration
 
@@ -26,17 +27,13 @@ def after(seconds: float) -> dt.datetime:
 
 
 def labeler(*, end: float = 40, impacts: tuple[ImpactRow, ...] = (), policy: Policy | None = None) -> Labeler:
-    times = after(10), after(end), 0.0, 0.0
-    one = InjectionRow("i", "t", "w", "iteration", 1, *times, "results", "ok", 0, "restart", "full", "", None)
-    what = None, None, "nova_compute", "nova_compute", "nova", "openstack", "restart", 1
-    target = TargetRow("i", "cmp1", *what, True, True, True, "exact", "")
     return Labeler.of(
         "x",
         None,
         workloads=(),
         triggers=(),
-        injections=(one,),
-        targets=(target,),
+        injections=(truth_rows.injection("i", after(10), after(end)),),
+        targets=(truth_rows.target("i", "cmp1"),),
         iterations=(),
         impacts=impacts,
         policy=policy or Policy(),

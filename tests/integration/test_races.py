@@ -28,7 +28,8 @@ pytestmark = pytest.mark.integration
 
 LONG = os.environ.get("FAULTSET_LONG_TESTS") == "1"
 WRITERS, ROUNDS = (8, 50) if LONG else (4, 3)
-FAULTY_ROUNDS = 10 if LONG else 2
+# A bucket in trouble takes several times as long.
+TROUBLED = (WRITERS, ROUNDS) if LONG else (3, 2)
 
 
 def race(root: str, work: Path, writers: int, rounds: int) -> None:
@@ -110,4 +111,4 @@ def troubled(request: pytest.FixtureRequest, s3_server: S3, monkeypatch: pytest.
 
 
 def test_in_a_bucket_with_trouble(troubled: Link, new_bucket: str, tmp_path: Path) -> None:
-    race(f"s3://{new_bucket}/sets", tmp_path, WRITERS // 2 + 1, FAULTY_ROUNDS)
+    race(f"s3://{new_bucket}/sets", tmp_path, *TROUBLED)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import truth_rows
 from faultset.figures import InjectionData, OverviewData, Series, injection_figure, overview
 from faultset.figures.injection import around
 from faultset.figures.style import injection_names, thinned, unit_of
@@ -28,44 +29,11 @@ def at(seconds: float) -> dt.datetime:
 
 
 def injection(start: float, end: float, name: str = "i1") -> InjectionRow:
-    return InjectionRow(
-        injection_id=name,
-        trigger_id=name,
-        workload_id="w",
-        unit="iteration",
-        value=1.0,
-        started_at=at(start),
-        ended_at=at(end),
-        start_uncertainty_s=0.0,
-        end_uncertainty_s=0.0,
-        time_source="results",
-        hook_status="success",
-        return_code=0,
-        action="restart",
-        effect="full",
-        effect_reason="",
-        outcome="local",
-    )
+    return truth_rows.injection(name, at(start), at(end), outcome="local")
 
 
 def target(node: str = "cmp01", container: str = "nova_compute", of: str = "i1") -> TargetRow:
-    return TargetRow(
-        injection_id=of,
-        node=node,
-        node_ip=None,
-        role=None,
-        component=container,
-        container=container,
-        service="nova",
-        layer="openstack",
-        action="restart",
-        action_count=1,
-        declared=True,
-        commanded=True,
-        effective=True,
-        resolution="exact",
-        evidence="",
-    )
+    return truth_rows.target(of, node, component=container, container=container)
 
 
 def iteration(number: int, start: float | None, lasts: float = 20.0, *, failed: bool = False) -> IterationRow:

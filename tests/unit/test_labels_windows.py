@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import truth_rows
 from faultset.labels.windows import PHASES, Policy, Segments, segments, windows
 from faultset.tables import ImpactRow, InjectionRow, TargetRow
 
@@ -22,24 +23,7 @@ def at(seconds: float) -> dt.datetime:
 
 
 def injection(name: str, start: float, end: float, *, unsure_s: float = 0.0) -> InjectionRow:
-    return InjectionRow(
-        injection_id=name,
-        trigger_id=name,
-        workload_id="w",
-        unit="iteration",
-        value=1.0,
-        started_at=at(start),
-        ended_at=at(end),
-        start_uncertainty_s=unsure_s,
-        end_uncertainty_s=unsure_s,
-        time_source="results",
-        hook_status="failed",
-        return_code=1,
-        action="restart",
-        effect="full",
-        effect_reason="",
-        outcome=None,
-    )
+    return truth_rows.injection(name, at(start), at(end), start_uncertainty_s=unsure_s, end_uncertainty_s=unsure_s)
 
 
 def target(
@@ -50,23 +34,7 @@ def target(
     commanded: bool | None = True,
     container: str = "nova_compute",
 ) -> TargetRow:
-    return TargetRow(
-        injection_id=name,
-        node=node,
-        node_ip=None,
-        role=None,
-        component=None,
-        container=container,
-        service="nova",
-        layer="openstack",
-        action="restart",
-        action_count=1,
-        declared=True,
-        commanded=commanded,
-        effective=effective,
-        resolution="exact",
-        evidence="",
-    )
+    return truth_rows.target(name, node, effective=effective, commanded=commanded, container=container)
 
 
 def impact(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import truth_rows
 from faultset.errors import InputError
 from faultset.moments import epoch_us, from_epoch
 from faultset.pipeline.series import Excerpt, read_metrics
@@ -23,8 +24,7 @@ HEADER = "now,cpu.user,mem.used,load.cpucore,load.min1,load.min5,load.min15\n"
 
 
 def injection(start: float, end: float) -> InjectionRow:
-    times = from_epoch(BEGIN + start), from_epoch(BEGIN + end), 0.0, 0.0
-    return InjectionRow("i", "t", "w", "iteration", 1, *times, "results", "ok", 0, "restart", "full", "", None)
+    return truth_rows.injection("i", from_epoch(BEGIN + start), from_epoch(BEGIN + end))
 
 
 def recording(folder: Path, hours: int, name: str = "cmp1_metrics.csv") -> TelemetryFile:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import truth_rows
 from faultset.errors import InputError
 from faultset.moments import Window, from_epoch
 from faultset.sources.reviewed_impacts import read_reviewed_impacts
@@ -18,44 +19,11 @@ def at(second: float):
 
 
 def injection(identity: str = "i", start: float = 100, end: float = 130) -> InjectionRow:
-    return InjectionRow(
-        identity,
-        identity,
-        "w",
-        "iteration",
-        1,
-        at(start),
-        at(end),
-        0,
-        0,
-        "results",
-        "success",
-        0,
-        "restart",
-        "full",
-        "",
-        None,
-    )
+    return truth_rows.injection(identity, at(start), at(end))
 
 
 def target(node: str = "cmp1", effective: bool | None = True) -> TargetRow:
-    return TargetRow(
-        "i",
-        node,
-        None,
-        None,
-        "nova_compute",
-        "nova_compute",
-        "nova",
-        "openstack",
-        "restart",
-        1,
-        True,
-        True,
-        effective,
-        "exact",
-        "",
-    )
+    return truth_rows.target("i", node, effective=effective)
 
 
 def impact(node: str = "cmp1") -> ImpactRow:

@@ -251,7 +251,8 @@ def test_the_number_of_a_version_that_a_person_removed_is_not_used_again(tmp_pat
     published(tmp_path, "a")
     shutil.rmtree(published(tmp_path, "b", more_injections(500)).path)
     result = published(tmp_path, "a")
-    assert (result.version, result.new) == ("1.1.1", True)
+    # Whoever had 1.1.0 may miss its records in the next one.
+    assert (result.version, result.new) == ("2.0.0", True)
     assert verify(tmp_path) == ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import truth_rows
 from faultset.labels.tolerance import TOLERANCES_S, Recorded, tolerance
 from faultset.moments import from_epoch
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow
@@ -17,15 +18,11 @@ def at(second: float):
 
 
 def injection(identity: str, start: float, end: float) -> InjectionRow:
-    times = at(start), at(end), 0.0, 0.0
-    return InjectionRow(
-        identity, identity, "w", "iteration", 1, *times, "results", "ok", 0, "restart", "full", "", None
-    )
+    return truth_rows.injection(identity, at(start), at(end))
 
 
 def target(identity: str, node: str = "cmp1", *, effective: bool = True) -> TargetRow:
-    what = None, None, "nova_compute", "nova_compute", "nova", "openstack", "restart", 1
-    return TargetRow(identity, node, *what, True, True, effective, "exact", "")
+    return truth_rows.target(identity, node, effective=effective)
 
 
 def iteration(number: int, start: float, end: float) -> IterationRow:

@@ -8,6 +8,7 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
+import truth_rows
 from faultset.moments import UTC, Instant, from_epoch
 from faultset.records import HookResult, IterationError, Iterations, Workload
 from faultset.tables import InjectionRow
@@ -86,23 +87,12 @@ def test_where_several_offsets_fit_none_is_taken():
 
 
 def injection(identity: str, start: float, end: float, uncertainty: float = 0.0) -> InjectionRow:
-    return InjectionRow(
-        injection_id=identity,
-        trigger_id=identity,
-        workload_id="w",
-        unit="iteration",
-        value=1,
-        started_at=from_epoch(1000 + start),
-        ended_at=from_epoch(1000 + end),
+    return truth_rows.injection(
+        identity,
+        from_epoch(1000 + start),
+        from_epoch(1000 + end),
         start_uncertainty_s=uncertainty,
         end_uncertainty_s=uncertainty,
-        time_source="report" if uncertainty else "results",
-        hook_status="success",
-        return_code=0,
-        action=None,
-        effect="full",
-        effect_reason="",
-        outcome=None,
     )
 
 

@@ -34,10 +34,9 @@ from faultset.records import TelemetryFile, TelemetryKind
 from faultset.sources.redaction import redact
 from faultset.sources.telemetry import forms_of, node_of
 from faultset.sources.telemetry.form import NOT_KNOWN, ColumnType, Flags, Form, Microseconds
-from faultset.sources.telemetry.packed import CutOffError
-from faultset.sources.telemetry.rows import Block, BrokenRowError, ColumnTypeError, Rows, open_rows
+from faultset.sources.telemetry.rows import Block, ColumnTypeError, Rows, open_rows
 from faultset.sources.telemetry.secrets import without_secrets
-from faultset.sources.telemetry.series import broken_row, cut_off
+from faultset.sources.telemetry.series import numbered
 from faultset.sources.telemetry.wall_clock import REPEATED, SKIPPED, in_range, to_utc
 from faultset.storage import reported
 
@@ -222,8 +221,8 @@ def _labeled_parts(plan: _Plan, rows: Rows, labeler: _Labeler) -> Iterator[_Part
     """
     with ThreadPoolExecutor(_WORKERS) as parsers, ThreadPoolExecutor(1) as labelers:
         try:
-            numbered = _numbered(plan.file, _ahead(parsers, rows.blocks, _WORKERS))
-            jobs = (_job(labeler, block, row) for block, row in numbered if len(block.frame))
+            blocks = numbered(plan.file, _ahead(parsers, rows.blocks, _WORKERS))
+            jobs = (_job(labeler, block, row) for block, row in blocks if len(block.frame))
             yield from _ahead(labelers, jobs, 1)
         finally:
             for pool in (parsers, labelers):
@@ -254,20 +253,6 @@ def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], _T]], ahead: in
         yield running.popleft().result()
     if failure is not None:
         raise failure
-
-
-def _numbered(file: TelemetryFile, blocks: Iterator[Block]) -> Iterator[tuple[Block, int]]:
-    """Yield each block with the number of rows before it; a broken row becomes the one error that names it."""
-    row, line = 0, 1
-    try:
-        for block in blocks:
-            yield block, row
-            row += len(block.frame)
-            line += block.lines
-    except BrokenRowError as error:
-        raise broken_row(file, row, line, error) from error
-    except CutOffError as error:
-        raise cut_off(file, row, error) from error
 
 
 # --- labels ---------------------------------------------------------------------------------------------------------
@@ -496,7 +481,7 @@ def _passes(plan: _Plan) -> repeated_hour.Passes:
 
 
 def _wall_clocks(file: TelemetryFile, rows: Rows) -> Iterator[repeated_hour.WallClock]:
-    for block, row in _numbered(file, (parse() for parse in rows.blocks)):
+    for block, row in numbered(file, (parse() for parse in rows.blocks)):
         wall = np.flatnonzero(block.clock.wall)
         if not len(wall):
             continue

@@ -9,14 +9,17 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import getpass
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from faultset import catalog
+from faultset import catalog, release
 from faultset.errors import AnswerIsNo, printable
 from faultset.moments import UTC, iso
 from faultset.pipeline import candidates, publishing
@@ -36,8 +39,11 @@ from faultset.settings import Settings
 from faultset.storage import open_root, reported
 
 _LONGEST_PAGE = 60_000  # characters; a database column and a browser show it
-_SHOWN_FIGURES = 50
-_ENDINGS = (".png", ".svg", ".webp")
+_SHOWN_PICTURES = 12
+_PICTURE = re.compile(r"[a-z0-9-]{1,100}\.png")
+_OVERVIEW = "overview.png"
+_FIGURES = "figures"
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,8 @@ class _Compared:
     note: CandidateNote
     before: Manifest | None
     difference: Difference | None
+    change: Change | None
     number: str
-
-    @property
-    def change(self) -> Change | None:
-        return self.difference.change if self.difference else None
 
 
 # --- proposing ------------------------------------------------------------------------------------------------------
@@ -107,8 +110,13 @@ def proposal(slug: str, settings: Settings) -> Proposal | None:
     return _proposal(slug, found, settings) if found else None
 
 
-def propose(slug: str, settings: Settings) -> Proposal | None:
+def propose(slug: str, settings: Settings, *, pictures: str | None = None) -> Proposal | None:
     """Return what could be published of an experiment now, and write down beside the candidate what it would change.
+
+    Args:
+        slug: the experiment.
+        settings: where things are.
+        pictures: the address below which the page finds ``FINGERPRINT/NAME.png``; None: they are named, not shown.
 
     Raises:
         InputError: the experiment's catalog entry, its candidate or its newest version is wrong.
@@ -118,7 +126,8 @@ def propose(slug: str, settings: Settings) -> Proposal | None:
     if found is None:
         return None
     made = _proposal(slug, found, settings)
-    page, document = _page(made, found, settings), _document(made, found, settings)
+    drawn = _pictures(found)
+    page, document = _page(made, found, drawn, pictures), _document(made, found, drawn)
     path = candidates.proposal_file(slug, made.fingerprint, settings)
     with reported(path):
         candidates.proposal_file(slug, made.fingerprint, settings, "md").write_text(page, encoding="utf-8")
@@ -139,6 +148,25 @@ def page(made: Proposal, settings: Settings) -> str:
         return path.read_text(encoding="utf-8")
 
 
+def picture(slug: str, fingerprint: str, name: str, settings: Settings) -> bytes | None:
+    """Return a picture of a candidate, also once it was published or rejected; None where it is not there.
+
+    Raises:
+        InputError: this is no name of an experiment.
+        SetupError: the storage is in trouble.
+    """
+    catalog.check_slug(slug)
+    if not _PICTURE.fullmatch(name) or not _FINGERPRINT.fullmatch(fingerprint):
+        return None
+    for folder in candidates.folders(slug, fingerprint, settings):
+        path = folder / _FIGURES / name
+        with reported(path):
+            if path.is_file():
+                return path.read_bytes()
+    held = release.held(settings.datasets, slug, fingerprint)
+    return None if held is None else open_root(settings.datasets).read(f"{slug}/{held.number}/{_FIGURES}/{name}")
+
+
 def _newest(slug: str, settings: Settings) -> _Compared | None:
     catalog.check_slug(slug)
     mark = candidates.waiting(slug, settings)
@@ -152,8 +180,8 @@ def _newest(slug: str, settings: Settings) -> _Compared | None:
     base = _latest(known)
     before = publishing.read_manifest(slug, base, settings) if base else None
     difference = compare(folder, settings, slug, base) if base else None
-    number = known.next_number(difference.change if difference else "major")
-    return _Compared(folder, read_note(folder), before, difference, str(number))
+    change = known.change_for_followers(difference.change if difference else None)
+    return _Compared(folder, read_note(folder), before, difference, change, str(known.next_number(change)))
 
 
 def _history(slug: str, settings: Settings) -> History:
@@ -185,7 +213,32 @@ def _proposal(slug: str, found: _Compared, settings: Settings) -> Proposal:
 # --- telling --------------------------------------------------------------------------------------------------------
 
 
-def _document(made: Proposal, found: _Compared, settings: Settings) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """One of a candidate's pictures; ``state``: how it compares with the same of the version before."""
+
+    name: str
+    state: Literal["new", "changed", "as before"]
+
+
+def _pictures(found: _Compared) -> list[_Picture]:
+    """Return a candidate's pictures, that of the whole run first, then those that nobody has seen yet."""
+    before = {entry.path: entry.sha256 for entry in found.before.files} if found.before else {}
+    return sorted(
+        (_Picture(path.name, _state(before, path)) for path in (found.folder / _FIGURES).glob("*.png")),
+        key=lambda one: (one.name != _OVERVIEW, one.state == "as before", one.name),
+    )
+
+
+def _state(before: Mapping[str, str], path: Path) -> Literal["new", "changed", "as before"]:
+    known = before.get(f"{_FIGURES}/{path.name}")
+    if known is None:
+        return "new"
+    with reported(path):
+        return "as before" if hashlib.sha256(path.read_bytes()).hexdigest() == known else "changed"
+
+
+def _document(made: Proposal, found: _Compared, drawn: Sequence[_Picture]) -> dict[str, Any]:
     now = _as_manifest(made, found)
     before = found.before.validation["findings"] if found.before else []
     return {
@@ -195,7 +248,7 @@ def _document(made: Proposal, found: _Compared, settings: Settings) -> dict[str,
         "findings": now.validation["findings"],
         "findings_new": _without(now.validation["findings"], before),
         "findings_gone": _without(before, now.validation["findings"]),
-        "figures": _figures(found.folder, settings),
+        "figures": [{"path": f"{_FIGURES}/{one.name}", "state": one.state} for one in drawn],
     }
 
 
@@ -204,13 +257,7 @@ def _without(findings: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]
     return [manifests.plain(finding) for finding in findings if finding["message"] not in known]
 
 
-def _figures(folder: Path, settings: Settings) -> list[str]:
-    """Return where the candidate's pictures lie, relative to the work folder."""
-    pictures = sorted(path for path in folder.glob("figures/**/*") if path.suffix in _ENDINGS and path.is_file())
-    return [path.relative_to(settings.work).as_posix() for path in pictures]
-
-
-def _page(made: Proposal, found: _Compared, settings: Settings) -> str:
+def _page(made: Proposal, found: _Compared, drawn: Sequence[_Picture], pictures: str | None) -> str:
     lines = [
         f"**{markdown.text(found.note.entry.title)}**",
         "",
@@ -228,9 +275,10 @@ def _page(made: Proposal, found: _Compared, settings: Settings) -> str:
         "",
         "## Figures",
         "",
-        *_listed(_figures(found.folder, settings)),
+        _counted(drawn),
     ]
-    return _cut("\n".join(lines) + "\n")
+    shown = "".join(_shown(one, made, pictures) for one in drawn[:_SHOWN_PICTURES])
+    return _cut("\n".join(lines) + "\n", _LONGEST_PAGE - len(shown)) + shown
 
 
 def _facts(made: Proposal) -> Iterator[tuple[str, str]]:
@@ -242,17 +290,26 @@ def _facts(made: Proposal) -> Iterator[tuple[str, str]]:
     yield "candidate", made.fingerprint
 
 
-def _listed(paths: Sequence[str]) -> list[str]:
-    shown = [f"- {markdown.text(path)}" for path in paths[:_SHOWN_FIGURES]]
-    more = len(paths) - len(shown)
-    return [*shown, f"- and {more} more"] if more else shown or ["None."]
+def _counted(drawn: Sequence[_Picture]) -> str:
+    if not drawn:
+        return "None: there are no metrics to draw."
+    said = ", ".join(f"{count} {state}" for state, count in sorted(Counter(one.state for one in drawn).items()))
+    # A page of hundreds of pictures would be slower to open than to read.
+    return said + (f"; the first {_SHOWN_PICTURES}:" if len(drawn) > _SHOWN_PICTURES else ":")
 
 
-def _cut(text: str) -> str:
+def _shown(one: _Picture, made: Proposal, pictures: str | None) -> str:
+    paragraphs = [f"**{one.name}**, {one.state}"]
+    if pictures:
+        paragraphs.append(f"![{one.name}]({pictures}/{made.fingerprint}/{one.name})")
+    return "".join(f"\n{text}\n" for text in paragraphs)
+
+
+def _cut(text: str, longest: int) -> str:
     """Return a page that a database and a browser can hold, cut at the end of a line."""
-    if len(text) <= _LONGEST_PAGE:
+    if len(text) <= longest:
         return text
-    kept = text[:_LONGEST_PAGE].rpartition("\n")[0]
+    kept = text[:longest].rpartition("\n")[0]
     return f"{kept}\n\nThe rest is left out here; the JSON file beside the candidate has all.\n"
 
 

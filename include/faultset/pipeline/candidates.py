@@ -30,6 +30,11 @@ def candidate_folder(slug: str, mark: str, settings: Settings) -> Path:
     return Path(settings.work) / CANDIDATES / slug / mark
 
 
+def folders(slug: str, mark: str, settings: Settings) -> tuple[Path, Path]:
+    """Return where the candidate with this fingerprint may lie: while it waits, and once it was rejected."""
+    return candidate_folder(slug, mark, settings), Path(settings.work) / REJECTED / slug / mark
+
+
 def proposal_file(slug: str, mark: str, settings: Settings, ending: Literal["json", "md"] = "json") -> Path:
     """Return where it is written what the candidate would change."""
     return Path(settings.work) / CANDIDATES / slug / f"{mark}.proposal.{ending}"

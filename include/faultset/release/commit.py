@@ -159,7 +159,7 @@ def _publish_new(candidate: Candidate, store: Store, created_at: dt.datetime, sa
                 head = history.read_head(store, candidate.slug, known)
                 say(1, _STEPS, f"{candidate.slug}: comparing with the version before")
                 changes = _compare(store, known, head, folder, contents)
-                number = known.next_number(changes.change or "major")
+                number = known.next_number(changes.change)
                 described = _describe(candidate, number, head, contents, created_at)
                 digest = manifest.sha256(_write(described, changes, folder))
                 say(2, _STEPS, f"{candidate.slug}: writing the version")
@@ -220,15 +220,13 @@ def _contents(candidate: Candidate, folder: Path) -> tuple[FileEntry, ...]:
 
 def _compare(store: Store, known: History, head: Head | None, folder: Path, contents: tuple[FileEntry, ...]) -> Changes:
     if head is None:
-        return Changes("major" if known.pointer or known.remembered else None, None, None)
+        return Changes(known.change_for_followers(None), None, None)
     here = {entry.sha256: folder / entry.path for entry in contents}
     names = [entry.path for entry in head.manifest.files if entry.path.endswith(".parquet")]
     same = {entry.path: here[entry.sha256] for entry in head.manifest.files if entry.sha256 in here}
     with store.local(head.manifest.slug, str(head.number), names, same) as before:
         difference = diff(before, folder)
-    # Whoever follows the numbers comes from a version that was taken back, whose records may be gone now.
-    change = "major" if head.number < known.numbers[-1] else difference.change
-    return Changes(change, difference, head.manifest)
+    return Changes(known.change_for_followers(difference.change), difference, head.manifest)
 
 
 def _describe(

@@ -107,10 +107,26 @@ class History:
     def _named(self) -> Number | None:
         return numbers.parse(self.pointer.version) if self.pointer else None
 
-    def next_number(self, change: Change) -> Number:
+    @property
+    def _highest(self) -> Number | None:
+        """The highest number that was ever given, as far as anything tells; its version may be gone."""
+        return max((number for number in (*self.numbers, self._named, self.remembered) if number), default=None)
+
+    def change_for_followers(self, change: Change | None) -> Change | None:
+        """Return what the next version is to those who follow the numbers.
+
+        Args:
+            change: its difference to the latest version; None where there is none.
+
+        Returns:
+            ``major`` where the latest is not the highest ever given: whoever comes from that one, which was taken back
+            or is gone, may miss records; None for a first version.
+        """
+        return change if self.latest.number == self._highest else "major"
+
+    def next_number(self, change: Change | None) -> Number:
         """Return the number that follows; that of a version that was removed is not used again."""
-        known = [number for number in (*self.numbers, self._named, self.remembered) if number]
-        return max(known).after(change) if known else numbers.FIRST
+        return self._highest.after(change or "major") if self._highest else numbers.FIRST
 
     def with_version(self, number: Number) -> State:
         """Return what the log says once ``number`` was given."""

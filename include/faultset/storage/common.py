@@ -26,18 +26,22 @@ ABANDONED_S = 24 * 3600.0
 # No dots: neither ``..`` nor ``index.json`` can be the name of a dataset.
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
+_NAMED_BY = "FAULTSET_DATASETS, FAULTSET_WORK, FAULTSET_INBOX"
 _EXPLAINED = {
     errno.ENOSPC: ("the disk is full", "free some space, then run it again; nothing was published"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, then run it again; nothing was published"),
     errno.EFBIG: ("the file is larger than is allowed here", "raise the limit on file sizes (ulimit -f)"),
-    errno.EROFS: ("the file system is read-only", "point FAULTSET_DATASETS at a folder that can be written"),
+    errno.EROFS: ("the file system is read-only", f"name a folder that can be written ({_NAMED_BY})"),
     errno.EACCES: ("permission is missing", "give the user that runs this read and write permission"),
     errno.EPERM: ("permission is missing", "give the user that runs this read and write permission"),
     errno.ENOENT: (
         "it is not there and cannot be made",
-        "check FAULTSET_DATASETS, and whether something else removes files here",
+        f"check what names this folder ({_NAMED_BY}), and whether something else removes files here",
     ),
-    errno.ENOTDIR: ("a file stands where a folder is needed", "point FAULTSET_DATASETS at a folder"),
+    errno.ENOTDIR: (
+        "a file stands where a folder is needed",
+        f"move the file away, or name another folder ({_NAMED_BY})",
+    ),
     errno.EXDEV: ("it lies on another file system", "build candidates under the root of the datasets"),
     errno.ENOLCK: ("this file system has no locks", "keep the datasets on a local disk"),
     errno.EOPNOTSUPP: ("this file system has no locks", "keep the datasets on a local disk"),

@@ -57,7 +57,9 @@ def _read(
         missing = [name for name in kpis or () if name not in numeric]
         if missing:
             raise InputError(file.name, f"has no numbers in a column {missing[0]!r}", f"it has {', '.join(numeric)}")
-        for block in _in_order(file, rows.blocks):
+        for block, _ in numbered(file, (parse() for parse in rows.blocks)):
+            if not len(block.frame):
+                continue
             us = _utc(file, block)
             wanted = slice(None) if kept is None else kept(us)
             times.append(us[wanted])
@@ -76,23 +78,25 @@ def _read(
     return {name: (spread, np.concatenate(values.pop(name))[order]) for name in list(values)}
 
 
-def _in_order(file: TelemetryFile, blocks: Iterator[object]) -> Iterator[Block]:
-    """Yield the blocks that have rows; a broken row becomes the one error that names it."""
+def numbered(file: TelemetryFile, blocks: Iterator[Block]) -> Iterator[tuple[Block, int]]:
+    """Yield each block with the number of rows before it; a broken row becomes the one error that names it.
+
+    Raises:
+        InputError: a row is broken, or the file ends within one.
+    """
     row, line = 0, 1
     try:
-        for parse in blocks:
-            block: Block = parse()  # type: ignore[operator]
-            if len(block.frame):
-                yield block
+        for block in blocks:
+            yield block, row
             row += len(block.frame)
             line += block.lines
     except BrokenRowError as error:
-        raise broken_row(file, row, line, error) from error
+        raise _broken_row(file, row, line, error) from error
     except CutOffError as error:
-        raise cut_off(file, row, error) from error
+        raise _cut_off(file, row, error) from error
 
 
-def broken_row(file: TelemetryFile, row: int, line: int, error: BrokenRowError) -> InputError:
+def _broken_row(file: TelemetryFile, row: int, line: int, error: BrokenRowError) -> InputError:
     """Return the error that names the row: ``row`` rows and ``line`` lines lie before its block."""
     return InputError(
         f"{file.name}:{line + error.line + 1}",
@@ -101,7 +105,7 @@ def broken_row(file: TelemetryFile, row: int, line: int, error: BrokenRowError) 
     )
 
 
-def cut_off(file: TelemetryFile, row: int, error: CutOffError) -> InputError:
+def _cut_off(file: TelemetryFile, row: int, error: CutOffError) -> InputError:
     """Return the error of a file that ends too early: ``row`` rows could be read."""
     return InputError(file.name, f"it ends too early, after row {row:,}: {error}", "copy the file again")
 
