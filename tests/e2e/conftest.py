@@ -60,13 +60,20 @@ class Airflow:
 
     def start(self) -> None:
         self.home.mkdir(parents=True)
-        users = ",".join(f"{user}:{'admin' if user == 'admin' else 'op'}" for user in self.users)
-        (self.home / "airflow.cfg").write_text(f"[core]\nsimple_auth_manager_users = {users}\n")
         migrate = self._spawn("db", "migrate")
         assert migrate.wait(120) == 0, self._log("db")
+        self._name_users()
         self.processes += [self._spawn(part) for part in self.parts]
         wait_for("a healthy Airflow", self._healthy, 120)
         self.token = self.token_of("admin")
+
+    def _name_users(self) -> None:
+        """Add them to the configuration that the first command made, whose keys all components share."""
+        path, usual = self.home / "airflow.cfg", "simple_auth_manager_users = admin:admin\n"
+        users = ",".join(f"{user}:{'admin' if user == 'admin' else 'op'}" for user in self.users)
+        made = path.read_text()
+        assert usual in made
+        path.write_text(made.replace(usual, f"simple_auth_manager_users = {users}\n"))
 
     def token_of(self, user: str) -> str:
         """Log in; return what stands for this user from now on."""
