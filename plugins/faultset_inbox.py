@@ -11,6 +11,10 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from faultset.bucket import Credentials
+    from faultset.inbox.landing import Drop
+    from faultset.settings import Settings
+
 MEMORY = "announced"
 
 
@@ -38,7 +42,7 @@ class InboxTrigger(BaseEventTrigger):
         """Yield an event whenever there is something to announce."""
         announced: dict[str, float] = await self._recall()
         while True:
-            waiting = await asyncio.to_thread(self._waiting)
+            waiting = await self._waiting()
             now = time.time()
             fresh = [mark for mark in waiting if now - announced.get(mark, 0.0) >= self.remind_s]
             # What is gone is forgotten, so that the memory stays as small as the inbox.
@@ -50,18 +54,19 @@ class InboxTrigger(BaseEventTrigger):
                 await self._remember(announced)
             await asyncio.sleep(self.poll_s)
 
-    def _waiting(self) -> list[str]:
+    async def _waiting(self) -> list[str]:
         """Return marks of what is whole; what cannot be read now is looked at again soon."""
+        from faultset.bucket import Bucket, is_bucket
         from faultset.errors import FaultsetError
-        from faultset.inbox import landing, mirror
         from faultset.settings import Settings
+        from faultset_connections import of_connection_in_a_trigger
 
         try:
             settings = Settings.from_environment()
-            if "://" in settings.inbox:
-                drops = mirror.look(settings.inbox, settings.inbox_settle_s, time.time())
-            else:
-                drops = landing.look(settings.inbox_folder, settings.inbox_settle_s, time.time())
+            found = None
+            if is_bucket(settings.inbox):
+                found = await of_connection_in_a_trigger(Bucket.at(settings.inbox).connection)
+            drops = await asyncio.to_thread(_look, settings, found)
         except FaultsetError as error:
             self.log.warning("%s", error)
             return []
@@ -76,3 +81,13 @@ class InboxTrigger(BaseEventTrigger):
     async def _remember(self, announced: dict[str, float]) -> None:
         if self.asset_state_store is not None:
             await self.asset_state_store.aset(MEMORY, dict(announced))
+
+
+def _look(settings: Settings, found: Credentials | None) -> list[Drop]:
+    from faultset.bucket import credentials, is_bucket
+    from faultset.inbox import landing, mirror
+
+    if not is_bucket(settings.inbox):
+        return landing.look(settings.inbox_folder, settings.inbox_settle_s, time.time())
+    with credentials(lambda _name: found):
+        return mirror.look(settings.inbox, settings.inbox_settle_s, time.time())

@@ -39,7 +39,7 @@ def use_case(subject: str) -> Iterator[Settings]:
     from faultset.bucket import credentials
     from faultset.errors import FaultsetError, SetupError
     from faultset.settings import Settings
-    from faultset_dags.connections import of_connection
+    from faultset_connections import of_connection
 
     context = get_current_context()
     context["subject"] = subject

@@ -12,15 +12,13 @@ import pytest
 from faultset.bucket import Credentials, credentials, credentials_for
 from faultset.errors import SetupError
 
-DAGS = Path(__file__).resolve().parents[2] / "dags"
 KEYS = {"conn_type": "aws", "login": "AKIDLAB", "password": "lab-secret"}
 
 
 @pytest.fixture
 def of_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    monkeypatch.syspath_prepend(str(DAGS))
-    from faultset_dags.connections import of_connection
+    from faultset_connections import of_connection
 
     return of_connection
 

@@ -1,4 +1,7 @@
-"""Credentials of object storage from Airflow's connections, so that no task needs them in its environment."""
+"""Credentials of object storage from Airflow's connections, so that no process needs them in its environment.
+
+Here, and not beside the DAGs, because the triggerer imports plugins alone.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 if TYPE_CHECKING:
     from faultset.bucket import Credentials
+    from faultset.errors import SetupError
 
 DEFAULT = "FAULTSET_S3_CONNECTION"
 """Names the connection for every ``s3://`` URI that names none; unset: the environment's ``AWS_...`` variables."""
@@ -21,24 +25,42 @@ def of_connection(name: str) -> Credentials | None:
     Raises:
         SetupError: there is no such connection, or it is of another type or of a kind that is not supported.
     """
-    name = name or os.environ.get(DEFAULT, "")
+    name = _or_default(name)
     if not name:
         return None
+    try:
+        return _credentials(Connection.get(name))
+    except AirflowNotFoundException:
+        raise _unknown(name) from None
+
+
+async def of_connection_in_a_trigger(name: str) -> Credentials | None:
+    """As ``of_connection``, where tasks' way to ask would wait for the very loop that it is asked in."""
+    name = _or_default(name)
+    if not name:
+        return None
+    try:
+        return _credentials(await Connection.async_get(name))
+    except AirflowNotFoundException:
+        raise _unknown(name) from None
+
+
+def _or_default(name: str) -> str:
+    return name or os.environ.get(DEFAULT, "")
+
+
+def _unknown(name: str) -> SetupError:
     from faultset.errors import SetupError
 
-    try:
-        found = Connection.get(name)
-    except AirflowNotFoundException:
-        raise SetupError(f"connection {name}", "Airflow knows no such connection", "add one of type aws") from None
-    if found.conn_type != "aws":
-        raise SetupError(f"connection {name}", f"it is of type {found.conn_type}", "name one of type aws")
-    return _credentials(found)
+    return SetupError(f"connection {name}", "Airflow knows no such connection", "add one of type aws")
 
 
 def _credentials(found: Connection) -> Credentials:
     from faultset.bucket import Credentials
     from faultset.errors import SetupError
 
+    if found.conn_type != "aws":
+        raise SetupError(f"connection {found.conn_id}", f"it is of type {found.conn_type}", "name one of type aws")
     extra: dict[str, Any] = found.extra_dejson
     if extra.get("role_arn"):
         where = f"connection {found.conn_id}"
