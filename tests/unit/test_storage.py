@@ -12,6 +12,7 @@ import pytest
 from faultset import storage
 from faultset.bucket import Bucket
 from faultset.errors import InputError, SetupError
+from faultset.release import history
 from faultset.storage import Entry, Listing, LostRaceError, State, Store, disk, log, open_root, s3
 
 EMPTY = Listing(frozenset(), 0)
@@ -260,15 +261,37 @@ def bucket(new_bucket: str, tmp_path: Path) -> s3.BucketRoot:
     return s3.BucketRoot(Bucket.at(f"s3://{new_bucket}/sets"), tmp_path)
 
 
-def decided(bucket: s3.BucketRoot, tmp_path: Path) -> log.Commit:
-    """An upload that became version 1.0.0 by an entry of the log, and was not shown yet."""
-    folder = candidate(tmp_path)
+def decided(
+    bucket: s3.BucketRoot, tmp_path: Path, version: str = "1.0.0", given: Listing = EMPTY, state: State = STATE
+) -> log.Commit:
+    """An upload that became a version by an entry of the log, and was not shown yet."""
+    folder = candidate(tmp_path / version)
     with bucket.draft(folder, ["file"]) as draft:
         draft.send(["manifest.json", "inner/file"], "1")
-        commit = log.Commit("1.0.0", draft.token, 1)
+        commit = log.Commit(version, draft.token, 1)
         draft.decided = True
-        bucket.decide("set", commit, STATE, given=EMPTY)
+        bucket.decide("set", commit, state, given=given)
     return commit
+
+
+class Overtaken(s3.BucketRoot):
+    """A root in which, while one completes a version, another writer decides on the next and is killed."""
+
+    def finish(self, slug: str, listing: Listing) -> bool:
+        done = super().finish(slug, listing)
+        if done and listing.entries < 3:
+            number = f"{listing.entries + 1}.0.0"
+            assert self.work
+            decided(self, self.work, number, self.listing(slug), State(number))
+        return done
+
+
+def test_what_others_decide_while_one_completes_a_version_is_completed_too(new_bucket: str, tmp_path: Path) -> None:
+    bucket = Overtaken(Bucket.at(f"s3://{new_bucket}/sets"), tmp_path)
+    decided(bucket, tmp_path, "1.0.0", EMPTY, State("1.0.0"))
+    known = history.complete(bucket, "set")
+    assert [str(number) for number in known.numbers] == ["1.0.0", "2.0.0", "3.0.0"]
+    assert (known.listing.entries, str(known.remembered)) == (3, "3.0.0")
 
 
 def test_a_version_that_was_decided_is_completed_by_whoever_comes_next(bucket: s3.BucketRoot, tmp_path: Path) -> None:
