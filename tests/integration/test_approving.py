@@ -152,9 +152,12 @@ def test_the_number_that_is_shown_is_the_one_that_is_given_also_after_a_rollback
 
 
 def names_in(text: str) -> list[str]:
-    """The addresses of the pictures on a page."""
+    """The addresses of the pictures on a page; a link leads to each."""
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
-    return [str(child.attrs["src"]) for token in tokens for child in token.children or [] if child.type == "image"]
+    inline = [child for token in tokens for child in token.children or []]
+    shown = [str(child.attrs["src"]) for child in inline if child.type == "image"]
+    assert [str(child.attrs["href"]) for child in inline if child.type == "link_open"] == shown
+    return shown
 
 
 def draw(settings: Settings, **pictures: bytes) -> Proposal:

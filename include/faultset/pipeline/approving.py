@@ -40,6 +40,7 @@ from faultset.storage import open_root, reported
 
 _LONGEST_PAGE = 60_000  # characters; a database column and a browser show it
 _SHOWN_PICTURES = 12
+_PICTURES_IN_A_ROW = 3  # as wide as Airflow shows them
 _PICTURE = re.compile(r"[a-z0-9-]{1,100}\.png")
 _OVERVIEW = "overview.png"
 _FIGURES = "figures"
@@ -263,6 +264,11 @@ def _page(made: Proposal, found: _Compared, drawn: Sequence[_Picture], pictures:
         "",
         *markdown.table(("", ""), _facts(made)),
         "",
+        "# Pictures",
+        "",
+        _counted(drawn),
+        *_shown(made, drawn[:_SHOWN_PICTURES], pictures),
+        "",
         *Changes(found.change, found.difference, found.before).render(_as_manifest(made, found)).splitlines(),
         "",
         "## All findings of the candidate",
@@ -272,13 +278,8 @@ def _page(made: Proposal, found: _Compared, drawn: Sequence[_Picture], pictures:
             found.note.validation.findings,
             lambda finding: (finding.severity, finding.message, finding.remedy),
         ),
-        "",
-        "## Figures",
-        "",
-        _counted(drawn),
     ]
-    shown = "".join(_shown(one, made, pictures) for one in drawn[:_SHOWN_PICTURES])
-    return _cut("\n".join(lines) + "\n", _LONGEST_PAGE - len(shown)) + shown
+    return _cut("\n".join(lines) + "\n")
 
 
 def _facts(made: Proposal) -> Iterator[tuple[str, str]]:
@@ -298,18 +299,22 @@ def _counted(drawn: Sequence[_Picture]) -> str:
     return said + (f"; the first {_SHOWN_PICTURES}:" if len(drawn) > _SHOWN_PICTURES else ":")
 
 
-def _shown(one: _Picture, made: Proposal, pictures: str | None) -> str:
-    paragraphs = [f"**{one.name}**, {one.state}"]
-    if pictures:
-        paragraphs.append(f"![{one.name}]({pictures}/{made.fingerprint}/{one.name})")
-    return "".join(f"\n{text}\n" for text in paragraphs)
+def _shown(made: Proposal, drawn: Sequence[_Picture], pictures: str | None) -> Iterator[str]:
+    """Yield the lines of tables, each a row of pictures below their names; a link leads from each to its full size."""
+    for start in range(0, len(drawn), _PICTURES_IN_A_ROW):
+        row = drawn[start : start + _PICTURES_IN_A_ROW]
+        yield ""
+        yield from markdown.table([f"{one.name}, {one.state}" for one in row], ())
+        if pictures:
+            addresses = [(one.name, f"{pictures}/{made.fingerprint}/{one.name}") for one in row]
+            yield f"| {' | '.join(f'[![{name}]({address})]({address})' for name, address in addresses)} |"
 
 
-def _cut(text: str, longest: int) -> str:
+def _cut(text: str) -> str:
     """Return a page that a database and a browser can hold, cut at the end of a line."""
-    if len(text) <= longest:
+    if len(text) <= _LONGEST_PAGE:
         return text
-    kept = text[:longest].rpartition("\n")[0]
+    kept = text[:_LONGEST_PAGE].rpartition("\n")[0]
     return f"{kept}\n\nThe rest is left out here; the JSON file beside the candidate has all.\n"
 
 
