@@ -19,7 +19,7 @@ import yaml
 
 from faultset.bucket import Bucket, is_bucket
 from faultset.catalog import FILE_NAME
-from faultset.storage import reported
+from faultset.storage import bytes_of, reported
 
 OURS = ".inbox.json"
 _SHORT = 16
@@ -132,11 +132,7 @@ class _OnDisk:
     folder: Path
 
     def read(self, name: str) -> bytes | None:
-        with reported(self.folder / name):
-            try:
-                return (self.folder / name).read_bytes()
-            except FileNotFoundError:
-                return None
+        return bytes_of(self.folder / name)
 
     def put_tree(self, tree: Path, name: str) -> None:
         with reported(self.folder):

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from faultset.errors import FaultsetError
 from faultset.records import Finding, Relaxed, Severity
-from faultset.storage import reported
+from faultset.storage import bytes_of
 
 VERDICT = "verdict.json"
 SCHEMA_VERSION = "1"
@@ -92,11 +92,8 @@ class Verdict:
 
 def read(folder: Path) -> Verdict | None:
     """Return the verdict in ``folder``; None where there is none."""
-    with reported(folder):
-        try:
-            return Verdict.decode((folder / VERDICT).read_bytes())
-        except FileNotFoundError:
-            return None
+    data = bytes_of(folder / VERDICT)
+    return None if data is None else Verdict.decode(data)
 
 
 def remark_of_error(error: FaultsetError) -> Remark:

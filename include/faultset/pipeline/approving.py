@@ -36,7 +36,7 @@ from faultset.release.manifest import FileEntry, Manifest
 from faultset.release.number import Change
 from faultset.release.policy import Decision
 from faultset.settings import Settings
-from faultset.storage import open_root, reported
+from faultset.storage import bytes_of, open_root, reported
 
 _LONGEST_PAGE = 60_000  # characters; a database column and a browser show it
 _SHOWN_PICTURES = 12
@@ -160,10 +160,8 @@ def picture(slug: str, fingerprint: str, name: str, settings: Settings) -> bytes
     if not _PICTURE.fullmatch(name) or not _FINGERPRINT.fullmatch(fingerprint):
         return None
     for folder in candidates.folders(slug, fingerprint, settings):
-        path = folder / _FIGURES / name
-        with reported(path):
-            if path.is_file():
-                return path.read_bytes()
+        if (data := bytes_of(folder / _FIGURES / name)) is not None:
+            return data
     held = release.held(settings.datasets, slug, fingerprint)
     return None if held is None else open_root(settings.datasets).read(f"{slug}/{held.number}/{_FIGURES}/{name}")
 

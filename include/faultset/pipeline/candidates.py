@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from faultset import release
 from faultset.settings import Settings
-from faultset.storage import reported
+from faultset.storage import bytes_of, reported
 
 CANDIDATES = ".candidates"
 REJECTED = ".rejected"
@@ -68,13 +68,8 @@ def waiting(slug: str, settings: Settings) -> str | None:
 
 def read_rejection(slug: str, mark: str, settings: Settings) -> dict[str, Any] | None:
     """Return who rejected a candidate, when and why; None where nobody did."""
-    path = rejection_file(slug, mark, settings)
-    with reported(path):
-        try:
-            found: dict[str, Any] = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            return None
-    return found
+    data = bytes_of(rejection_file(slug, mark, settings))
+    return None if data is None else json.loads(data)
 
 
 def withdraw(slug: str, settings: Settings, *, but: str | None = None) -> None:

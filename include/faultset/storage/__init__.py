@@ -22,6 +22,7 @@ from faultset.storage.common import (
     Listing,
     LostRaceError,
     Store,
+    bytes_of,
     check_slug,
     reported,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "Staging",
     "State",
     "Store",
+    "bytes_of",
     "check_slug",
     "files",
     "open_root",

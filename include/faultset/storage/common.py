@@ -67,6 +67,19 @@ def reported(where: object) -> Iterator[None]:
         raise SetupError(error.filename or where, problem, remedy) from error
 
 
+def bytes_of(path: Path) -> bytes | None:
+    """Return a file's bytes; None where it is not there.
+
+    Raises:
+        SetupError: it cannot be read.
+    """
+    with reported(path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+
 def is_slug(name: str) -> bool:
     """Whether ``name`` can be that of a dataset."""
     return _SLUG.fullmatch(name) is not None

@@ -17,7 +17,16 @@ from pathlib import Path
 
 from faultset.errors import SetupError
 from faultset.storage import folders, log
-from faultset.storage.common import ABANDONED_S, STAGING, Listing, LostRaceError, check_slug, is_slug, reported
+from faultset.storage.common import (
+    ABANDONED_S,
+    STAGING,
+    Listing,
+    LostRaceError,
+    bytes_of,
+    check_slug,
+    is_slug,
+    reported,
+)
 from faultset.storage.log import LOG, Entry, State
 from faultset.storage.staging import TAKEN, Staging
 
@@ -57,11 +66,7 @@ class DatasetRoot:
 
     def read(self, name: str) -> bytes | None:
         """As in ``Store``."""
-        with reported(self.path / name):
-            try:
-                return (self.path / name).read_bytes()
-            except FileNotFoundError:
-                return None
+        return bytes_of(self.path / name)
 
     def files(self, slug: str, version: str) -> dict[str, int]:
         """As in ``Store``."""
