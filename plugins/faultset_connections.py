@@ -6,14 +6,16 @@ Here, and not beside the DAGs, because the triggerer imports plugins alone.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from faultset.bucket import Credentials
-    from faultset.errors import SetupError
 
 DEFAULT = "FAULTSET_S3_CONNECTION"
 """Names the connection for every ``s3://`` URI that names none; unset: the environment's ``AWS_...`` variables."""
@@ -23,15 +25,14 @@ def of_connection(name: str) -> Credentials | None:
     """Return what ``name`` in ``s3://name@bucket`` stands for; None where no name is given and there is no default.
 
     Raises:
-        SetupError: there is no such connection, or it is of another type or of a kind that is not supported.
+        SetupError: there is no such connection, it is of another type or of a kind that is not supported, or Airflow
+            cannot be asked now.
     """
     name = _or_default(name)
     if not name:
         return None
-    try:
+    with _explained(name):
         return _credentials(Connection.get(name))
-    except AirflowNotFoundException:
-        raise _unknown(name) from None
 
 
 async def of_connection_in_a_trigger(name: str) -> Credentials | None:
@@ -39,20 +40,26 @@ async def of_connection_in_a_trigger(name: str) -> Credentials | None:
     name = _or_default(name)
     if not name:
         return None
-    try:
+    with _explained(name):
         return _credentials(await Connection.async_get(name))
-    except AirflowNotFoundException:
-        raise _unknown(name) from None
 
 
 def _or_default(name: str) -> str:
     return name or os.environ.get(DEFAULT, "")
 
 
-def _unknown(name: str) -> SetupError:
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
     from faultset.errors import SetupError
 
-    return SetupError(f"connection {name}", "Airflow knows no such connection", "add one of type aws")
+    where = f"connection {name}"
+    try:
+        yield
+    except AirflowNotFoundException:
+        raise SetupError(where, "Airflow knows no such connection", "add one of type aws") from None
+    except AirflowRuntimeError as error:
+        problem = f"Airflow cannot be asked for it now ({error.error.error.value})"
+        raise SetupError(where, problem, "see the log of the API server; it is tried again") from None
 
 
 def _credentials(found: Connection) -> Credentials:
