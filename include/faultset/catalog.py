@@ -32,7 +32,7 @@ from pydantic import (
 from faultset.bucket import is_bucket, public
 from faultset.errors import InputError
 from faultset.moments import EARLIEST, LATEST
-from faultset.records import Severity
+from faultset.severity import Severity
 from faultset.sources import files, places, yaml_tree
 
 if TYPE_CHECKING:

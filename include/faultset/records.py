@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Literal, get_args
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
 from faultset.moments import Instant
+from faultset.severity import Severity
 
 Unit = Literal["iteration", "time"]
 TriggerKind = Literal["event", "periodic"]
@@ -518,9 +519,6 @@ class TelemetryFacts:
 
 
 # --- validation -----------------------------------------------------------------------------------------------------
-
-Severity = Literal["critical", "warning", "info"]
-SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)  # the worst first
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from faultset.errors import printable
-from faultset.records import SEVERITIES
+from faultset.severity import SEVERITIES
 
 if TYPE_CHECKING:
     from rich.console import Console

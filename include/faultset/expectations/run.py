@@ -21,7 +21,8 @@ from faultset.expectations import relaxing, site
 from faultset.expectations.views import Views, views_of
 from faultset.expectations.ways import Rule
 from faultset.moments import EARLIEST
-from faultset.records import SEVERITIES, Evidence, Exposure, Finding, Relaxed, TelemetryFacts, Validation
+from faultset.records import Evidence, Exposure, Finding, Relaxed, TelemetryFacts, Validation
+from faultset.severity import SEVERITIES
 from faultset.sources.redaction import redact
 from faultset.tables import ImpactRow
 from faultset.truth import Truth

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from faultset.records import Severity
+from faultset.severity import Severity
 
 Condition = tuple[str, tuple[str | bool, ...]]
 THRESHOLDS = {"at_least": "min_value", "at_most": "max_value"}

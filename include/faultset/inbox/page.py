@@ -11,7 +11,7 @@ from faultset.errors import printable
 from faultset.expectations.pages import safe, table_of, tag, whole_page
 from faultset.inbox import timeline
 from faultset.inbox.verdicts import VERDICT, Remark, Verdict
-from faultset.records import Severity
+from faultset.severity import Severity
 
 Row = Mapping[str, Any]
 Recognised = Mapping[str, Sequence[Row]]

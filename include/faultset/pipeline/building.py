@@ -21,9 +21,10 @@ from faultset.labels.windows import Policy
 from faultset.pipeline import analysis, candidates, correcting, exposure, telemetry
 from faultset.pipeline.candidates import NOTE, Standing, candidate_folder
 from faultset.pipeline.gathering import Progress, gather, silent
-from faultset.records import SEVERITIES, Evidence, Exposure, InputFile, TelemetryFacts, TelemetryFile, Validation
+from faultset.records import Evidence, Exposure, InputFile, TelemetryFacts, TelemetryFile, Validation
 from faultset.release import fingerprint, parquet
 from faultset.settings import Settings
+from faultset.severity import SEVERITIES
 from faultset.sources import files
 from faultset.storage import reported
 from faultset.truth import Truth

@@ -18,8 +18,8 @@ from faultset.bucket import public
 from faultset.errors import FaultsetError
 from faultset.pipeline.building import BUILDS, slugs
 from faultset.pipeline.publishing import read_manifest
-from faultset.records import SEVERITIES
 from faultset.settings import Settings
+from faultset.severity import SEVERITIES
 from faultset.storage import ABANDONED_S, open_root, reported
 
 _LEAST_FREE_BYTES = 1 << 30

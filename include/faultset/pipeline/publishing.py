@@ -15,11 +15,11 @@ from faultset.pipeline import candidates
 from faultset.pipeline.building import Build, read_note
 from faultset.pipeline.candidates import NOTE, candidate_folder
 from faultset.pipeline.gathering import Progress, silent
-from faultset.records import SEVERITIES
 from faultset.release import commit
 from faultset.release import verify as verification
 from faultset.release.manifest import MANIFEST, Manifest, decode
 from faultset.settings import Settings
+from faultset.severity import SEVERITIES
 from faultset.storage import open_root
 
 

@@ -15,11 +15,11 @@ from typing import Any
 from faultset import tables
 from faultset.errors import printable
 from faultset.moments import iso
-from faultset.records import SEVERITIES
 from faultset.release import corrected, markdown, telemetry_card
 from faultset.release.description.about import Described, about, license_of
 from faultset.release.manifest import Manifest
 from faultset.release.markdown import limited, table, text
+from faultset.severity import SEVERITIES
 from faultset.tables import ImpactRow, InjectionRow, TargetRow, TriggerRow, WorkloadRow
 
 _TAGS = ("fault-injection", "anomaly-detection", "aiops", "root-cause-analysis", "openstack", "rally", "os-faults")

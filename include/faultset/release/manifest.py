@@ -17,9 +17,10 @@ from typing import Any
 from faultset import storage, tables, version
 from faultset.errors import InputError
 from faultset.moments import iso
-from faultset.records import SEVERITIES, Finding, InputFile, Relaxed, TelemetryFacts, Validation
+from faultset.records import Finding, InputFile, Relaxed, TelemetryFacts, Validation
 from faultset.release import parquet
 from faultset.release.fingerprint import sha256_of
+from faultset.severity import SEVERITIES
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
