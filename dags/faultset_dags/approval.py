@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from faultset_dags.use_cases import REASON, use_case
 
@@ -71,8 +71,10 @@ class CandidateApproval(ApprovalOperator):  # type: ignore[misc]
         ti = context["ti"]
         if event.get("error_type") == "timeout":
             waited = timedelta(seconds=self.proposal["timeout_s"])
-            ti.xcom_push(REASON, f"{self.proposal['slug']}: nobody answered within {waited}, so {UNANSWERED}")
-        elif "error" not in event:
+            told = f"{self.proposal['slug']}: nobody answered within {waited}, so {UNANSWERED}"
+            ti.xcom_push(REASON, told)
+            raise AirflowFailException(told)  # asking again needs a person, too, who says so
+        if "error" not in event:
             ti.xcom_push(ANSWER, _plain(event))
         return super().execute_complete(context, event)
 

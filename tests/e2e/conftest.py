@@ -131,6 +131,19 @@ class Airflow:
             data: bytes = answer.read()
             return data
 
+    def questions(self) -> list[dict[str, Any]]:
+        """What Airflow asks people now, or asked them before."""
+        found = self.call("GET", "/api/v2/dags/publish_dataset/dagRuns/~/hitlDetails?limit=100")
+        asked: list[dict[str, Any]] = found["hitl_details"]
+        return asked
+
+    def answer(self, run_id: str, chosen: str, reason: str | None = None, *, by: str = "admin") -> None:
+        """Answer the question of a run of ``publish_dataset``, as a person may."""
+        path = f"/api/v2/dags/publish_dataset/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+        given = {} if reason is None else {"reason": reason}
+        answer = {"chosen_options": [chosen], "params_input": given}
+        self.call("PATCH", path, answer, token=self.token_of(by))
+
     def run(self, dag_id: str, conf: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Start a DAG and return its run once it has ended."""
         wait_for(f"the DAG {dag_id}", lambda: self.knows(dag_id), 120)

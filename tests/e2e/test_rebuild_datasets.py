@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,7 @@ class Ended:
         run: the run of ``rebuild_datasets``.
         publishing: experiment -> the run of ``publish_dataset`` for its first candidate.
         questions: experiment -> what Airflow showed to the person.
+        answers: experiment -> what the person does when asked.
     """
 
     airflow: Airflow
@@ -103,6 +104,7 @@ class Ended:
     run: dict[str, Any]
     publishing: dict[str, dict[str, Any]] = field(default_factory=dict)
     questions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    answers: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -140,20 +142,27 @@ class Ended:
         return {run["partition_key"]: run for run in runs} if len(runs) == count else {}
 
     def _questions(self, asked: set[str]) -> dict[str, dict[str, Any]]:
-        found = self.airflow.call("GET", "/api/v2/dags/publish_dataset/dagRuns/~/hitlDetails?limit=100")["hitl_details"]
         slugs = {run["dag_run_id"]: slug for slug, run in self.publishing.items()}
-        by_slug = {slugs[one["task_instance"]["dag_run_id"]]: one for one in found}
+        by_slug = {slugs[one["task_instance"]["dag_run_id"]]: one for one in self.airflow.questions()}
         return by_slug if by_slug.keys() >= asked else {}
 
     def answer(self, slug: str, chosen: str, reason: str | None, *, by: str = "admin") -> None:
-        run = self.publishing[slug]["dag_run_id"]
-        path = f"/api/v2/dags/publish_dataset/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
-        given = {} if reason is None else {"reason": reason}
-        answer = {"chosen_options": [chosen], "params_input": given}
-        self.airflow.call("PATCH", path, answer, token=self.airflow.token_of(by))
+        self.airflow.answer(self.publishing[slug]["dag_run_id"], chosen, reason, by=by)
+        self.answers[slug] = lambda: self.answer(slug, chosen, reason, by=by)
+
+    def answer_again(self) -> None:
+        """Airflow asks again where an answer came before its scheduler had noted that the task waits."""
+        for slug, question in self._questions(set()).items():
+            if (
+                slug in self.answers
+                and question["task_instance"]["try_number"] > 1
+                and not question["response_received"]
+            ):
+                self.answers[slug]()
 
     def wait_for_ends(self) -> None:
         def ended() -> dict[str, dict[str, Any]]:
+            self.answer_again()
             runs = self._runs(len(self.publishing))
             return runs if all(run["state"] in {"success", "failed"} for run in runs.values()) else {}
 

@@ -188,13 +188,13 @@ def test_publish_dataset_takes_an_experiment_by_hand(publish: Any) -> None:
     assert publish.params.dump() == {"experiment": None}
 
 
-def test_an_approval_comes_before_publishing_and_is_asked_once(publish: Any) -> None:
+def test_an_approval_comes_before_publishing_and_is_asked_again_where_its_answer_was_lost(publish: Any) -> None:
     chain = ["propose", "approve", "publish", "set_aside", "report"]
     for before, after in itertools.pairwise(chain):
         assert after in publish.get_task(before).downstream_task_ids
     # Airflow skips what directly follows a rejected approval: publishing, and not what keeps the rejection.
     assert publish.get_task("approve").downstream_task_ids == {"publish"}
-    assert publish.get_task("approve").retries == 0
+    assert publish.get_task("approve").retries > 0
     assert publish.get_task("publish").trigger_rule == "none_failed_min_one_success"
     assert publish.leaves == [publish.get_task("report")]
 
