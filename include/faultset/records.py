@@ -301,6 +301,9 @@ class CommandedAction:
         count: how often, loops unrolled.
         script: file name of the script it stands in.
         line: line in that script, from 1.
+        begins_after_s: seconds from the hook's start to its first run, as far as the text's sleeps and timers tell; None
+            where one of them is not known. What commands themselves take is not in it.
+        detached: whether it runs in the background, so that the hook may have returned before it.
     """
 
     host: str | None
@@ -310,6 +313,8 @@ class CommandedAction:
     count: int
     script: str
     line: int
+    begins_after_s: float | None = 0.0
+    detached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
