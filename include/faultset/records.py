@@ -50,10 +50,13 @@ class HookPlan:
 
     Attributes:
         index: its place in the workload's configuration, from 0.
-        name: Rally's action plugin, such as ``sys_call`` or ``fault_injection``.
+        name: Rally's action plugin without its platform, such as ``sys_call`` or ``fault_injection``.
         args: the action's argument as text (JSON where it was no text), secrets replaced.
         description: as configured; None where there is none.
         trigger: when to fire; None for a trigger plugin that is not Rally's own.
+        command: what ``args`` asks of os-faults; None where it is no human command.
+        orders: what ``args`` and its scripts order; None where nothing can be said.
+        notes: why a human command could not be read, in words.
     """
 
     index: int
@@ -61,6 +64,9 @@ class HookPlan:
     args: str
     description: str | None
     trigger: TriggerPlan | None
+    command: HumanCommand | None = None
+    orders: HookScripts | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,12 +365,10 @@ class RunEvidence:
     Attributes:
         report: the HTML report, or the result JSON where there is no HTML.
         results: the result JSON beside an HTML report; None where there is none.
-        scripts: hook command (``HookPlan.args``) -> what scripts or the command line itself order.
     """
 
     report: RallyRun
     results: RallyRun | None = None
-    scripts: dict[str, HookScripts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from faultset.records import Evidence, HookScripts, InputFile, RallyRun, RunEvidence
-from faultset.sources import hook_scripts, os_faults, rally_report, rally_results
+from faultset.records import Evidence, InputFile, RunEvidence
+from faultset.sources import hook_commands, hook_scripts, os_faults, rally_report, rally_results
 
 Progress = Callable[[int, int, str], None]
 
@@ -22,19 +22,10 @@ def gather_run(report: str, results: str | None, scripts: Sequence[str]) -> RunE
         results: path or URI of the result JSON beside an HTML report.
         scripts: paths or URIs of the hooks' scripts.
     """
-    run = rally_report.read_run(report)
-    other = rally_results.read_results(results) if results else None
-    return RunEvidence(run, other, _orders([run, *([other] if other else [])], scripts))
-
-
-def _orders(runs: Sequence[RallyRun], scripts: Sequence[str]) -> dict[str, HookScripts]:
-    """What each hook command orders, by scripts or by itself. Human commands of os-faults are not shell."""
     library = hook_scripts.read_library(scripts)
-    commands = {
-        hook.args for run in runs for workload in run.workloads for hook in workload.hooks if hook.name == "sys_call"
-    }
-    found = {command: hook_scripts.orders(command, library) for command in sorted(commands)}
-    return {command: orders for command, orders in found.items() if orders is not None}
+    run = hook_commands.read_hooks(rally_report.read_run(report), library)
+    other = hook_commands.read_hooks(rally_results.read_results(results), library) if results else None
+    return RunEvidence(run, other)
 
 
 def gather(

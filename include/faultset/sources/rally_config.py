@@ -56,7 +56,7 @@ def read_runner(field: Field) -> RunnerPlan:
     if field.value is None:
         return RunnerPlan()
     if isinstance(field.value, dict) and "type" in field.value:
-        name, arguments = field.get("type").text(), field
+        name, arguments = plugin_name(field.get("type").text()), field
     else:
         name, arguments = _named(field)
     if arguments.value is None:
@@ -67,6 +67,11 @@ def read_runner(field: Field) -> RunnerPlan:
 def read_hooks(field: Field) -> tuple[HookPlan, ...]:
     """Return the hooks, in their order."""
     return tuple(read_hook(item, index) for index, item in enumerate(field.items()))
+
+
+def plugin_name(text: str) -> str:
+    """Return the plugin that ``text`` names; for each of its plugins Rally accepts ``name@platform``."""
+    return text.partition("@")[0] or text
 
 
 def read_hook(field: Field, index: int) -> HookPlan:
@@ -140,7 +145,12 @@ def _value(field: Field) -> float:
 
 
 def _named(field: Field) -> tuple[str, Field]:
-    """Return the plugin's name and its arguments, whatever the notation."""
+    """Return the plugin's name without its platform, and its arguments, whatever the notation."""
+    name, arguments = _written(field)
+    return plugin_name(name), arguments
+
+
+def _written(field: Field) -> tuple[str, Field]:
     value = field.value
     if isinstance(value, str):
         return clean(value), Field(field.uri, field.path, None)
@@ -189,7 +199,7 @@ def _old_workloads(task: Field) -> list[tuple[str, Field]]:
             continue
         workloads = entry.items() if isinstance(entry.value, list) else [entry]
         # Scenario names have a dot; an entry of null asks for the scenario with its defaults.
-        found += [(name, Field(item.uri, item.path, item.mapping())) for item in workloads]
+        found += [(plugin_name(name), Field(item.uri, item.path, item.mapping())) for item in workloads]
     return found
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from faultset.records import HookPlan, TriggerPlan, Unit
 
 # Beyond this many pairs nobody wrote the configuration by hand, and comparing all would take too long.
@@ -59,6 +61,24 @@ def match_hooks(shown: list[ShownHook], plans: tuple[HookPlan, ...], iterations:
         return [Match(None, "too many hooks to compare")] * len(shown)
     assigned = _best_assignment(shown, plans, iterations)
     return [_explain(hook, index, plans) for hook, index in zip(shown, assigned, strict=True)]
+
+
+def fitting_plan(
+    name: str, description: str | None, unit: Unit, value: float, plans: Sequence[HookPlan]
+) -> HookPlan | None:
+    """Return the first of ``plans`` that a single firing can be of, one of its own description before others.
+
+    Args:
+        name: the action plugin's name.
+        description: None where there is none.
+        unit: what triggered it.
+        value: at which iteration or second.
+        plans: those that have not fired there yet.
+    """
+    shown = ShownHook(name, description, None, ((unit, value),))
+    fitting = [plan for plan in plans if plan.name == name and _could_fire(shown, plan.trigger)]
+    same = (plan for plan in fitting if _same_text(description, plan.description))
+    return next(same, None) or next(iter(fitting), None)
 
 
 def _best_assignment(shown: list[ShownHook], plans: tuple[HookPlan, ...], iterations: int) -> list[int | None]:

@@ -15,7 +15,7 @@ from faultset.sources.bounds import Bounds
 from faultset.sources.collector import collector_paused
 from faultset.sources.fields import Field, decode_json, finite
 from faultset.sources.files import read_head
-from faultset.sources.rally_config import RunnerPlan, WorkloadConfig, read_task
+from faultset.sources.rally_config import RunnerPlan, WorkloadConfig, plugin_name, read_task
 from faultset.sources.rally_match import Match, ShownHook, match_hooks
 from faultset.sources.rally_output import CommandOutput, command_output, read_errors, read_sla, sla_verdict, trace_id
 from faultset.sources.rally_page import ReportPage, looks_like_json, read_page
@@ -59,7 +59,7 @@ def _workloads(uri: str, page: ReportPage, bounds: Bounds) -> tuple[Workload, ..
     seen: Counter[str] = Counter()
     workloads = []
     for scenario in scenarios:
-        name = f"{scenario.get('cls').text()}.{scenario.get('met').text()}"
+        name = plugin_name(f"{scenario.get('cls').text()}.{scenario.get('met').text()}")
         bounds.check_hooks(len(scenario.get("hooks").values()))
         workloads.append(bounds.add(_workload(scenario, name, seen[name], source)))
         seen[name] += 1
@@ -102,7 +102,7 @@ def _config(scenario: Field, name: str, position: int, source: _Source) -> Workl
             raise own.error("a task file with one workload")
         return configs[0]
     runner = scenario.get("runner").text_or_none()
-    return source.config(name, position) or WorkloadConfig(name, None, RunnerPlan(runner or "unknown"), ())
+    return source.config(name, position) or WorkloadConfig(name, None, RunnerPlan(plugin_name(runner or "unknown")), ())
 
 
 def _workload(scenario: Field, name: str, seen: int, source: _Source) -> Workload:
@@ -120,7 +120,7 @@ def _workload(scenario: Field, name: str, seen: int, source: _Source) -> Workloa
         position=position,
         uuid=config.uuid,
         created_at=_created_at(scenario.get("created_at")),
-        runner=scenario.get("runner").text_or_none() or config.runner.name,
+        runner=plugin_name(scenario.get("runner").text_or_none() or config.runner.name),
         times=config.runner.times,
         concurrency=config.runner.concurrency,
         iterations_count=count,
@@ -185,7 +185,7 @@ def _shown_hook(field: Field) -> _Hook:
     points = max((_points(chart) for chart in field.get("additive").values()), default=0)
     description = field.get("desc").text_or_none()
     shown = ShownHook(
-        name=field.get("name").text(),
+        name=plugin_name(field.get("name").text()),
         description=None if description is None else redact(description),
         args=next((firing.output.args for firing in firings if firing.output.args is not None), None),
         fired=tuple((firing.unit, firing.value) for firing in firings),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from faultset.errors import InputError
@@ -14,7 +15,8 @@ from faultset.sources.bounds import Bounds
 from faultset.sources.collector import collector_paused
 from faultset.sources.fields import Field, decode_json, finite, parse_moment
 from faultset.sources.files import read_bytes, refuse_binary
-from faultset.sources.rally_config import read_hook, read_runner
+from faultset.sources.rally_config import plugin_name, read_hook, read_hooks, read_runner
+from faultset.sources.rally_match import fitting_plan
 from faultset.sources.rally_output import command_output, read_errors, read_sla, safe_output, sla_verdict, trace_id
 from faultset.sources.rally_page import looks_like_json
 from faultset.sources.redaction import redact
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 _RETURNED = re.compile(r"Subprocess returned (-?\d{1,9})")
 _EARLIEST_S, _LATEST_S = EARLIEST.timestamp(), LATEST.timestamp()
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(.*)", re.DOTALL)
+# What Rally wrote before 0.7 was released.
+_NO_DESCRIPTION = "n/a"
 _WANTED = "give the file that `rally task report --json` or `rally task results` writes"
 
 
@@ -80,13 +84,14 @@ def _what_else(root: Field) -> str:
 
 
 class _Entry(NamedTuple):
-    """A workload in either form: where its parts stand."""
+    """A workload in either form: where its parts stand; ``hooks`` is what was asked for beside the results."""
 
     name: str
     position: int | None
     uuid: str | None
     whole: Field
     runner: Field
+    hooks: Field
     iterations: Field
     sla: Field
     verdict: Field
@@ -109,6 +114,7 @@ def _entries(tasks: Field) -> list[_Entry]:
             uuid=_uuid(workload.get("uuid")),
             whole=workload,
             runner=workload.get("runner"),
+            hooks=Field(workload.uri, workload.path, None),
             iterations=workload.get("data"),
             sla=workload.get("sla_results").get("sla"),
             verdict=workload.get("pass_sla"),
@@ -125,11 +131,12 @@ def _old_entries(results: Field) -> list[_Entry]:
         key = workload.get("key")
         found.append(
             _Entry(
-                name=key.get("name").text(),
+                name=plugin_name(key.get("name").text()),
                 position=key.get("pos").count_or_none(),
                 uuid=None,
                 whole=workload,
                 runner=key.get("kw").get("runner"),
+                hooks=key.get("kw").get("hooks"),
                 iterations=workload.get("result"),
                 sla=workload.get("sla"),
                 verdict=Field(workload.uri, workload.path, None),
@@ -144,7 +151,7 @@ def _scenario(field: Field) -> str:
     members = field.entries()
     if len(members) != 1:
         raise field.error("a mapping of one scenario to its arguments")
-    return members[0][0]
+    return plugin_name(members[0][0])
 
 
 def _uuid(field: Field) -> str | None:
@@ -188,7 +195,7 @@ def _workload(entry: _Entry, position: int) -> Workload:
     started_at = _started_at(whole.get("start_time"), iterations)
     runner = read_runner(entry.runner)
     sla = read_sla(entry.sla)
-    hooks = [_hook(item, index) for index, item in enumerate(whole.get("hooks").items())]
+    plans, results = _hooks(entry)
     count = total.count() if total.value is not None else len(iterations.number)
     if len(iterations.number) > count or (failed or 0) > count:
         raise total.error(f"at least the {max(len(iterations.number), failed or 0)} iterations that are listed")
@@ -207,8 +214,8 @@ def _workload(entry: _Entry, position: int) -> Workload:
         full_duration_s=whole.get("full_duration").seconds_or_none(),
         sla_passed=sla_verdict(entry.verdict, sla),
         sla=sla,
-        hooks=tuple(plan for plan, _ in hooks),
-        results=tuple(result for _, results in hooks for result in results),
+        hooks=plans,
+        results=results,
         charted_hooks={},
         iterations=Iterations(
             number=iterations.number,
@@ -251,13 +258,61 @@ def _created_at(field: Field, near: dt.datetime | None, *, day_first: bool) -> d
 # --- hooks ----------------------------------------------------------------------------------------------------------
 
 
+def _hooks(entry: _Entry) -> tuple[tuple[HookPlan, ...], tuple[HookResult, ...]]:
+    """Return what was asked for and what fired.
+
+    Each of ``hooks`` is a configuration with its results; before Rally 0.7 was released each was a single result, and
+    the configurations stood in the workload's key.
+    """
+    listed = entry.whole.get("hooks").items()
+    if not listed or any("config" not in item.mapping() and "hook" in item.mapping() for item in listed):
+        return _lone_results(listed, read_hooks(entry.hooks))
+    hooks = [_hook(item, index) for index, item in enumerate(listed)]
+    return tuple(plan for plan, _ in hooks), tuple(result for _, results in hooks for result in results)
+
+
+def _lone_results(
+    listed: list[Field], plans: tuple[HookPlan, ...]
+) -> tuple[tuple[HookPlan, ...], tuple[HookResult, ...]]:
+    taken: set[tuple[int, Unit, float]] = set()
+    results = []
+    for item in listed:
+        unit, value = _fired_by(item.get("triggered_by"))
+        name = plugin_name(item.get("hook").text())
+        description = item.get("description").text_or_none()
+        description = None if description == _NO_DESCRIPTION else description
+        plan = fitting_plan(
+            name, description, unit, value, [plan for plan in plans if (plan.index, unit, value) not in taken]
+        )
+        if plan is not None:
+            taken.add((plan.index, unit, value))
+            results.append(_result(item, plan, unit, value, "its name and trigger are those of this configuration"))
+        else:
+            lone = HookPlan(0, name, "", None if description is None else redact(description), None)
+            why = "no configured hook has its name and trigger"
+            results.append(replace(_result(item, lone, unit, value, why), hook_index=None))
+    return plans, tuple(results)
+
+
+def _fired_by(field: Field) -> tuple[Unit, float]:
+    """Return what triggered a hook: ``{iteration: 20}``, or as Rally has written it since."""
+    if "event_type" in field.mapping():
+        return _unit(field.get("event_type")), _value(field.get("value"))
+    members = field.entries()
+    if len(members) != 1:
+        raise field.error("a trigger such as {iteration: 20}")
+    return _unit(Field(field.uri, field.path, members[0][0])), _value(members[0][1])
+
+
 def _hook(field: Field, index: int) -> tuple[HookPlan, list[HookResult]]:
     plan = read_hook(field.get("config"), index)
-    return plan, [_result(item, plan) for item in field.get("results").items()]
+    why = "the results file lists it under its configuration"
+    return plan, [
+        _result(item, plan, *_fired_by(item.get("triggered_by")), why) for item in field.get("results").items()
+    ]
 
 
-def _result(field: Field, plan: HookPlan) -> HookResult:
-    trigger = field.get("triggered_by")
+def _result(field: Field, plan: HookPlan, unit: Unit, value: float, matched_by: str) -> HookResult:
     error = field.get("error")
     output = field.get("output")
     charts = output.get("complete").values()
@@ -273,8 +328,8 @@ def _result(field: Field, plan: HookPlan) -> HookResult:
         hook_index=plan.index,
         name=plan.name,
         description=plan.description,
-        unit=_unit(trigger.get("event_type")),
-        value=_value(trigger.get("value")),
+        unit=unit,
+        value=value,
         started_at=Instant(field.get("started_at").epoch()),
         ended_at=Instant(field.get("finished_at").epoch()),
         status=field.get("status").text(),
@@ -283,7 +338,7 @@ def _result(field: Field, plan: HookPlan) -> HookResult:
         stderr=stderr,
         error=message,
         has_output=bool(charts or output.get("additive").values()),
-        matched_by="the results file lists it under its configuration",
+        matched_by=matched_by,
     )
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
-import re
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +13,13 @@ from faultset.records import (
     Evidence,
     HookPlan,
     HookResult,
-    HumanCommand,
     RallyRun,
     ReportForm,
     RunEvidence,
     TriggerPlan,
     Workload,
 )
-from faultset.sources import human_commands, rally_compare
+from faultset.sources import rally_compare
 from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, clock, corrections, names
 from faultset.truth.effect import effect_of, verb_of
@@ -39,8 +35,6 @@ from faultset.truth.targets import (
     targets_by_script,
 )
 from faultset.truth.triggers import MOST_TRIGGERS_A_HOOK, PlannedTrigger, outcome, planned_values
-
-_OS_FAULTS_CLI = re.compile(r"\bos[-_](?:inject[-_]fault|faults)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +76,13 @@ def decide(evidence: Evidence) -> Truth:
             for firing in _firings(workload, identity):
                 triggers.append(_trigger_row(firing, identity, workload, _form_of(workload, decided)))
                 for occurrence, result in enumerate(firing.results, start=1):
-                    found = _decide_targets(firing.trigger.hook, result, decided.evidence, placement, notes)
+                    found = _decide_targets(firing.trigger.hook, result, placement, notes)
                     injection = _injection_row(firing, occurrence, result, identity, found)
                     injections.append(dataclasses.replace(injection, result_index=shown[id(result)]))
                     targets.extend(
                         row(target, injection.injection_id, placement, evidence.services) for target in found.targets
                     )
-            notes.extend(_notes_on(workload, identity, decided.evidence))
+            notes.extend(_notes_on(workload, identity))
     _refuse_repeats(workloads)
     scenarios = {workload.workload_id: workload.name for workload in workloads}
     injections, corrected = corrections.correct(injections, scenarios, evidence.corrections)
@@ -164,15 +158,14 @@ def _refuse_repeats(workloads: Sequence[WorkloadRow]) -> None:
         seen[workload.workload_id] = workload.report
 
 
-def _notes_on(workload: Workload, identity: str, evidence: RunEvidence) -> Iterator[str]:
+def _notes_on(workload: Workload, identity: str) -> Iterator[str]:
     for hook in workload.hooks:
         if hook.trigger is None:
             yield f"{identity}: hook {hook.index} has a trigger that is not Rally's own; only what fired is known"
         if len(_values_of(hook.trigger, workload)) >= MOST_TRIGGERS_A_HOOK:
             yield f"{identity}: hook {hook.index} plans over {MOST_TRIGGERS_A_HOOK:,} triggers; the rest is left out"
-        scripts = evidence.scripts.get(hook.args)
-        if scripts:
-            yield from (f"{identity}: hook {hook.index}: {note}" for note in scripts.notes)
+        of_scripts = hook.orders.notes if hook.orders else ()
+        yield from (f"{identity}: hook {hook.index}: {note}" for note in (*hook.notes, *of_scripts))
 
 
 # --- triggers and injections -----------------------------------------------------------------------------------------
@@ -276,17 +269,14 @@ def _injection_row(firing: _Firing, occurrence: int, result: HookResult, identit
 # --- targets ---------------------------------------------------------------------------------------------------------
 
 
-def _decide_targets(
-    hook: HookPlan, result: HookResult, evidence: RunEvidence, placement: Placement, notes: list[str]
-) -> _Found:
+def _decide_targets(hook: HookPlan, result: HookResult, placement: Placement, notes: list[str]) -> _Found:
     """A human command says it best, then scripts, then what the output and the declared hosts show."""
-    command = _human_command(hook, notes)
-    if command is not None:
+    if hook.command is not None:
         return _Found(
-            targets_by_command(command, result.status == "success", placement), Acknowledgements(seen=result.has_output)
+            targets_by_command(hook.command, result.status == "success", placement),
+            Acknowledgements(seen=result.has_output),
         )
-    scripts = evidence.scripts.get(hook.args)
-    orders = orders_of(scripts, placement) if scripts else ()
+    orders = orders_of(hook.orders, placement) if hook.orders else ()
     commanded = {order.name for order in orders if order.name}
     output = read_output(result, placement.containers() | commanded)
     by_script = targets_by_script(orders, output, placement, result.return_code)
@@ -296,45 +286,6 @@ def _decide_targets(
         surprising = ", ".join(sorted({target.container or "" for target in by_output}))
         notes.append(f"hook {hook.index}: docker acknowledged {surprising}, which the scripts do not command")
     return _Found((*by_script, *by_output), output)
-
-
-def _human_command(hook: HookPlan, notes: list[str]) -> HumanCommand | None:
-    text = _action_of(hook.args) if hook.name == "fault_injection" else _os_faults_words(hook.args)
-    if text is None:
-        return None
-    try:
-        return human_commands.parse(text)
-    except ValueError as error:
-        notes.append(f"hook {hook.index}: {error}")
-        return None
-
-
-def _action_of(args: str) -> str:
-    """The command of a ``fault_injection`` hook, whose argument is ``{"action": COMMAND, "verify": ...}`` or text."""
-    try:
-        config = json.loads(args)
-    except ValueError:
-        return args
-    action = config.get("action") if isinstance(config, dict) else config
-    return action if isinstance(action, str) else args
-
-
-def _os_faults_words(command: str) -> str | None:
-    """The human command given to the os-faults command line, such as ``os-inject-fault -c FILE 'kill x service'``."""
-    found = _OS_FAULTS_CLI.search(command)
-    if not found:
-        return None
-    try:
-        words = shlex.split(command[found.end() :])
-    except ValueError:
-        return None
-    with_values = {"-c", "--config"}
-    plain = [
-        word
-        for before, word in zip(["", *words], words, strict=False)
-        if not word.startswith("-") and before not in with_values
-    ]
-    return " ".join(plain) or None
 
 
 # --- iterations ------------------------------------------------------------------------------------------------------
