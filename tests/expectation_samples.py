@@ -17,7 +17,7 @@ from faultset.records import (
     TelemetryFacts,
     Workload,
 )
-from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth
 
 CONTROLLER, COMPUTE = "192.0.2.1", ("192.0.2.2", "192.0.2.3")
@@ -181,6 +181,19 @@ IMPACT = ImpactRow(
     method="steps at the edges, 1",
     score=12.5,
     p_value=0.0003,
+)
+IMPACT_TEST = ImpactTestRow(
+    injection_id=INJECTION_ID,
+    node="cmp1",
+    kpi="mem.used",
+    source_kind="metrics",
+    tested=True,
+    why_not=None,
+    p_value=0.0001,
+    adjusted_p_value=0.0003,
+    score=12.5,
+    found=True,
+    detectable_sd=2.5,
 )
 REVIEWED = replace(IMPACT, source="reviewed", direction=None, method="by hand", score=None, p_value=None)
 

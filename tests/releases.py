@@ -147,6 +147,23 @@ def impact(kpi: str, **changed: Any) -> tables.ImpactRow:
     return dataclasses.replace(row, **changed)
 
 
+def impact_test(kpi: str, **changed: Any) -> tables.ImpactTestRow:
+    row = tables.ImpactTestRow(
+        injection_id="boot.0.250",
+        node="wally117",
+        kpi=kpi,
+        source_kind="metrics",
+        tested=True,
+        why_not=None,
+        p_value=0.0001,
+        adjusted_p_value=0.0003,
+        score=12.54,
+        found=False,
+        detectable_sd=2.5,
+    )
+    return dataclasses.replace(row, **changed)
+
+
 def facts(kind: Any, node: str, **changed: Any) -> TelemetryFacts:
     known = TelemetryFacts(
         kind=kind,

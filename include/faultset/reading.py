@@ -326,6 +326,11 @@ class Dataset:
         """KPIs that moved."""
         return self._rows(tables.IMPACTS)
 
+    @property
+    def impact_tests(self) -> Rows[tables.ImpactTestRow]:
+        """What was tested, found or not, and how large a move could have hidden."""
+        return self._rows(tables.IMPACT_TESTS)
+
     def _telemetry(self, kind: str) -> Telemetry:
         found = [file for file in self.manifest.files if file.path.startswith(f"{kind}/") and file.schema is not None]
         found.sort(key=lambda file: file.path)

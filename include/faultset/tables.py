@@ -57,6 +57,28 @@ UnitColumn = Annotated[
 Value = Annotated[float, Column("At which iteration, or how many seconds after the first iteration's start.", COUNT)]
 Iteration = Annotated[int, Column("Iteration number, counted from 1.", COUNT)]
 Why = Annotated[str, Column("Why the decision fell as it did, in words.", NO_UNIT)]
+ImpactNode = Annotated[
+    str,
+    Column(
+        "Short name of the node; of spans without a host the service, of the load itself the workload's id.", NO_UNIT
+    ),
+]
+Kpi = Annotated[
+    str,
+    Column(
+        "What is looked at: a column of the metrics such as mem.used; log_lines.LEVEL, span_duration.SERVICE or "
+        "span_errors.SERVICE; iteration_duration or iteration_failures.",
+        NO_UNIT,
+    ),
+]
+SourceKindColumn = Annotated[
+    str,
+    Column(
+        "What the KPI was taken from; workload: from the iterations of the load itself.",
+        NO_UNIT,
+        values=("metrics", "logs", "traces", "workload"),
+    ),
+]
 ServiceName = Annotated[
     str | None, Column("Service that the component belongs to, such as nova; null where the table knows none.", NO_UNIT)
 ]
@@ -76,6 +98,7 @@ TriggerOutcome = Literal["fired", "not_reached", "not_observable"]
 Effect = Literal["full", "partial", "none", "unknown"]
 Resolution = Literal["exact", "inferred", "ambiguous"]
 TimeSource = Literal["results", "report", "corrected"]
+SourceKind = Literal["metrics", "logs", "traces", "workload"]
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
@@ -247,8 +270,8 @@ class ImpactRow:
     """One row a KPI of a node that moved because of an injection, detected by method or reviewed by a person."""
 
     injection_id: InjectionId
-    node: Annotated[str, Column("Short name of the node.", NO_UNIT)]
-    kpi: Annotated[str, Column("Column of the metrics that moved, such as mem.used.", NO_UNIT)]
+    node: ImpactNode
+    kpi: Kpi
     started_at: StartedAt
     ended_at: EndedAt
     direction: Annotated[
@@ -263,6 +286,40 @@ class ImpactRow:
     p_value: Annotated[
         float | None,
         Column("Probability of such a move in quiet time, false discoveries controlled; null: reviewed.", COUNT),
+    ]
+    source_kind: SourceKindColumn = "metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactTestRow:
+    """One row a question whether an injection moved a KPI of a node, whatever the answer, and what would have shown."""
+
+    injection_id: InjectionId
+    node: ImpactNode
+    kpi: Kpi
+    source_kind: SourceKindColumn
+    tested: Annotated[bool, Column("Whether there was a test; why_not says why there was none.", NO_UNIT)]
+    why_not: Annotated[str | None, Column("Why there was no test, in words; null where there was one.", NO_UNIT)]
+    p_value: Annotated[
+        float | None,
+        Column("Probability of such a move in quiet time, of this test alone; null where there was none.", COUNT),
+    ]
+    adjusted_p_value: Annotated[
+        float | None,
+        Column("The p value with false discoveries controlled; null where there was no test.", COUNT),
+    ]
+    score: Annotated[
+        float | None,
+        Column("Size of the move in robust standard deviations of quiet time; null where there was no test.", COUNT),
+    ]
+    found: Annotated[bool, Column("Whether it is an impact, which then stands in impacts.", NO_UNIT)]
+    detectable_sd: Annotated[
+        float | None,
+        Column(
+            "The smallest move of 25 s that would have been found here with 90 % power, in the unit of the score; null "
+            "where nothing is known of it.",
+            COUNT,
+        ),
     ]
 
 
@@ -316,11 +373,20 @@ class LogLabels(TelemetryLabels):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of the dataset: its name, its row class and the columns that identify a row, in sort order."""
+    """A table of the dataset.
+
+    Attributes:
+        name: of the table and its file.
+        row: class of its rows.
+        key: the columns that identify a row, in sort order.
+        estimates: columns that depend on all else that was recorded, such as p values: another value is no other
+            record, and no answer of anyone who relied on the old one becomes wrong.
+    """
 
     name: str
     row: type
     key: tuple[str, ...]
+    estimates: frozenset[str] = frozenset()
 
     @property
     def description(self) -> str:
@@ -334,8 +400,14 @@ INJECTIONS = Table("injections", InjectionRow, ("injection_id",))
 TARGETS = Table("targets", TargetRow, ("injection_id", "node", "container", "component"))
 ITERATIONS = Table("iterations", IterationRow, ("workload_id", "iteration"))
 IMPACTS = Table("impacts", ImpactRow, ("injection_id", "node", "kpi", "source", "started_at"))
+IMPACT_TESTS = Table(
+    "impact_tests",
+    ImpactTestRow,
+    ("injection_id", "node", "kpi", "source_kind"),
+    frozenset({"p_value", "adjusted_p_value", "score", "detectable_sd"}),
+)
 TABLES = (WORKLOADS, TRIGGERS, INJECTIONS, TARGETS, ITERATIONS)
-EVERY_TABLE = tuple(dict.fromkeys((*TABLES, IMPACTS)))
+EVERY_TABLE = tuple(dict.fromkeys((*TABLES, IMPACTS, IMPACT_TESTS)))
 
 # One file a source file, in a folder of the kind; only the columns that are added to the source's own are declared.
 METRICS = Table("metrics", MetricsLabels, ("source_row",))

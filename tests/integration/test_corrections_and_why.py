@@ -263,6 +263,17 @@ def test_a_target_tells_its_evidence_and_an_impact_its_method(place: Place) -> N
     assert "metrics" in {one["role"] for one in found["inputs"]}
 
 
+def test_a_test_that_found_nothing_tells_what_could_have_hidden(place: Place) -> None:
+    tested = next(row for row in place.rows("1.0.0", "impact_tests") if not row["found"])
+    found = place.why(f"{tested['injection_id']}/{tested['node']}/{tested['kpi']}", "1.0.0")
+    assert found["kind"] == "impact test"
+    assert step(found, "Impact test")["why_not"] == tested["why_not"]
+    assert "parameters" in step(found, "How it was tested")
+    asked = step(place.why(tested["injection_id"], "1.0.0"), "Impact tests")["tests"]
+    rows = [row for row in place.rows("1.0.0", "impact_tests") if row["injection_id"] == tested["injection_id"]]
+    assert sum(kind["tested"] + kind["not_tested"] for kind in asked) == len(rows)
+
+
 def test_a_row_of_telemetry_tells_its_line_and_its_windows(place: Place) -> None:
     rows = place.rows("1.0.0", "metrics/cmp01_metrics")
     row = next(row for row in rows if row["is_boundary"])

@@ -42,6 +42,10 @@ def content() -> dict[str, list[Any]]:
         rows[table.name] = [*rows[table.name], with_nulls(table, rows[table.name][-1])]
     rows["iterations"].append(releases.iteration(260, injection_ids=["boot.0.250", "boot.0.500"]))
     rows["impacts"] = [releases.impact("cpu.user"), with_nulls(tables.IMPACTS, releases.impact("mem.used"))]
+    rows["impact_tests"] = [
+        releases.impact_test("cpu.user"),
+        with_nulls(tables.IMPACT_TESTS, releases.impact_test("x")),
+    ]
     return rows
 
 
@@ -84,6 +88,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         creators=({"name": HOSTILE, "orcid": "0000-0002-1825-0097"}, {"name": "A group"}),
     )
     parquet.write_table(tables.IMPACTS, rows["impacts"], candidate.folder / "impacts.parquet")
+    parquet.write_table(tables.IMPACT_TESTS, rows["impact_tests"], candidate.folder / "impact_tests.parquet")
     telemetry(candidate.folder)
     return publish(candidate, root, created_at=releases.NOW).path
 

@@ -227,7 +227,7 @@ def test_a_dataset_in_a_bucket_reads_as_one_in_a_folder(published: tuple[Path, s
     assert remote.version == local.version == "1.0.0"
     assert remote.path == f"{published[1]}/{SLUG}/1.0.0"
     assert remote.manifest == local.manifest
-    for table in ("workloads", "triggers", "injections", "targets", "iterations", "impacts"):
+    for table in ("workloads", "triggers", "injections", "targets", "iterations", "impacts", "impact_tests"):
         assert list(getattr(remote, table)) == list(getattr(local, table))
         assert getattr(remote, table).arrow().equals(getattr(local, table).arrow())
     for kind in ("metrics", "logs", "traces"):

@@ -102,6 +102,7 @@ def test_a_column_named_as_the_key_of_another_table_points_there() -> None:
         "targets": {"injection_id": "injections"},
         "iterations": {"workload_id": "workloads"},
         "impacts": {"injection_id": "injections"},
+        "impact_tests": {"injection_id": "injections"},
     }
 
 

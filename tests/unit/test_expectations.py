@@ -20,6 +20,7 @@ from expectation_samples import (
     CONTROLLER,
     DHCP_AGENT,
     IMPACT,
+    IMPACT_TEST,
     INJECTION,
     INJECTION_ID,
     ITERATIONS,
@@ -213,7 +214,7 @@ def test_a_sound_experiment_has_no_findings():
 
 
 def test_a_sound_experiment_with_telemetry_and_impacts_has_no_findings():
-    sound = check(TRUTH, SOUND, None, (*METRICS, LOGS), (IMPACT, REVIEWED))
+    sound = check(TRUTH, SOUND, None, (*METRICS, LOGS), (IMPACT, REVIEWED), tests=(IMPACT_TEST,))
     assert sound == Validation(True, (), len(RULES), None)
 
 
@@ -269,7 +270,14 @@ BROKEN_IMPACTS = (
     replace(REVIEWED, injection_id="", kpi="mem.userd"),
     replace(REVIEWED, node="cmp9", direction="sideways"),
     replace(IMPACT, node="ctl1"),
-    replace(IMPACT, source="hearsay"),
+    replace(IMPACT, source="hearsay", source_kind="stars"),
+)
+LOOKED_AT = {"telemetry", "telemetry_nodes", "ranges", "coverage", "impacts", "impact_tests"}
+BROKEN_TESTS = (
+    replace(IMPACT_TEST, found=False),
+    replace(IMPACT_TEST, node="cmp2", found=True),
+    replace(IMPACT_TEST, node="cmp2", found=True),
+    replace(IMPACT_TEST, kpi="cpu.user", source_kind="stars", p_value=None, found=False),
 )
 
 SILENT = tuple(
@@ -372,8 +380,7 @@ SCENARIOS = {
     "telemetry and impacts that cannot be": (
         TRUTH,
         SOUND,
-        {rule.id for rule in RULES if rule.view in {"telemetry", "telemetry_nodes", "ranges", "coverage", "impacts"}}
-        - {"telemetry.anomalous_where_concerned"}
+        {rule.id for rule in RULES if rule.view in LOOKED_AT} - {"telemetry.anomalous_where_concerned"}
         | {"nodes.has_metrics"},
         (*BROKEN_METRICS, BROKEN_LOGS),
         BROKEN_IMPACTS,
@@ -400,11 +407,13 @@ SCENARIOS = {
     ),
 }
 
+TESTED = {"telemetry and impacts that cannot be": BROKEN_TESTS}
+
 
 @pytest.fixture(scope="module")
 def validations():
     return {
-        name: check(truth, evidence, None, *rest, exposed=EXPOSED.get(name, ()))
+        name: check(truth, evidence, None, *rest, tests=TESTED.get(name, ()), exposed=EXPOSED.get(name, ()))
         for name, (truth, evidence, _, *rest) in SCENARIOS.items()
     }
 

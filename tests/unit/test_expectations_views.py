@@ -14,6 +14,7 @@ from expectation_samples import (
     COMPUTE,
     DHCP_AGENT,
     IMPACT,
+    IMPACT_TEST,
     INJECTION,
     INJECTION_ID,
     ITERATIONS,
@@ -87,7 +88,9 @@ def test_the_reference_page_is_the_catalogue():
 
 def test_views_of_nothing_have_their_columns_and_types():
     empty = views.views_of(Truth((), (), (), (), ()), Evidence(()))
-    full = views.views_of(TRUTH, evidence_of(cluster(NOVA_COMPUTE)), (*METRICS, LOGS), (IMPACT, REVIEWED))
+    full = views.views_of(
+        TRUTH, evidence_of(cluster(NOVA_COMPUTE)), (*METRICS, LOGS), (IMPACT, REVIEWED), tests=(IMPACT_TEST,)
+    )
     assert {name: list(frame.dtypes) for name, frame in empty.items()} == {
         name: list(frame.dtypes) for name, frame in full.items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import truth_rows
 from faultset.errors import InputError
 from faultset.moments import Window, from_epoch
 from faultset.sources.reviewed_impacts import read_reviewed_impacts
-from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow
+from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow
 from faultset.truth.outcome import Load, assigned, outcome_of, outcomes
 
 
@@ -28,6 +29,11 @@ def target(node: str = "cmp1", effective: bool | None = True) -> TargetRow:
 
 def impact(node: str = "cmp1") -> ImpactRow:
     return ImpactRow("i", node, "mem.used", at(100), at(140), "down", "detected", "edge-medians/1", 9.0, 0.001)
+
+
+def asked(kpi: str = "mem.used", node: str = "cmp1", detectable_sd: float | None = 2.5, **changed) -> ImpactTestRow:
+    test = ImpactTestRow("i", node, kpi, "metrics", True, None, 0.4, 0.9, 1.0, False, detectable_sd)
+    return dataclasses.replace(test, **changed)
 
 
 def iterations(
@@ -53,6 +59,43 @@ def iterations(
 
 def test_an_injection_that_moved_nothing_is_kept_and_called_so():
     assert outcome_of(injection(), [injection()], [target()], [], Load.by_workload(iterations()))[0] == "no_effect"
+
+
+def reason_of_no_effect(*tests: ImpactTestRow) -> str:
+    loads = Load.by_workload(iterations())
+    what, why = outcome_of(injection(), [injection()], [target()], [], loads, tests=tests)
+    assert what == "no_effect"
+    return why
+
+
+def test_no_effect_says_how_large_a_move_could_have_hidden_on_the_targets():
+    why = reason_of_no_effect(asked("a"), asked("b", detectable_sd=7.25), asked("c"), asked("d", "ctl1", 99.0))
+    assert "below 2.5 sd in the median of 3 tests, below 7.25 sd in b of cmp1" in why
+    assert "99" not in why
+
+
+def test_no_effect_says_where_nothing_is_known_of_what_could_have_hidden():
+    assert "any move could have hidden" in reason_of_no_effect()
+    assert "is not known" in reason_of_no_effect(asked(detectable_sd=None))
+    assert "in 1 it is not known" in reason_of_no_effect(asked("a"), asked("b", detectable_sd=None))
+
+
+def test_no_effect_says_what_could_not_be_tested():
+    missing = asked("cpu.user", tested=False, why_not="it is constant", p_value=None, detectable_sd=None)
+    assert reason_of_no_effect(asked(), missing).endswith("not tested: cpu.user of cmp1 (it is constant)")
+
+
+def test_requests_that_felt_it_elsewhere_make_it_visible_and_do_not_contaminate_it():
+    felt = dataclasses.replace(impact("ctl1"), kpi="span_duration.nova", source_kind="traces", direction="up")
+    what, why = outcome_of(injection(), [injection()], [target()], [felt], Load.by_workload(iterations()))
+    assert what == "visible"
+    assert "span_duration.nova of ctl1 went up" in why
+
+
+def test_a_load_that_slowed_is_visible_also_where_its_iterations_alone_do_not_tell():
+    felt = dataclasses.replace(impact("boot.0"), kpi="iteration_duration", source_kind="workload", direction="up")
+    what, why = outcome_of(injection(), [injection()], [target()], [felt], Load.by_workload(iterations()))
+    assert (what, "iteration_duration of boot.0" in why) == ("visible", True)
 
 
 def test_moved_kpis_of_targets_are_local():

@@ -216,3 +216,23 @@ def test_numbers_are_ordered_as_numbers() -> None:
 )
 def test_other_names_are_no_versions(text: object) -> None:
     assert parse(text) is None
+
+
+def with_a_test(folder: Path, **changed: Any) -> Path:
+    folder.mkdir()
+    write_table(tables.IMPACT_TESTS, [releases.impact_test("cpu.user", **changed)], folder / "impact_tests.parquet")
+    return folder
+
+
+def test_an_estimate_that_moves_with_all_else_that_was_recorded_breaks_nothing(tmp_path: Path) -> None:
+    before = with_a_test(tmp_path / "before")
+    after = with_a_test(tmp_path / "after", adjusted_p_value=0.0007, detectable_sd=2.4)
+    difference = diff(before, after)
+    assert (difference.change, difference.summary()) == ("minor", "impact_tests 1 estimated anew")
+    assert difference.words() == ["impact_tests: 1 estimated anew, with the same answer."]
+    assert difference.reasons() == ["impact_tests: 1 rows were estimated anew"]
+
+
+def test_another_answer_of_a_test_is_a_change(tmp_path: Path) -> None:
+    before = with_a_test(tmp_path / "before")
+    assert diff(before, with_a_test(tmp_path / "after", adjusted_p_value=0.0007, found=True)).change == "major"

@@ -33,6 +33,11 @@ IMPACTS = [
     releases.impact("mem.used"),
     releases.impact("mem.used", source="reviewed", direction=None, score=None, p_value=None, method="by hand"),
 ]
+TESTS = [
+    releases.impact_test("mem.used", found=True),
+    releases.impact_test("cpu.user", detectable_sd=7.25),
+    releases.impact_test("swap", tested=False, why_not="it is constant", p_value=None, detectable_sd=None),
+]
 FIGURES = ("figures/injection-10.png", "figures/injection-9.png", "figures/overview.png")
 HOSTILE = "<script>alert(1)</script> [x](javascript:alert(1)) | `code` ![x](http://evil.example) *b* \u202e"
 
@@ -44,6 +49,7 @@ def labeled(root: Path, mark: str = "a", **changed: Any) -> Candidate:
     names = releases.telemetry_rows(4).append_column("names_injection", [[False, False, False, True]])
     releases.write_telemetry(made.folder, "logs/wally113.parquet", names.drop_columns(["cpu.user"]))
     parquet.write_table(tables.IMPACTS, IMPACTS, made.folder / "impacts.parquet")
+    parquet.write_table(tables.IMPACT_TESTS, TESTS, made.folder / "impact_tests.parquet")
     (made.folder / "figures").mkdir()
     for name in FIGURES:
         (made.folder / name).write_bytes(b"\x89PNG" + name.encode())
@@ -117,6 +123,15 @@ def test_what_is_no_number_is_unknown_in_the_manifest() -> None:
     }
 
 
+def test_the_card_says_what_was_tested_and_how_large_a_move_could_have_hidden(card: str) -> None:
+    found = section(card, "What was tested, and what could have hidden")
+    assert "| boot.0.250 | 2 | 1 | 1 | 7.2 sd | 7.2 sd | cpu.user of wally117 |" in found
+
+
+def test_the_card_says_what_kind_an_impact_is_of(card: str) -> None:
+    assert "| boot.0.250 | wally117 | mem.used | metrics |" in section(card, "Impacts")
+
+
 # --- card -----------------------------------------------------------------------------------------------------------
 
 
@@ -141,8 +156,8 @@ def test_each_labeled_file_is_a_row(card: str) -> None:
 def test_detected_and_reviewed_impacts_stand_side_by_side(card: str) -> None:
     shown = section(card, "Impacts")
     times = "2019-11-19T22:55:54.166326Z | 2019-11-19T22:56:43.166326Z"
-    assert f"| boot.0.250 | wally117 | mem.used | {times} | down | detected | 12.5 |" in shown
-    assert f"| boot.0.250 | wally117 | mem.used | {times} | unknown | reviewed |  |" in shown
+    assert f"| boot.0.250 | wally117 | mem.used | metrics | {times} | down | detected | 12.5 |" in shown
+    assert f"| boot.0.250 | wally117 | mem.used | metrics | {times} | unknown | reviewed |  |" in shown
     assert "| recall | 88.9 % |" in section(card, "Detected and reviewed")
 
 

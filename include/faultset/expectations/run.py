@@ -24,7 +24,7 @@ from faultset.moments import EARLIEST
 from faultset.records import Evidence, Exposure, Finding, Relaxed, TelemetryFacts, Validation
 from faultset.severity import SEVERITIES
 from faultset.sources.redaction import redact
-from faultset.tables import ImpactRow
+from faultset.tables import ImpactRow, ImpactTestRow
 from faultset.truth import Truth
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def check(
     telemetry: Sequence[TelemetryFacts] = (),
     impacts: Sequence[ImpactRow] = (),
     *,
+    tests: Sequence[ImpactTestRow] = (),
     exposed: Sequence[Exposure] = (),
     declared: relaxing.Settings = MappingProxyType({}),
 ) -> Validation:
@@ -75,13 +76,14 @@ def check(
             earlier check; None writes nothing.
         telemetry: what is known of each labeled file.
         impacts: detected and reviewed ones.
+        tests: every question whether something moved.
         exposed: where a secret of the inputs stands.
         declared: expectations that the experiment sets otherwise, as ``relaxing.require_known`` let them pass.
 
     Raises:
         SetupError: Great Expectations is missing or failed, or the results cannot be written.
     """
-    views = views_of(truth, evidence, telemetry, impacts, exposed=exposed)
+    views = views_of(truth, evidence, telemetry, impacts, tests=tests, exposed=exposed)
     rules = relaxing.rules_of(declared)
     with _ONE_AT_A_TIME:
         gx = _great_expectations()

@@ -224,7 +224,34 @@ _IMPACTS = (
     ),
 )
 
-TELEMETRY_RULES: tuple[Rule, ...] = (*_FILES, *_IMPACTS)
+_IMPACT_TESTS = (
+    Rule(
+        "impact_tests.key_unique",
+        "critical",
+        together_unique("injection_id", "node", "kpi", "source_kind"),
+        "No question is asked twice.",
+        "{where} occurs more than once",
+        REPORT_THIS,
+    ),
+    Rule(
+        "impact_tests.told_once",
+        "critical",
+        among("told_once", True),
+        "What a test found is an impact, and what it did not find is none.",
+        "{where} and the impacts contradict each other",
+        REPORT_THIS,
+    ),
+    Rule(
+        "impact_tests.reasoned",
+        "critical",
+        among("reasoned", True),
+        "A test has a p value, and where there was none it is said why.",
+        "{where} has neither a p value nor a reason for none",
+        REPORT_THIS,
+    ),
+)
+
+TELEMETRY_RULES: tuple[Rule, ...] = (*_FILES, *_IMPACTS, *_IMPACT_TESTS)
 
 TELEMETRY_VIEWS = {
     "telemetry": "one row a labeled file of telemetry",
@@ -232,4 +259,5 @@ TELEMETRY_VIEWS = {
     "ranges": "one row a labeled file and column whose values have a range",
     "coverage": "one row a metrics file and injection on a node of it",
     "impacts": "one row a KPI of a node that moved with an injection",
+    "impact_tests": "one row a question whether an injection moved a KPI of a node",
 }

@@ -12,7 +12,7 @@ import pandas as pd
 from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
 from faultset.moments import iso
 from faultset.records import TelemetryFacts
-from faultset.tables import ImpactRow
+from faultset.tables import ImpactRow, ImpactTestRow
 from faultset.truth import Truth
 from faultset.truth.placement import Placement
 
@@ -213,8 +213,9 @@ def impact_view(
 ) -> pd.DataFrame:
     """One row an impact.
 
-    ``injection_exists`` is null for a reviewed one that names none; ``kpi_known`` where its node has no metrics;
-    ``on_target`` for reviewed ones.
+    ``injection_exists`` is null for a reviewed one that names none; ``kpi_known`` where its node has no metrics, or
+    where it is of no metrics; ``on_target`` for reviewed ones; ``node_known`` and ``on_target`` where it is of spans or
+    of the load, which tell of requests.
     """
     known = {injection.injection_id for injection in truth.injections}
     hit = {(target.injection_id, target.node.lower()) for target in truth.targets}
@@ -228,18 +229,53 @@ def impact_view(
         has_injection=(FLAG, [bool(row.injection_id) for row in impacts]),
         injection_exists=(FLAG, [row.injection_id in known if row.injection_id else None for row in impacts]),
         node=(TEXT, [row.node for row in impacts]),
-        node_known=(FLAG, [placement.place(row.node).node is not None if placement.known else None for row in impacts]),
+        node_known=(
+            FLAG,
+            [
+                placement.place(row.node).node is not None if placement.known and _is_of_a_node(row) else None
+                for row in impacts
+            ],
+        ),
         kpi=(TEXT, [row.kpi for row in impacts]),
-        kpi_known=(FLAG, [row.kpi in kpis[row.node.lower()] if row.node.lower() in kpis else None for row in impacts]),
+        kpi_known=(
+            FLAG,
+            [
+                row.kpi in kpis[row.node.lower()] if row.node.lower() in kpis and row.source_kind == "metrics" else None
+                for row in impacts
+            ],
+        ),
         started_at=utc(row.started_at for row in impacts),
         ended_at=utc(row.ended_at for row in impacts),
         since=(TEXT, [iso(row.started_at) for row in impacts]),
         direction=(TEXT, [row.direction for row in impacts]),
         source=(TEXT, [row.source for row in impacts]),
+        source_kind=(TEXT, [row.source_kind for row in impacts]),
         on_target=(
             FLAG,
-            [(row.injection_id, row.node.lower()) in hit if row.source == "detected" else None for row in impacts],
+            [
+                (row.injection_id, row.node.lower()) in hit if row.source == "detected" and _is_of_a_node(row) else None
+                for row in impacts
+            ],
         ),
+    )
+
+
+def _is_of_a_node(row: ImpactRow) -> bool:
+    return row.source_kind in {"metrics", "logs"}
+
+
+def impact_test_view(tests: Sequence[ImpactTestRow], impacts: Sequence[ImpactRow]) -> pd.DataFrame:
+    """One row a test; ``told_once``: the impacts say the same; ``reasoned``: it has a p value, or a reason for none."""
+    detected = {(row.injection_id, row.node, row.kpi, row.source_kind) for row in impacts if row.source == "detected"}
+    keys = [(row.injection_id, row.node, row.kpi, row.source_kind) for row in tests]
+    return frame(
+        where=(TEXT, [f"the test of {kpi} of {node} ({kind}) for {injection}" for injection, node, kpi, kind in keys]),
+        injection_id=(TEXT, [row.injection_id for row in tests]),
+        node=(TEXT, [row.node for row in tests]),
+        kpi=(TEXT, [row.kpi for row in tests]),
+        source_kind=(TEXT, [row.source_kind for row in tests]),
+        told_once=(FLAG, [row.found == (key in detected) for row, key in zip(tests, keys, strict=True)]),
+        reasoned=(FLAG, [row.tested == (row.why_not is None) == (row.p_value is not None) for row in tests]),
     )
 
 

@@ -18,7 +18,7 @@ from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
 from faultset.moments import iso
 from faultset.records import Cluster, Component, Evidence, Exposure, TelemetryFacts, Workload
 from faultset.sources.redaction import redact
-from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, names
 from faultset.truth.corrections import CORRECTED
 from faultset.truth.placement import Placement
@@ -60,6 +60,7 @@ def views_of(
     telemetry: Sequence[TelemetryFacts] = (),
     impacts: Sequence[ImpactRow] = (),
     *,
+    tests: Sequence[ImpactTestRow] = (),
     exposed: Sequence[Exposure] = (),
 ) -> Views:
     """Return every view by its name."""
@@ -86,6 +87,7 @@ def views_of(
         "ranges": telemetry_views.ranges(telemetry),
         "coverage": telemetry_views.coverage(telemetry, truth),
         "impacts": telemetry_views.impact_view(impacts, truth, telemetry, placement),
+        "impact_tests": telemetry_views.impact_test_view(tests, impacts),
     }
 
 

@@ -72,7 +72,7 @@ class NodeWindow:
     Attributes:
         concerns: it acted on the node, may have acted on it, or an impact was found there.
         recovery_end: until when the node recovers, microseconds; None where no impact was found there.
-        impacts: KPI, start, end (microseconds) of each impact that counts.
+        impacts: KPI, start, end (microseconds) of each impact on metrics that counts.
     """
 
     concerns: bool = False
@@ -143,8 +143,8 @@ def windows(
             continue
         moved = counting.get((node, injection_id), ())
         limit = ends[injection_id] + _us(policy.recovery_limit_s)
-        recovery_end = min(max(end for _, _, end in moved), limit) if moved else None
-        nodes[node][injection_id] = NodeWindow(concerns=True, recovery_end=recovery_end, impacts=moved)
+        recovery_end = min(max(epoch_us(row.ended_at) for row in moved), limit) if moved else None
+        nodes[node][injection_id] = NodeWindow(True, recovery_end, _of_metrics(moved))
     return NodeWindows(tuple(commands), {node: dict(found) for node, found in nodes.items()}, policy)
 
 
@@ -159,12 +159,22 @@ def _acted(row: TargetRow) -> bool:
     return row.effective is True or (row.effective is None and row.commanded is not False)
 
 
-def _counting(impacts: Iterable[ImpactRow]) -> dict[tuple[str, str], tuple[tuple[str, int, int], ...]]:
-    found: dict[tuple[str, str], dict[str, list[tuple[str, int, int]]]] = defaultdict(lambda: defaultdict(list))
+def _counting(impacts: Iterable[ImpactRow]) -> dict[tuple[str, str], list[ImpactRow]]:
+    found: dict[tuple[str, str], dict[str, list[ImpactRow]]] = defaultdict(lambda: defaultdict(list))
     for row in impacts:
-        span = (row.kpi, epoch_us(row.started_at), epoch_us(row.ended_at))
-        found[row.node, row.injection_id][row.source].append(span)
-    return {key: tuple(sorted(by.get("detected") or by["reviewed"])) for key, by in found.items()}
+        found[row.node, row.injection_id][row.source].append(row)
+    return {key: by.get("detected") or by["reviewed"] for key, by in found.items()}
+
+
+def _of_metrics(impacts: Iterable[ImpactRow]) -> tuple[tuple[str, int, int], ...]:
+    """Return KPI, start and end of those on metrics: a row of metrics names its own columns only."""
+    return tuple(
+        sorted(
+            (row.kpi, epoch_us(row.started_at), epoch_us(row.ended_at))
+            for row in impacts
+            if row.source_kind == "metrics"
+        )
+    )
 
 
 def _us(seconds: float) -> int:

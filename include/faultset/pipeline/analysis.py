@@ -15,12 +15,12 @@ from faultset.pipeline.series import Metrics, read_metrics
 from faultset.records import Cluster, TelemetryFile
 from faultset.sources.reviewed_impacts import read_reviewed_impacts
 from faultset.storage import reported
-from faultset.tables import ImpactRow, InjectionRow
+from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow
 from faultset.truth import Truth
 from faultset.truth.agreement import agreement
 from faultset.truth.calibration import calibrate
 from faultset.truth.impact_windows import SECOND, Parameters, Series
-from faultset.truth.impacts import detect, target_nodes
+from faultset.truth.impacts import Tested, detect, target_nodes
 from faultset.truth.outcome import assigned, outcomes
 from faultset.truth.placement import Placement
 
@@ -32,6 +32,7 @@ class Analysis:
     Attributes:
         injections: the truth's, with their outcome.
         impacts: detected and reviewed.
+        tests: every question whether something moved, and its answer.
         notes: what the analysis could not use, a sentence each.
         summary: how impacts were found and how far to trust them, as plain JSON values for the manifest.
         series: (node, KPI) -> what was recorded.
@@ -39,6 +40,7 @@ class Analysis:
 
     injections: tuple[InjectionRow, ...]
     impacts: tuple[ImpactRow, ...]
+    tests: tuple[ImpactTestRow, ...]
     notes: tuple[str, ...]
     summary: dict[str, Any]
     series: Mapping[tuple[str, str], Series]
@@ -61,13 +63,15 @@ def analyse(
     series = metrics.series
     parameters = Parameters()
     targets = target_nodes(truth.targets)
-    detected = detect(series, truth.injections, parameters, targets).impacts
+    detection = detect(series, truth.injections, parameters, targets)
+    tests = tuple(map(_test, detection.tested))
     by_hand, notes = _reviewed(reviewed, truth.injections, placement)
-    impacts = (*detected, *by_hand)
+    impacts = (*detection.impacts, *by_hand)
     calibration = [asdict(one) for one in calibrate(series, truth.injections, parameters, targets)]
     return Analysis(
-        injections=_with_outcomes(truth, detected) if series else truth.injections,
+        injections=_with_outcomes(truth, detection.impacts, tests) if series else truth.injections,
         impacts=impacts,
+        tests=tests,
         notes=notes,
         summary={**_summary(truth, metrics, impacts, parameters), "calibration": calibration} if series else {},
         series=series,
@@ -87,8 +91,26 @@ def _summary(truth: Truth, metrics: Metrics, impacts: Sequence[ImpactRow], param
     }
 
 
-def _with_outcomes(truth: Truth, impacts: Sequence[ImpactRow]) -> tuple[InjectionRow, ...]:
-    decided = outcomes(truth.injections, truth.targets, impacts, truth.iterations)
+def _test(tested: Tested) -> ImpactTestRow:
+    return ImpactTestRow(
+        injection_id=tested.injection_id,
+        node=tested.node,
+        kpi=tested.kpi,
+        source_kind=tested.source_kind,
+        tested=tested.why_not is None,
+        why_not=tested.why_not,
+        p_value=tested.p_value,
+        adjusted_p_value=tested.adjusted_p_value,
+        score=tested.score,
+        found=tested.moved,
+        detectable_sd=tested.detectable_sd,
+    )
+
+
+def _with_outcomes(
+    truth: Truth, impacts: Sequence[ImpactRow], tests: Sequence[ImpactTestRow]
+) -> tuple[InjectionRow, ...]:
+    decided = outcomes(truth.injections, truth.targets, impacts, truth.iterations, tests)
     return tuple(
         replace(one, outcome=decided[one.injection_id][0], outcome_reason=decided[one.injection_id][1])
         for one in truth.injections

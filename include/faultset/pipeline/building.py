@@ -265,19 +265,22 @@ def decide(build: Build, settings: Settings, *, draw: analysis.Draw = analysis.d
         folder.mkdir(parents=True, exist_ok=True)
     evidence = _evidence(build, settings)
     declared = _declared(build, settings)
+    impacts: tuple[tables.ImpactRow, ...] = ()
+    tests: tuple[tables.ImpactTestRow, ...] = ()
     try:
         truth = decide_truth(evidence)
         if declared.files or declared.reviewed:
             found = analysis.analyse(truth, evidence.cluster, declared.files, declared.reviewed)
             truth = dataclasses.replace(truth, injections=found.injections, notes=(*truth.notes, *found.notes))
-            parquet.write_table(tables.IMPACTS, found.impacts, folder / "impacts.parquet")
+            impacts, tests = found.impacts, found.tests
             _put(_folder(build, settings) / "analysis.json", json.dumps(found.summary).encode())
             draw(_entry_of(build, settings).title, truth, found, folder / "figures")
     except InputError:
         _drop(build, settings)
         raise
-    for table in tables.TABLES:
-        parquet.write_table(table, getattr(truth, table.name), folder / f"{table.name}.parquet")
+    rows = {table: getattr(truth, table.name) for table in tables.TABLES}
+    for table, of_table in {**rows, tables.IMPACTS: impacts, tables.IMPACT_TESTS: tests}.items():
+        parquet.write_table(table, of_table, folder / f"{table.name}.parquet")
     remarks = _Remarks(truth.disagreements, truth.different_runs, truth.notes)
     _put(_folder(build, settings) / "remarks.json", _REMARKS.dump_json(remarks))
     return build
@@ -409,6 +412,7 @@ def check(build: Build, settings: Settings) -> Validation:
         _candidate_folder(build, settings),
         _facts(build, settings),
         _impacts(build, settings),
+        tests=parquet.read_table(tables.IMPACT_TESTS, _candidate_folder(build, settings) / "impact_tests.parquet"),
         exposed=_exposed(build, settings),
         declared=_entry_of(build, settings).experiment.get("expectations", {}),
     )
@@ -498,8 +502,7 @@ def _entry_of(build: Build, settings: Settings) -> Entry:
 
 
 def _impacts(build: Build, settings: Settings) -> tuple[tables.ImpactRow, ...]:
-    path = _candidate_folder(build, settings) / "impacts.parquet"
-    return tuple(parquet.read_table(tables.IMPACTS, path)) if path.is_file() else ()
+    return tuple(parquet.read_table(tables.IMPACTS, _candidate_folder(build, settings) / "impacts.parquet"))
 
 
 def _evidence(build: Build, settings: Settings) -> Evidence:

@@ -20,7 +20,7 @@ from faultset.release.description.about import Described, about, license_of
 from faultset.release.manifest import Manifest
 from faultset.release.markdown import limited, table, text
 from faultset.severity import SEVERITIES
-from faultset.tables import ImpactRow, InjectionRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, TargetRow, TriggerRow, WorkloadRow
 
 _TAGS = ("fault-injection", "anomaly-detection", "aiops", "root-cause-analysis", "openstack", "rally", "os-faults")
 # What dataset hubs call a licence where that is not its SPDX identifier in small letters.
@@ -37,6 +37,7 @@ class Content:
     injections: Sequence[InjectionRow]
     targets: Sequence[TargetRow]
     impacts: Sequence[ImpactRow] = ()
+    impact_tests: Sequence[ImpactTestRow] = ()
 
 
 def render(manifest: Manifest, content: Content) -> str:
@@ -47,7 +48,7 @@ def render(manifest: Manifest, content: Content) -> str:
         telemetry_card.figures(manifest),
         _in_numbers(manifest, content),
         telemetry_card.telemetry(manifest),
-        telemetry_card.impacts(manifest, content.impacts),
+        telemetry_card.impacts(manifest, content.impacts, content.impact_tests),
         corrected.section(manifest),
         _findings(manifest.validation),
         _how_made(manifest),

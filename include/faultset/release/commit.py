@@ -256,13 +256,13 @@ def _describe(
 
 def _write(described: Manifest, changes: Changes, folder: Path) -> bytes:
     """Write card, changes, description and manifest; return the manifest's bytes."""
-    impacts = folder / f"{tables.IMPACTS.name}.parquet"
     content = card.Content(
         workloads=parquet.read_table(tables.WORKLOADS, folder / "workloads.parquet"),
         triggers=parquet.read_table(tables.TRIGGERS, folder / "triggers.parquet"),
         injections=parquet.read_table(tables.INJECTIONS, folder / "injections.parquet"),
         targets=parquet.read_table(tables.TARGETS, folder / "targets.parquet"),
-        impacts=parquet.read_table(tables.IMPACTS, impacts) if impacts.is_file() else (),
+        impacts=_rows(tables.IMPACTS, folder),
+        impact_tests=_rows(tables.IMPACT_TESTS, folder),
     )
     with reported(folder):
         _overwrite(folder / CARD, card.render(described, content).encode())
@@ -275,6 +275,12 @@ def _write(described: Manifest, changes: Changes, folder: Path) -> bytes:
     with reported(folder):
         _overwrite(folder / MANIFEST, encoded)
     return encoded
+
+
+def _rows(table: tables.Table, folder: Path) -> list[Any]:
+    """Return the rows of a table that a candidate of an older tool may lack."""
+    path = folder / f"{table.name}.parquet"
+    return parquet.read_table(table, path) if path.is_file() else []
 
 
 def _overwrite(path: Path, data: bytes) -> None:

@@ -75,6 +75,7 @@ class TableDifference:
         more_added: rows that only the new version has, beside those that ``added`` names.
         more_removed: likewise.
         more_changed: likewise.
+        reestimated: rows that both have, and that differ in the table's estimates only.
     """
 
     table: str
@@ -95,6 +96,7 @@ class TableDifference:
     more_added: int = 0
     more_removed: int = 0
     more_changed: int = 0
+    reestimated: int = 0
 
     @property
     def rows_added(self) -> int:
@@ -120,8 +122,8 @@ class TableDifference:
 
     @property
     def extends(self) -> bool:
-        """Whether something was added."""
-        return self.state == "added" or any((self.rows_added, self.columns_added))
+        """Whether something was added, or estimated anew."""
+        return self.state == "added" or any((self.rows_added, self.columns_added, self.reestimated))
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
@@ -134,6 +136,7 @@ class TableDifference:
             "rows_added": self.rows_added,
             "rows_removed": self.rows_removed,
             "rows_changed": self.rows_changed,
+            "rows_reestimated": self.reestimated,
             "added": [_plain_key(key) for key in self.added],
             "removed": [_plain_key(key) for key in self.removed],
             "changed": [{"key": _plain_key(row.key), "columns": list(row.columns)} for row in self.changed],
@@ -290,8 +293,11 @@ def _row_differences(name: str, old: Path, new: Path, shared: tuple[str, ...], *
             return _by_row_number(old, new, shared)
     before, after = parquet.read_arrow(old), parquet.read_arrow(new)
     key = _key(name, shared)
-    added, removed, changed = _rows(before, after, key, shared)
-    return {"key": key, "added": added, "removed": removed, "changed": changed}
+    added, removed, differing = _rows(before, after, key, shared)
+    estimates = next((table.estimates for table in tables.EVERY_TABLE if table.name == name), frozenset())
+    changed = tuple(row for row in differing if not estimates.issuperset(row.columns))
+    reestimated = len(differing) - len(changed)
+    return {"key": key, "added": added, "removed": removed, "changed": changed, "reestimated": reestimated}
 
 
 def _by_row_number(old: Path, new: Path, shared: tuple[str, ...]) -> dict[str, Any]:
@@ -422,6 +428,7 @@ def _summary(table: TableDifference) -> str:
         return f"{table.table} {'new' if table.state == 'added' else 'gone'}"
     signed = (("+", table.rows_added), ("-", table.rows_removed), ("~", table.rows_changed))
     parts = [f"{sign}{count}" for sign, count in signed if count]
+    parts += [f"{table.reestimated} estimated anew"] if table.reestimated else []
     columns = [f"+{name}" for name in table.columns_added]
     columns += [f"-{name}" for name in table.columns_removed]
     columns += [f"~{column.name}" for column in table.columns_retyped]
@@ -452,6 +459,8 @@ def _in_words(table: TableDifference) -> Iterator[str]:
     ):
         if count:
             yield f"{table.table}: {count} {what}: {_listed(rows, count)}."
+    if table.reestimated:
+        yield f"{table.table}: {table.reestimated} estimated anew, with the same answer."
 
 
 def _labels_in_words(table: TableDifference) -> str:
@@ -477,7 +486,11 @@ def _reason(table: TableDifference) -> str:
     ):
         if count and table.state == "kept":
             parts.append(f"{count} {what}")
-    added = ((table.rows_added, "rows were added"), (len(table.columns_added), "columns were added"))
+    added = (
+        (table.rows_added, "rows were added"),
+        (len(table.columns_added), "columns were added"),
+        (table.reestimated, "rows were estimated anew"),
+    )
     if not parts:
         parts = [f"{count} {what}" for count, what in added if count]
     return f"{table.table}: {', '.join(parts)}"

@@ -29,13 +29,13 @@ from faultset.release.manifest import Manifest
 from faultset.release.row_reasons import Reason, reasons
 from faultset.sources.telemetry import forms_of
 from faultset.storage import reported
-from faultset.tables import ImpactRow, InjectionRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import corrections
 
 _ROW_ADDRESS = re.compile(r"(?P<file>.+):(?P<row>\d{1,15})", re.DOTALL)
 _LABELS = ("is_anomalous", "injection_ids", "phase", "is_boundary", "impacted_kpis", "names_injection")
 _NEAR = 5
-_READ = (tables.WORKLOADS, tables.TRIGGERS, tables.INJECTIONS, tables.TARGETS, tables.IMPACTS)
+_READ = (tables.WORKLOADS, tables.TRIGGERS, tables.INJECTIONS, tables.TARGETS, tables.IMPACTS, tables.IMPACT_TESTS)
 Fact = tuple[str, Any]
 
 
@@ -121,6 +121,11 @@ class Content:
         """Rows of the table."""
         return self._rows(tables.IMPACTS)
 
+    @functools.cached_property
+    def impact_tests(self) -> list[ImpactTestRow]:
+        """Rows of the table; none in a version of an older tool."""
+        return self._rows(tables.IMPACT_TESTS)
+
     @property
     def corrections(self) -> list[dict[str, Any]]:
         """Corrections as the catalog's entry declares them."""
@@ -141,8 +146,8 @@ def explain(content: Content, address: str) -> Chain:
     Args:
         content: the version.
         address: an injection's id; ``INJECTION/NODE/COMPONENT`` (the component's key, the container's name, or ``-``
-            for the node itself); ``INJECTION/NODE/KPI``; or ``FILE:SOURCE_ROW``, the file as the catalog or as the
-            dataset names it, its rows counted from 0.
+            for the node itself); ``INJECTION/NODE/KPI``, moved or only tested; or ``FILE:SOURCE_ROW``, the
+            file as the catalog or as the dataset names it, its rows counted from 0.
 
     Raises:
         InputError: there is nothing of this name; names the nearest ones. Or a table is damaged.
@@ -172,12 +177,35 @@ def _injection(content: Content, address: str) -> _Found | None:
         *_of_injection(content, row),
         Step("Targets", (("targets", [_said(target, _TARGET_SHORT) for target in targets]),)),
         Step("Impacts", (("impacts", [_said(impact, _IMPACT_SHORT) for impact in impacts]),)),
+        *_asked_of(content, address),
     ]
     return "injection", steps, _inputs_of(content, row)
 
 
 _TARGET_SHORT = ("node", "component", "container", "declared", "commanded", "effective", "resolution", "evidence")
-_IMPACT_SHORT = ("node", "kpi", "started_at", "ended_at", "direction", "source", "method", "score", "p_value")
+_IMPACT_SHORT = (
+    "node", "kpi", "source_kind", "started_at", "ended_at", "direction", "source", "method", "score", "p_value",
+)  # fmt: skip
+
+
+def _asked_of(content: Content, injection_id: str) -> Iterator[Step]:
+    """Yield what was tested of an injection, kind by kind, and how large a move could have hidden."""
+    mine = [test for test in content.impact_tests if test.injection_id == injection_id]
+    said = [
+        {
+            "source_kind": kind,
+            "tested": sum(test.tested for test in some),
+            "not_tested": sum(not test.tested for test in some),
+            "found": sum(test.found for test in some),
+            "largest_detectable_sd": max(
+                (test.detectable_sd for test in some if test.detectable_sd is not None), default=None
+            ),
+        }
+        for kind in dict.fromkeys(test.source_kind for test in mine)
+        for some in ([test for test in mine if test.source_kind == kind],)
+    ]
+    if said:
+        yield Step("Impact tests", (("tests", said),))
 
 
 def _of_injection(content: Content, row: InjectionRow) -> list[Step]:
@@ -267,15 +295,20 @@ def _at_node(content: Content, address: str) -> _Found | None:
     impacts = [
         row for row in content.impacts if (row.injection_id, row.node, row.kpi) == (injection.injection_id, node, name)
     ]
-    if not targets and not impacts:
+    tests = [
+        row
+        for row in content.impact_tests
+        if (row.injection_id, row.node, row.kpi) == (injection.injection_id, node, name)
+    ]
+    if not targets and not impacts and not tests:
         return None
     steps = [Step("Target", (*_whole(row), *_cluster_of(content))) for row in targets]
     steps += [Step("Impact", _whole(row)) for row in impacts]
-    inputs = _inputs_of(content, injection)
-    if impacts:
-        steps += _found_by(content, node, impacts)
-        inputs += _inputs_of_impacts(content, node, impacts)
-    return ("target" if targets else "impact"), [*steps, *_of_injection(content, injection)], inputs
+    steps += [Step("Impact test", _whole(row)) for row in tests]
+    steps += _found_by(content, node, impacts, tests)
+    inputs = [*_inputs_of(content, injection), *_inputs_of_impacts(content, node, impacts, tests)]
+    kind = "target" if targets else "impact" if impacts else "impact test"
+    return kind, [*steps, *_of_injection(content, injection)], inputs
 
 
 def _is_target(row: TargetRow, injection_id: str, node: str, name: str) -> bool:
@@ -287,25 +320,40 @@ def _cluster_of(content: Content) -> Iterator[Fact]:
     yield "cluster_file", content.manifest.experiment.get("cluster")
 
 
-def _found_by(content: Content, node: str, impacts: Sequence[ImpactRow]) -> Iterator[Step]:
-    if any(row.source == "detected" for row in impacts):
+def _found_by(
+    content: Content, node: str, impacts: Sequence[ImpactRow], tests: Sequence[ImpactTestRow]
+) -> Iterator[Step]:
+    looked_at = _kinds_looked_at(impacts, tests)
+    if looked_at:
         parameters = content.manifest.analysis.get("parameters", {})
-        read = [entry["source"] for entry in _metrics_of(content, node)]
-        yield Step("How it was detected", (("metrics", read), ("parameters", parameters)))
+        read = [(entry["kind"], entry["source"]) for entry in _telemetry_of(content, node, looked_at)]
+        facts = tuple((kind, [name for of, name in read if of == kind]) for kind in looked_at)
+        title = "How it was detected" if any(row.source == "detected" for row in impacts) else "How it was tested"
+        yield Step(title, (*facts, ("parameters", parameters)))
     if any(row.source == "reviewed" for row in impacts):
         yield Step("Who reviewed it", (("reviewed_impacts", content.manifest.experiment.get("reviewed_impacts")),))
 
 
-def _inputs_of_impacts(content: Content, node: str, impacts: Sequence[ImpactRow]) -> list[InputFile]:
-    sources = {row.source for row in impacts}
-    named = {("metrics", entry["source"]) for entry in _metrics_of(content, node)} if "detected" in sources else set()
-    if "reviewed" in sources:
+def _kinds_looked_at(impacts: Sequence[ImpactRow], tests: Sequence[ImpactTestRow]) -> list[str]:
+    detected = [row.source_kind for row in impacts if row.source == "detected"]
+    return sorted({*detected, *(test.source_kind for test in tests)})
+
+
+def _inputs_of_impacts(
+    content: Content, node: str, impacts: Sequence[ImpactRow], tests: Sequence[ImpactTestRow]
+) -> list[InputFile]:
+    kinds = _kinds_looked_at(impacts, tests)
+    named = {(entry["kind"], entry["source"]) for entry in _telemetry_of(content, node, kinds)}
+    if any(row.source == "reviewed" for row in impacts):
         named.add(("reviewed_impacts", content.manifest.experiment.get("reviewed_impacts")))
     return [file for file in content.manifest.inputs if (file.role, file.uri) in named]
 
 
-def _metrics_of(content: Content, node: str) -> list[dict[str, Any]]:
-    return [entry for entry in content.manifest.telemetry if entry["kind"] == "metrics" and node in entry["nodes"]]
+def _telemetry_of(content: Content, node: str, kinds: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the files of these kinds that tell of a node, or of a service (``node``) whose spans name no host."""
+    entries = [entry for entry in content.manifest.telemetry if entry["kind"] in kinds]
+    known = any(node in entry["nodes"] for entry in content.manifest.telemetry)
+    return [entry for entry in entries if node in entry["nodes"] or (not known and entry["kind"] == "traces")]
 
 
 # --- telemetry ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from faultset import tables
 from faultset.moments import iso
 from faultset.release.manifest import Manifest
 from faultset.release.markdown import columns, limited, table, text
-from faultset.tables import ImpactRow
+from faultset.tables import ImpactRow, ImpactTestRow
 
 OVERVIEW = "figures/overview.png"
 _NODES_SHOWN = 8
@@ -115,9 +115,9 @@ def _file(entry: Mapping[str, Any]) -> Sequence[object]:
 # --- impacts --------------------------------------------------------------------------------------------------------
 
 
-def impacts(manifest: Manifest, rows: Sequence[ImpactRow]) -> list[str]:
-    """Return the section on what moved, and how far to trust it."""
-    if tables.IMPACTS.name not in manifest.rows:
+def impacts(manifest: Manifest, rows: Sequence[ImpactRow], tests: Sequence[ImpactTestRow] = ()) -> list[str]:
+    """Return the section on what moved, what was tested, and how far to trust it."""
+    if not rows and not tests and not manifest.analysis:
         return []
     analysis = manifest.analysis
     ordered = sorted(rows, key=lambda row: (row.started_at, row.node, row.kpi, row.source))
@@ -125,9 +125,11 @@ def impacts(manifest: Manifest, rows: Sequence[ImpactRow]) -> list[str]:
         "## Impacts",
         "",
         "KPIs of nodes that moved with an injection, detected by method or reviewed by a person. The score is the size "
-        "of the move in robust standard deviations of the quiet time before.",
+        "of the move in robust standard deviations of the quiet time before. The kind says what the KPI was taken "
+        "from: metrics, log lines, spans of traces, or the iterations of the workload itself.",
         "",
-        *limited(("injection", "node", "KPI", "from", "to", "direction", "source", "score"), ordered, _impact),
+        *limited(("injection", "node", "KPI", "kind", "from", "to", "direction", "source", "score"), ordered, _impact),
+        *_tests(tests),
         *_agreement(analysis.get("agreement")),
         *_calibration(analysis.get("calibration") or ()),
         *_tolerance(analysis.get("tolerance") or ()),
@@ -136,8 +138,41 @@ def impacts(manifest: Manifest, rows: Sequence[ImpactRow]) -> list[str]:
 
 
 def _impact(row: ImpactRow) -> Sequence[object]:
-    place = (row.injection_id or "none", row.node, row.kpi, iso(row.started_at), iso(row.ended_at))
+    place = (row.injection_id or "none", row.node, row.kpi, row.source_kind, iso(row.started_at), iso(row.ended_at))
     return (*place, row.direction, row.source, "" if row.score is None else f"{row.score:.1f}")
+
+
+def _tests(rows: Sequence[ImpactTestRow]) -> list[str]:
+    """Return the part on what was tested: how large a move could have hidden where none was found."""
+    if not rows:
+        return []
+    by_injection: dict[str, list[ImpactTestRow]] = {}
+    for row in rows:
+        by_injection.setdefault(row.injection_id, []).append(row)
+    return [
+        "",
+        "### What was tested, and what could have hidden",
+        "",
+        "Every injection was looked for in every KPI that was recorded; `impact_tests` has the answers. Detectable is "
+        "the smallest move of 25 s that would have been found with 90 % power, in robust standard deviations: what was "
+        "smaller could have hidden.",
+        "",
+        *limited(
+            ("injection", "tested", "found", "not tested", "detectable, median", "detectable, worst", "there"),
+            list(by_injection.items()),
+            lambda of: (of[0], *_tested(of[1])),
+        ),
+    ]
+
+
+def _tested(rows: Sequence[ImpactTestRow]) -> Sequence[object]:
+    tested = sum(row.tested for row in rows)
+    counted = (tested, sum(row.found for row in rows), len(rows) - tested)
+    known = sorted((row.detectable_sd, f"{row.kpi} of {row.node}") for row in rows if row.detectable_sd is not None)
+    if not known:
+        return (*counted, None, None, "")
+    (median, _), (worst, where) = known[len(known) // 2], known[-1]
+    return (*counted, f"{median:.1f} sd", f"{worst:.1f} sd", where)
 
 
 def _agreement(found: Mapping[str, Any] | None) -> list[str]:
@@ -223,7 +258,8 @@ _ROW_MEANS = (
 )
 _IMPACT_MEANS = (
     "- **Impact**: a KPI of a node that moved with an injection. `source` tells detected from reviewed; both are kept, "
-    "neither corrects the other."
+    "neither corrects the other. `impact_tests` says what was tested, also where nothing was found, and how large a "
+    "move could have hidden."
 )
 _OUTCOME_MEANS = (
     "- **Outcome** of an injection: `no_effect`, `local` (KPIs of its targets moved), `visible` (the workload failed "

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from faultset.moments import epoch_us, from_epoch
-from faultset.tables import ImpactRow, InjectionRow, TargetRow
+from faultset.tables import ImpactRow, InjectionRow, SourceKind, TargetRow
 from faultset.truth.impact_null import Question, QuietSeries
 from faultset.truth.impact_overlap import answer_all
 from faultset.truth.impact_test import QUESTIONS, Answers
@@ -37,6 +37,9 @@ class Tested:
             ``end`` (a step at the end, where another injection's edge hides the start).
         is_back: whether it returned to normal within the time that an impact is followed; None where nothing moved.
         why_not: why there was no test; None where there was.
+        source_kind: what the KPI was taken from.
+        detectable_sd: the smallest move of 25 s that would have been found here with 90 % power, in the unit of
+            ``score``; None where nothing is known of it.
     """
 
     injection_id: str
@@ -50,6 +53,8 @@ class Tested:
     question: Question | None
     is_back: bool | None
     why_not: str | None
+    source_kind: SourceKind = "metrics"
+    detectable_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +326,7 @@ def _row(one: _Found, start_us: int, end_us: int) -> ImpactRow:
         method=METHOD,
         score=one.tested.score,
         p_value=one.tested.adjusted_p_value,
+        source_kind=one.tested.source_kind,
     )
 
 

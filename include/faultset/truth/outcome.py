@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -13,16 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from faultset.moments import Window, epoch_us
-from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow
+from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow
 
 Outcome = Literal["no_effect", "local", "visible", "contaminated"]
-_Row = TypeVar("_Row", TargetRow, ImpactRow)
+_Row = TypeVar("_Row", TargetRow, ImpactRow, ImpactTestRow)
 # How long after its end a reviewed impact may still be taken for this injection's.
 _RECOVERY_S = 900.0
 # How many ordinary iterations tell how long one takes, and how many deviations beyond are slow.
 _BEFORE = 200
 _SLOW = 5.0
 _LEAST = 5
+# What tells of a node itself; spans and the load tell of requests, which cross nodes.
+_OF_NODES = ("metrics", "logs")
+_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,15 @@ def outcomes(
     targets: Iterable[TargetRow],
     impacts: Iterable[ImpactRow],
     iterations: Iterable[IterationRow],
+    tests: Iterable[ImpactTestRow] = (),
 ) -> dict[str, tuple[Outcome, str]]:
     """Decide the outcome of all injections of an experiment: injection id -> outcome, and why."""
     loads = Load.by_workload(iterations)
-    hit, moved = _by_injection(targets), _by_injection(impacts)
+    hit, moved, asked = _by_injection(targets), _by_injection(impacts), _by_injection(tests)
     return {
-        one.injection_id: outcome_of(one, injections, hit[one.injection_id], moved[one.injection_id], loads)
+        name: outcome_of(one, injections, hit[name], moved[name], loads, tests=asked[name])
         for one in injections
+        for name in (one.injection_id,)
     }
 
 
@@ -86,6 +91,8 @@ def outcome_of(
     targets: Sequence[TargetRow],
     impacts: Sequence[ImpactRow],
     loads: Sequence[Load],
+    *,
+    tests: Sequence[ImpactTestRow] = (),
 ) -> tuple[Outcome, str]:
     """Decide the outcome of one injection, and why.
 
@@ -95,6 +102,7 @@ def outcome_of(
         targets: its targets.
         impacts: its impacts.
         loads: of all workloads of the experiment.
+        tests: all that was asked of it; what was not found on its targets says how large a move could have hidden.
     """
     window = _window(injection)
     own = injection.injection_id
@@ -102,16 +110,56 @@ def outcome_of(
     if others:
         return "contaminated", f"{others[0]} overlaps it" + (f" and {len(others) - 1} more" if len(others) > 1 else "")
     hit = {target.node for target in targets if target.effective is not False and target.commanded is not False}
-    strangers = sorted({impact.node for impact in impacts if impact.node not in hit})
+    strangers = sorted(
+        {impact.node for impact in impacts if impact.node not in hit and impact.source_kind in _OF_NODES}
+    )
     moved = sorted({f"{impact.kpi} of {impact.node}" for impact in impacts})
-    trouble = workload_trouble(window, loads)
+    trouble = workload_trouble(window, loads) or _reached(impacts, hit)
     if strangers and not any(impact.node in hit for impact in impacts):
         return "contaminated", f"KPIs moved on {', '.join(strangers)}, which it did not target, and on no target"
     if trouble:
         return "visible", f"{trouble}; " + (f"moved: {', '.join(moved[:6])}" if moved else "no KPI moved")
     if moved:
         return "local", f"moved: {', '.join(moved[:6])}; the workload shows nothing"
-    return "no_effect", "no KPI moved, and the workload shows nothing"
+    return "no_effect", f"no KPI moved, and the workload shows nothing; {could_hide(hit, tests)}"
+
+
+def _reached(impacts: Sequence[ImpactRow], hit: Set[str]) -> str | None:
+    """Return how the load felt it, in words, beyond its targets: the load itself, or its requests on their way."""
+    for impact in impacts:
+        if impact.source_kind == "workload":
+            return f"{impact.kpi} of {impact.node} went {impact.direction}"
+        if impact.source_kind == "traces" and impact.node not in hit:
+            return f"requests felt it: {impact.kpi} of {impact.node} went {impact.direction}"
+    return None
+
+
+def could_hide(nodes: Set[str], tests: Iterable[ImpactTestRow]) -> str:
+    """Return how large a move could have hidden from one injection's tests on ``nodes``, and what had no test."""
+    here = [test for test in tests if test.node in nodes]
+    if not here:
+        return "nothing of its targets was recorded, so that any move could have hidden"
+    asked = [test for test in here if test.tested]
+    missing = sorted(f"{test.kpi} of {test.node} ({test.why_not})" for test in here if not test.tested)
+    more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+    untested = f"; not tested: {', '.join(missing[:_SHOWN])}{more}" if missing else ""
+    return _hidden(asked) + untested
+
+
+def _hidden(asked: Sequence[ImpactTestRow]) -> str:
+    """Return the same of tests that there were."""
+    known = sorted(
+        (test.detectable_sd, f"{test.kpi} of {test.node}") for test in asked if test.detectable_sd is not None
+    )
+    if not known:
+        return "how large a move could have hidden on its targets is not known"
+    worst, where = known[-1]
+    middle = known[len(known) // 2][0]
+    unknown = f", in {len(asked) - len(known)} it is not known" if len(known) < len(asked) else ""
+    return (
+        f"on its targets a move of 25 s could have hidden below {middle:.3g} sd in the median of {len(known)} tests, "
+        f"below {worst:.3g} sd in {where}{unknown}"
+    )
 
 
 def _window(injection: InjectionRow) -> Window:
