@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,6 +70,7 @@ def detect(
     injections: Sequence[InjectionRow],
     parameters: Parameters = Parameters(),  # noqa: B008 (frozen)
     targets: Mapping[str, frozenset[str]] | None = None,
+    others: Sequence[Found] = (),
 ) -> Detection:
     """Find what moved.
 
@@ -81,12 +82,14 @@ def detect(
         parameters: the defaults need no tuning.
         targets: injection id -> nodes that it acted on (see ``target_nodes``); only decides whose a move is where
             injections overlap. None, or an injection without nodes: it may have acted on any.
+        others: what was tested by other means, of log lines, spans and the load; false discoveries are controlled over
+            all together.
     """
     if not injections:
         return Detection((), ())
     kpis = sorted({kpi for _, kpi in series})
     asked = [tests for kpi in kpis for tests in _ask_all(kpi, series, injections, parameters, targets or {})]
-    found = _decide([one for tests in asked for one in tests], parameters)
+    found = _decide([*(one for tests in asked for one in tests), *others], parameters)
     order = {one.injection_id: place for place, one in enumerate(injections)}
     found.sort(key=lambda one: (order[one.tested.injection_id], one.tested.node, one.tested.kpi))
     return Detection(
@@ -105,19 +108,32 @@ def target_nodes(targets: Sequence[TargetRow]) -> dict[str, frozenset[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A test with what an impact would be; the extent is there where the KPI perhaps moved."""
+class Extent:
+    """From when to when a KPI was away from its level, microseconds; ``is_back``: whether its return was seen."""
 
-    tested: Tested
-    extent: _Extent | None = None
-    direction: str = "up"
-
-
-@dataclass(frozen=True, slots=True)
-class _Extent:
     start_us: int
     end_us: int
     is_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer of one test, before false discoveries are controlled over all of them.
+
+    Attributes:
+        tested: with ``moved`` as far as this test alone tells, and no adjusted p value yet.
+        extent: there where the KPI perhaps moved.
+        direction: up or down.
+        method: how it was looked for, with the method's version.
+        smallest: p value -> the smallest move of 25 s, in the unit of the score, that would be found with 90 % power
+            where p values up to that one are; None where the test itself says it, or nobody knows.
+    """
+
+    tested: Tested
+    extent: Extent | None = None
+    direction: str = "up"
+    method: str = METHOD
+    smallest: Callable[[float], float | None] | None = None
 
 
 def _ask_all(
@@ -126,7 +142,7 @@ def _ask_all(
     injections: Sequence[InjectionRow],
     parameters: Parameters,
     targets: Mapping[str, frozenset[str]],
-) -> Iterator[list[_Found]]:
+) -> Iterator[list[Found]]:
     """Test one KPI of all nodes."""
     windows = {node: windows_at(node, injections, parameters, targets) for node, of in series if of == kpi}
     for node, judged in judged_by_node(kpi, series, windows, parameters).items():
@@ -163,7 +179,7 @@ class Told:
     power: float
     question: Question
     is_acceptable: bool
-    extent: _Extent | None = None
+    extent: Extent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +267,7 @@ def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) ->
     return replace(told, extent=_extent(quiet, windows, place, told))
 
 
-def _ask(node: str, kpi: str, judged: Judged, injections: Sequence[InjectionRow]) -> list[_Found]:
+def _ask(node: str, kpi: str, judged: Judged, injections: Sequence[InjectionRow]) -> list[Found]:
     why_not = judged.refusal or _NO_ROOM
     return [
         _found(one, node, kpi, told) if told else _not_tested(one, node, kpi, why_not)
@@ -259,11 +275,11 @@ def _ask(node: str, kpi: str, judged: Judged, injections: Sequence[InjectionRow]
     ]
 
 
-def _not_tested(injection: InjectionRow, node: str, kpi: str, why: str) -> _Found:
-    return _Found(Tested(injection.injection_id, node, kpi, None, None, None, None, False, None, None, why))
+def _not_tested(injection: InjectionRow, node: str, kpi: str, why: str) -> Found:
+    return Found(Tested(injection.injection_id, node, kpi, None, None, None, None, False, None, None, why))
 
 
-def _found(injection: InjectionRow, node: str, kpi: str, told: Told) -> _Found:
+def _found(injection: InjectionRow, node: str, kpi: str, told: Told) -> Found:
     tested = Tested(
         injection_id=injection.injection_id,
         node=node,
@@ -277,27 +293,39 @@ def _found(injection: InjectionRow, node: str, kpi: str, told: Told) -> _Found:
         is_back=told.extent.is_back if told.extent else None,
         why_not=None,
     )
-    return _Found(tested, told.extent, "up" if told.step > 0 else "down")
+    return Found(tested, told.extent, "up" if told.step > 0 else "down")
 
 
-def _decide(found: Sequence[_Found], parameters: Parameters) -> list[_Found]:
-    """Control false discoveries over all tests (Benjamini and Hochberg, 1995)."""
+def _decide(found: Sequence[Found], parameters: Parameters) -> list[Found]:
+    """Control false discoveries over all tests (Benjamini and Hochberg, 1995), and say what could have hidden."""
     with_test = [place for place, one in enumerate(found) if one.tested.p_value is not None]
     decided = list(found)
     if not with_test:
         return decided
-    adjusted = false_discovery_control([found[place].tested.p_value for place in with_test])
+    p_values = np.array([found[place].tested.p_value for place in with_test], dtype=np.float64)
+    adjusted = false_discovery_control(p_values)
+    accepted = _accepted(p_values, adjusted, parameters)
     for place, p_value in zip(with_test, adjusted.tolist(), strict=True):
         one = found[place]
         moved = one.tested.moved and p_value <= parameters.alpha
         tested = replace(
-            one.tested, adjusted_p_value=p_value, moved=moved, is_back=one.tested.is_back if moved else None
+            one.tested,
+            adjusted_p_value=p_value,
+            moved=moved,
+            is_back=one.tested.is_back if moved else None,
+            detectable_sd=one.smallest(accepted) if one.smallest else one.tested.detectable_sd,
         )
         decided[place] = replace(one, tested=tested)
     return decided
 
 
-def _cut_at_the_next(found: Sequence[_Found], injections: Sequence[InjectionRow]) -> tuple[ImpactRow, ...]:
+def _accepted(p_values: Floats, adjusted: Floats, parameters: Parameters) -> float:
+    """Return the largest p value that another test could have had to be accepted beside these."""
+    more = np.count_nonzero(adjusted <= parameters.alpha) + 1
+    return min(parameters.largest_p, parameters.alpha * float(more) / (len(p_values) + 1))
+
+
+def _cut_at_the_next(found: Sequence[Found], injections: Sequence[InjectionRow]) -> tuple[ImpactRow, ...]:
     """Return the impacts; one that outlasts its command ends at the latest where the next one of its KPI starts."""
     ended_us = {one.injection_id: epoch_us(one.ended_at) for one in injections}
     starts: dict[tuple[str, str], list[int]] = {}
@@ -314,7 +342,7 @@ def _cut_at_the_next(found: Sequence[_Found], injections: Sequence[InjectionRow]
     return tuple(rows)
 
 
-def _row(one: _Found, start_us: int, end_us: int) -> ImpactRow:
+def _row(one: Found, start_us: int, end_us: int) -> ImpactRow:
     return ImpactRow(
         injection_id=one.tested.injection_id,
         node=one.tested.node,
@@ -323,7 +351,7 @@ def _row(one: _Found, start_us: int, end_us: int) -> ImpactRow:
         ended_at=from_epoch(end_us / SECOND),
         direction=one.direction,
         source="detected",
-        method=METHOD,
+        method=one.method,
         score=one.tested.score,
         p_value=one.tested.adjusted_p_value,
         source_kind=one.tested.source_kind,
@@ -333,7 +361,7 @@ def _row(one: _Found, start_us: int, end_us: int) -> ImpactRow:
 # --- from when to when ----------------------------------------------------------------------------------------------
 
 
-def _extent(quiet: QuietSeries, windows: Windows, place: int, told: Told) -> _Extent:
+def _extent(quiet: QuietSeries, windows: Windows, place: int, told: Told) -> Extent:
     """Return from when to when a KPI is away from its level of before, row by row.
 
     It starts at the first row of the window, or soon after, that has gone more than half of the way. It ends at the
@@ -357,8 +385,8 @@ def _extent(quiet: QuietSeries, windows: Windows, place: int, told: Told) -> _Ex
     band = max(min(told.scale, size / 2), size / 4)
     end = _first(_smooth(away, _SMOOTH_ROWS) <= band, until)
     if end is None:
-        return _Extent(int(time[start]), int(time[-1]) + 1, is_back=False)
-    return _Extent(int(time[start]), max(int(time[end]), int(time[start]) + 1), is_back=True)
+        return Extent(int(time[start]), int(time[-1]) + 1, is_back=False)
+    return Extent(int(time[start]), max(int(time[end]), int(time[start]) + 1), is_back=True)
 
 
 def _latest_start(windows: Windows, place: int, parameters: Parameters) -> int:
