@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import truth_rows
-from faultset import version
+from faultset import recipe
 from faultset.errors import InputError
 from faultset.labels.windows import Policy
 from faultset.pipeline.telemetry import Kept, Labeler, cached, read_evidence
@@ -90,10 +90,10 @@ def test_another_zone_is_labeled_anew(tmp_path: Path) -> None:
     assert rows_of(dataclasses.replace(file, time_zone="Europe/Berlin"), labeler(), tmp_path, "second") != first
 
 
-def test_another_version_of_the_code_labels_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_tool_labels_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = recording(tmp_path)
     first = rows_of(file, labeler(), tmp_path, "first")
-    monkeypatch.setattr(version, "code_sha256", lambda: "other code")
+    monkeypatch.setattr(recipe, "digest", lambda: "other code")
     assert rows_of(file, labeler(), tmp_path, "second") != first
 
 

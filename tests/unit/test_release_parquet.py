@@ -151,9 +151,13 @@ def test_any_other_input_gives_another_fingerprint(inputs: list[InputFile], expe
     assert fingerprint(inputs, experiment) != fingerprint([ONE, TWO], {"title": "t"})
 
 
-def test_another_version_of_the_tool_gives_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_recipe_gives_another_fingerprint_and_another_number_of_the_tool_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before = fingerprint([ONE], {})
     monkeypatch.setattr("faultset.version.__version__", "999.0.0")
+    assert fingerprint([ONE], {}) == before
+    monkeypatch.setattr("faultset.recipe.digest", lambda: "other code")
     assert fingerprint([ONE], {}) != before
 
 

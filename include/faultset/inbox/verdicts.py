@@ -52,7 +52,7 @@ class Verdict:
         accepted: whether it can become a dataset.
         reason: why, in one line.
         content_sha256: hex digest of all its files and their paths.
-        judged_by: tool version and rules that it was judged by; another one judges anew.
+        judged_by: digests of the code, limits and zone that it was judged by; others judge anew.
         slug: the experiment that it becomes or would become; None where that was not known.
         remarks: most severe first.
         files: each with ``path``, ``role`` and ``why``.

@@ -335,6 +335,7 @@ def _as_manifest(made: Proposal, found: _Compared) -> Manifest:
         tools=manifests.tool_versions(),
         validation=manifests.validation_summary(found.note.validation),
         experiment=entry.experiment,
+        recipe=found.note.recipe,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from faultset import catalog, tables
+from faultset import catalog, recipe, tables
 from faultset.catalog import Experiment
 from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.labels.windows import Policy
@@ -60,6 +60,7 @@ class CandidateNote:
     validation: Validation
     telemetry: tuple[TelemetryFacts, ...] = ()
     analysis: dict[str, Any] = field(default_factory=dict)
+    recipe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Build:
         unchanged: whether the same inputs and the same tool made the latest version, a candidate that waits, or one
             that was rejected.
         standing: what became of the fingerprint before this build.
+        recipe: of the tool that began it, as in ``faultset.recipe``.
     """
 
     slug: str
@@ -105,6 +107,7 @@ class Build:
     folder: str
     unchanged: bool
     standing: Standing = "new"
+    recipe: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -215,7 +218,7 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
     declared = telemetry.declared_files(experiment)
     reviewed = catalog.resolve(experiment, experiment.reviewed_impacts) if experiment.reviewed_impacts else None
     _put(work / "telemetry.json", _DECLARED.dump_json(_Declared(declared, reviewed)))
-    return Build(slug, mark, folder, unchanged=False)
+    return Build(slug, mark, folder, unchanged=False, recipe=recipe.digest())
 
 
 def _require_known_expectations(experiment: Experiment) -> None:
@@ -257,9 +260,14 @@ def decide(build: Build, settings: Settings, *, draw: analysis.Draw = analysis.d
         build: extracted.
         settings: where things are.
         draw: draws the pictures; ``analysis.draw_nothing`` for who only wants to know whether all is well.
+
+    Raises:
+        InputError: the inputs cannot be decided.
+        SetupError: the datasets root cannot be written; or another tool began the build.
     """
     if build.unchanged:
         return build
+    _require_same_tool(build)
     folder = _candidate_folder(build, settings)
     with reported(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -284,6 +292,12 @@ def decide(build: Build, settings: Settings, *, draw: analysis.Draw = analysis.d
     remarks = _Remarks(truth.disagreements, truth.different_runs, truth.notes)
     _put(_folder(build, settings) / "remarks.json", _REMARKS.dump_json(remarks))
     return build
+
+
+def _require_same_tool(build: Build) -> None:
+    """A fingerprint names one tool: where that is replaced between two steps, none of them may go on."""
+    if build.recipe != recipe.digest():
+        raise SetupError(build.slug, "the tool was replaced while it built this", "build it again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,9 +330,10 @@ def label(labeling: Labeling, settings: Settings, *, progress: Progress = silent
 
     Raises:
         InputError: the file is wrong; names file and row. The build will not pass its validation then.
-        SetupError: the datasets root cannot be written.
+        SetupError: the datasets root cannot be written; or another tool began the build.
     """
     build = labeling.build
+    _require_same_tool(build)
     declared = _declared(build, settings).files
     done = _folder(build, settings) / "labels"
     try:
@@ -531,6 +546,7 @@ def _keep_as_candidate(build: Build, settings: Settings, outcome: Validation) ->
         outcome,
         _facts(build, settings),
         json.loads(_get(analysed)) if analysed.is_file() else {},
+        build.recipe,
     )
     _put(made / NOTE, _NOTE.dump_json(note))
     kept = candidate_folder(build.slug, build.fingerprint, settings)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from faultset import tables, version
+from faultset import recipe, tables
 from faultset.bucket import Bucket, credentials_for, is_bucket
 from faultset.errors import FaultsetError, InputError, SetupError, printable
 from faultset.inbox import claims, content, entries, filing, landing, mirror, page, proposal, roles, verdicts
@@ -181,7 +181,7 @@ def judged_by(settings: Settings) -> str:
     """Return what a verdict depends on beside the run: another value judges the same content anew."""
     rules = json.dumps([dataclasses.asdict(limits()), settings.inbox_time_zone], sort_keys=True)
     digest = hashlib.sha256(rules.encode()).hexdigest()[:12]
-    return f"faultset {version.__version__}, tables {tables.SCHEMA_VERSION}, limits {digest}"
+    return f"recipe {recipe.digest()[:12]}, rules {recipe.verdict_digest()[:12]}, limits {digest}"
 
 
 def judge_all(arrivals: Sequence[str], settings: Settings, *, deadline_s: float | None = None) -> Iterator[str]:

@@ -44,11 +44,15 @@ def _judge_all(arrivals: Sequence[str], settings: Settings, deadline_s: float) -
 
 
 def _import_once() -> None:
-    """Import what takes seconds; nothing of it may start threads, which a fork would lose."""
+    """Import and compute what takes long; nothing of it may start threads, which a fork would lose."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations.expectations  # noqa: F401, PLC0415
 
     import faultset.pipeline.judging  # noqa: F401, PLC0415
+    from faultset import recipe  # noqa: PLC0415
+
+    recipe.digest()
+    recipe.verdict_digest()
 
 
 def _judge_in_child(arrival: str, settings: Settings, deadline_s: float) -> str | None:

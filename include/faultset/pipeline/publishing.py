@@ -89,6 +89,7 @@ def write(
         telemetry=note.telemetry,
         analysis=note.analysis,
         decision=decision,
+        recipe=note.recipe,
     )
     now = dt.datetime.now(UTC)
     done = commit.publish(candidate, settings.datasets, created_at=now, work=settings.work, progress=progress)

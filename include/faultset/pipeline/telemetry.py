@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from faultset import catalog, version
+from faultset import catalog, recipe
 from faultset.catalog import Experiment
 from faultset.labels import engine, leaks
 from faultset.labels.windows import NodeWindows, Policy, windows
@@ -130,10 +130,10 @@ class Labeler:
         )
 
     def key(self, file: TelemetryFile) -> str:
-        """Return what the labeled file depends on, as one hex digest: content, labels, declaration and code."""
+        """Return what the labeled file depends on, as one hex digest: content, labels, declaration and recipe."""
         _, content = files.sha256_of(file.uri)
         described = (
-            version.code_sha256(),
+            recipe.digest(),
             content,
             file.kind,
             file.name,

@@ -228,7 +228,8 @@ def _how_made(manifest: Manifest) -> list[str]:
         "## How it was made",
         "",
         "Read from the files below, decided by fixed rules (each decision carries its evidence), validated, and "
-        f"written by {tools}. The same files and the same version of faultset give the same records.",
+        f"written by {tools}. The same files and the same recipe of faultset ("
+        f"{text(manifest.recipe[:12] or 'unknown')}) give the same records.",
         "",
         *table(("role", "file", "bytes", "sha256"), inputs),
     ]

@@ -92,6 +92,9 @@ def _around(before: Manifest, now: Manifest) -> Iterator[str]:
         was, has = (manifest.tools.get(tool, "absent") for manifest in (before, now))
         if was != has:
             yield f"{tool} was {was} and is {has}."
+    if before.recipe != now.recipe:
+        was, has = (manifest.recipe[:12] or "unknown" for manifest in (before, now))
+        yield f"The code that decides what the dataset says is another one: recipe was {was} and is {has}."
 
 
 def _inputs(before: tuple[InputFile, ...], now: tuple[InputFile, ...]) -> Iterator[str]:

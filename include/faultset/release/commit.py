@@ -49,6 +49,7 @@ class Candidate:
         telemetry: what is known of each labeled file.
         analysis: as in ``Manifest``.
         decision: as in ``Manifest``.
+        recipe: as in ``Manifest``.
     """
 
     slug: str
@@ -64,6 +65,7 @@ class Candidate:
     telemetry: tuple[TelemetryFacts, ...] = ()
     analysis: dict[str, Any] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
+    recipe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +253,7 @@ def _describe(
         telemetry=tuple(map(manifest.telemetry_entry, candidate.telemetry)),
         analysis=manifest.plain(candidate.analysis),
         decision=candidate.decision,
+        recipe=candidate.recipe,
     )
 
 

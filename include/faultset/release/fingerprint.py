@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from faultset import tables, version
+from faultset import recipe
 from faultset.records import InputFile
 from faultset.storage import reported
 
 
 def fingerprint(inputs: Sequence[InputFile], experiment: Mapping[str, Any] | str) -> str:
-    """Return the hex sha256 over the inputs (in any order), the catalog's entry and the tool.
+    """Return the hex sha256 over the inputs (in any order), the catalog's entry and the tool's recipe.
 
     Args:
         inputs: every file that was read; neither their order nor their place on this machine matters.
@@ -22,8 +22,7 @@ def fingerprint(inputs: Sequence[InputFile], experiment: Mapping[str, Any] | str
     """
     entry = json.loads(experiment) if isinstance(experiment, str) else experiment
     made_from = {
-        "faultset": version.__version__,
-        "schema": tables.SCHEMA_VERSION,
+        "recipe": recipe.digest(),
         "experiment": entry,
         "inputs": sorted([file.role, file.uri, file.sha256, file.bytes] for file in inputs),
     }

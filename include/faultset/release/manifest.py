@@ -75,6 +75,7 @@ class Manifest:
         schema_version: of the declaration of tables.
         created_at: when it was published, ISO 8601 UTC with ``Z``.
         fingerprint: hex digest of what it was made from.
+        recipe: hex digest of the code that decided what it says; "" in versions of before there was one.
         previous: the version before; None for the first.
         inputs: the files that it was made from.
         files: all files of the version but the manifest itself.
@@ -108,6 +109,7 @@ class Manifest:
     telemetry: tuple[dict[str, Any], ...] = ()
     analysis: dict[str, Any] = dataclasses.field(default_factory=dict)
     decision: dict[str, Any] | None = None
+    recipe: str = ""
 
     def encode(self) -> bytes:
         """Return the bytes of ``manifest.json``."""
@@ -152,6 +154,7 @@ def decode(data: bytes, where: object) -> Manifest:
             telemetry=tuple(dict(entry) for entry in document.get("telemetry", ())),
             analysis=dict(document.get("analysis", {})),
             decision=None if document.get("decision") is None else dict(document["decision"]),
+            recipe=_text(document.get("recipe", "")),
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(where, "the manifest is damaged", "restore this version from a copy") from error

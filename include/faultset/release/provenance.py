@@ -485,6 +485,7 @@ def _version(content: Content) -> Step:
             ("manifest_sha256", content.manifest_sha256),
             ("fingerprint", manifest.fingerprint),
             ("created_at", manifest.created_at),
+            ("recipe", manifest.recipe),
             ("tools", manifest.tools),
         ),
     )
