@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from faultset.truth.calibration import calibrate
-from faultset.truth.impacts import Detection, detect
+from faultset.impacts.calibration import calibrate
+from faultset.impacts.detect import Detection, detect
 from planted import PLAYED, REAL, Planting, Tally, Trial, large, planted, real_recording, simulated, tally
 
 SIZES = (2.0, 3.0, 5.0, 8.0)

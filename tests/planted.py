@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 import truth_rows
+from faultset.impacts.detect import Detection
+from faultset.impacts.windows import Series
 from faultset.moments import epoch_us, from_epoch
 from faultset.records import TelemetryFile
 from faultset.simulator.plan import SECOND, Size, WorkloadPlan
@@ -19,8 +21,6 @@ from faultset.simulator.timeline import play
 from faultset.simulator.truth import InjectionTruth
 from faultset.sources.telemetry.series import read_series, spread_within
 from faultset.tables import ImpactRow, InjectionRow
-from faultset.truth.impact_windows import Series
-from faultset.truth.impacts import Detection
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "msod" / "glances_out.csv"
 PLAYED = ("nova-compute-restart", "glance-api-restart", "neutron-agents-restart", "partial-failure", "invisible-hook")

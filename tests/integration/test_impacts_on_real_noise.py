@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from faultset.truth.calibration import calibrate
-from faultset.truth.impacts import Detection, detect
+from faultset.impacts.calibration import calibrate
+from faultset.impacts.detect import Detection, detect
 from planted import REAL, Planting, Recording, Tally, Trial, planted, real_recording, tally
 
 pytestmark = pytest.mark.integration

@@ -7,9 +7,9 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faultset.impacts.agreement import agreement, overlap_share
 from faultset.moments import from_epoch
 from faultset.tables import ImpactRow
-from faultset.truth.agreement import agreement, overlap_share
 
 
 def impact(

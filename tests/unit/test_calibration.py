@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from faultset.truth.calibration import Calibrated, calibrate
-from faultset.truth.impact_windows import SECOND, Parameters, Series
+from faultset.impacts.calibration import Calibrated, calibrate
+from faultset.impacts.windows import SECOND, Parameters, Series
 from planted import injection
 
 BEGIN = 1_700_000_000 * SECOND

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faultset.impacts.detect import METHOD, Detection, detect, target_nodes
+from faultset.impacts.windows import SECOND, Parameters, Series, Windows, quiet_rows
 from faultset.moments import epoch_us
 from faultset.tables import TargetRow
-from faultset.truth.impact_windows import SECOND, Parameters, Series, Windows, quiet_rows
-from faultset.truth.impacts import METHOD, Detection, detect, target_nodes
 from planted import injection
 
 BEGIN = 1_700_000_000

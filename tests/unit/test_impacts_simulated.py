@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from faultset.truth.impacts import Detection, detect
+from faultset.impacts.detect import Detection, detect
 from planted import PLAYED, Trial, simulated, tally
 
 

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from faultset import figures
+from faultset.impacts.agreement import agreement
+from faultset.impacts.calibration import calibrate
+from faultset.impacts.detect import Tested, detect, target_nodes
+from faultset.impacts.windows import SECOND, Parameters, Series
 from faultset.labels.tolerance import Recorded, tolerance
 from faultset.moments import Window
 from faultset.pipeline.gathering import Progress, silent
@@ -17,10 +21,6 @@ from faultset.sources.reviewed_impacts import read_reviewed_impacts
 from faultset.storage import reported
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow
 from faultset.truth import Truth
-from faultset.truth.agreement import agreement
-from faultset.truth.calibration import calibrate
-from faultset.truth.impact_windows import SECOND, Parameters, Series
-from faultset.truth.impacts import Tested, detect, target_nodes
 from faultset.truth.outcome import assigned, outcomes
 from faultset.truth.placement import Placement
 

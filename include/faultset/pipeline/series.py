@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from faultset.errors import InputError
+from faultset.impacts.windows import Series
 from faultset.moments import epoch_us
 from faultset.pipeline.gathering import Progress, silent
 from faultset.records import TelemetryFile
@@ -22,7 +23,6 @@ from faultset.sources.files import local_path
 from faultset.sources.telemetry import node_of
 from faultset.sources.telemetry.series import read_series
 from faultset.tables import InjectionRow
-from faultset.truth.impact_windows import Series
 from faultset.truth.placement import Placement
 
 HELD_BYTES = 64 * 1024**2

@@ -31,7 +31,7 @@ class Parameters:
     Attributes:
         alpha: share of false impacts to expect among those found (Benjamini-Hochberg over all tests of an experiment).
         largest_p: no single test is accepted with a p value above this, however many others are.
-        shares: how edges, step and level share the risk of a false answer (see ``impact_test``).
+        shares: how edges, step and level share the risk of a false answer (see ``edges``).
         baseline_s: seconds of quiet time before an injection that its robust standard deviation is taken from.
         probe_s: seconds between the probes that tell how restless a series is around a moment.
         probes: how many of the nearest quiet ones tell it.

@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from faultset.truth.impact_null import QuietSeries, Shape
-from faultset.truth.impact_test import Answers, answer, whole_seconds
-from faultset.truth.impact_windows import SECOND, Flags, Floats, Microseconds, Rows, Windows
+from faultset.impacts.edges import Answers, answer, whole_seconds
+from faultset.impacts.null import QuietSeries, Shape
+from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Rows, Windows
 
 Kind = Literal["pulse", "step"]  # as long as its window; from its start on
 Moves = dict[int, Kind]  # window -> how it moved the KPI

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from faultset.impacts.detect import judged_by_node, windows_at
+from faultset.impacts.windows import SECOND, Parameters, Series, Windows
 from faultset.moments import from_epoch
 from faultset.tables import InjectionRow
-from faultset.truth.impact_windows import SECOND, Parameters, Series, Windows
-from faultset.truth.impacts import judged_by_node, windows_at
 
 _MOST_TRIALS = 24  # a node
 _LENGTHS = 2  # of the injections a node; others on other nodes

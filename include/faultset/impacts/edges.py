@@ -3,7 +3,7 @@
 Three questions are asked of each injection, node and KPI. *Edges*: did the KPI step at the start, and back at the end?
 *Step*: did it step at the start, whatever it did at the end? *Level*: was it off its level of before some seconds after
 the start? Each is answered by one number, the smallest step among stretches of several lengths; how unusual it is, the
-series itself says (``impact_null``).
+series itself says (``null``).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from faultset.truth.impact_null import Chain, Question, QuietSeries, Shape, agreed, delays_us
-from faultset.truth.impact_windows import SECOND, Flags, Floats, Parameters, Rows, Windows
+from faultset.impacts.null import Chain, Question, QuietSeries, Shape, agreed, delays_us
+from faultset.impacts.windows import SECOND, Flags, Floats, Parameters, Rows, Windows
 
 QUESTIONS: tuple[Question, ...] = ("edges", "step", "level", "end")
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import false_discovery_control
 
+from faultset.impacts.edges import QUESTIONS, Answers
+from faultset.impacts.null import Question, QuietSeries
+from faultset.impacts.overlap import answer_all
+from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Series, Windows
 from faultset.moments import epoch_us, from_epoch
 from faultset.tables import ImpactRow, InjectionRow, SourceKind, TargetRow
-from faultset.truth.impact_null import Question, QuietSeries
-from faultset.truth.impact_overlap import answer_all
-from faultset.truth.impact_test import QUESTIONS, Answers
-from faultset.truth.impact_windows import SECOND, Flags, Floats, Microseconds, Parameters, Series, Windows
 
 METHOD = "edge-medians/2"
 _SMOOTH_ROWS = 5

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from faultset.truth.impact_windows import (
+from faultset.impacts.windows import (
     SECOND,
     Flags,
     Floats,
