@@ -25,9 +25,9 @@ from faultset.bucket import Bucket, is_bucket
 from faultset.errors import InputError, printable
 from faultset.moments import UTC
 from faultset.release import history, number, parquet
-from faultset.release.manifest import MANIFEST, Manifest, decode
+from faultset.release.manifest import Manifest, decode
 from faultset.settings import Settings
-from faultset.storage import Store, check_slug, open_root, reported
+from faultset.storage import MANIFEST, Store, check_slug, open_root, reported
 from faultset.tables import ImpactRow, InjectionRow, Table
 
 Row = TypeVar("Row")

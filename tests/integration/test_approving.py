@@ -12,10 +12,14 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+import meanwhile
 from faultset import pipeline, simulator
 from faultset.errors import AnswerIsNo, InputError
+from faultset.pipeline import candidates
 from faultset.pipeline.approving import Proposal
+from faultset.pipeline.building import Build
 from faultset.settings import Settings
+from faultset.storage import folders
 
 pytestmark = pytest.mark.integration
 
@@ -231,6 +235,42 @@ def test_the_pictures_of_a_page_stay_where_they_are_whatever_was_answered(settin
 def test_what_is_no_picture_of_a_candidate_is_not_there(settings: Settings, fingerprint: str | None, name: str) -> None:
     made = draw(settings, overview=b"o")
     assert pipeline.picture(SLUG, fingerprint or made.fingerprint, name, settings) is None
+
+
+def test_a_candidate_that_is_published_while_it_is_looked_at_is_nothing_to_propose(settings: Settings) -> None:
+    with meanwhile.after(candidates.standing, lambda: publish(settings)):
+        assert pipeline.propose(SLUG, settings) is None
+
+
+def test_a_candidate_that_is_replaced_while_it_is_looked_at_makes_way_for_the_newer(
+    place: Path, settings: Settings
+) -> None:
+    def replace() -> None:
+        declare(place, description="corrected meanwhile")
+        pipeline.build(SLUG, settings)
+
+    first = candidates.waiting(SLUG, settings)
+    with meanwhile.after(candidates.standing, replace):
+        assert proposed(settings).fingerprint not in (None, first)
+
+
+def test_a_candidate_that_goes_while_the_newest_is_sought_is_not_it(settings: Settings) -> None:
+    with meanwhile.after(folders.names, lambda: candidates.withdraw(SLUG, settings)):
+        assert candidates.waiting(SLUG, settings) is None
+
+
+def test_a_candidate_that_is_published_as_soon_as_it_is_built_is_no_trouble(settings: Settings) -> None:
+    mark = candidates.waiting(SLUG, settings) or ""
+    with meanwhile.after(candidates.candidate_folder, lambda: publish(settings)):
+        told = pipeline.built(Build(SLUG, mark, "", unchanged=False), settings)
+    assert (told.validation, told.injections) == (None, 0)
+
+
+def test_a_candidate_that_is_withdrawn_while_it_is_rejected_leaves_the_rejection(settings: Settings) -> None:
+    made = proposed(settings)
+    with meanwhile.after(candidates._put, lambda: candidates.withdraw(SLUG, settings)):
+        pipeline.reject(made, answered(made, "rejected"), settings)
+    assert candidates.standing(SLUG, made.fingerprint, settings) == "rejected"
 
 
 # --- answering ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import meanwhile
 from faultset import catalog, simulator
 from faultset.bucket import Bucket
 from faultset.errors import SetupError
@@ -370,6 +372,38 @@ def test_a_run_in_a_bucket_is_brought_once_also_after_a_crash(
         assert mirror.bring(uri, inbox, 0, time.time()) == {}
     assert [drop.name for drop in landing.look(inbox, 600, time.time())] == ["run"]
     assert mirror.look(uri, 0, time.time()) == []
+
+
+def test_a_run_that_changes_in_the_bucket_while_it_is_fetched_is_left_for_the_next_look(
+    tmp_path: Path, new_bucket: str
+) -> None:
+    bucket, inbox = Bucket.at(f"s3://{new_bucket}"), tmp_path / "inbox"
+    bucket.create("run/report.html", b"half of")
+    with meanwhile.after(mirror._groups, lambda: bucket.put_file(Path(__file__), "run/report.html")):
+        mirror.bring(f"s3://{new_bucket}", inbox, 0, time.time() + 10)
+    assert landing.look(inbox, 600, time.time()) == []
+    mirror.bring(f"s3://{new_bucket}", inbox, 0, time.time() + 10)
+    assert (inbox / "run" / "report.html").read_bytes() == Path(__file__).read_bytes()
+
+
+def test_a_verdict_that_makes_way_for_another_while_it_is_sent_is_sent_by_the_next_look(
+    settings: Settings, sample: Path, new_bucket: str
+) -> None:
+    inbox = Path(settings.inbox)
+    part_of(sample, inbox, "run", "report.html")
+    verdict = judged(settings)["run"]
+    lies = filing.place_of(inbox, verdict) / "verdict"
+
+    def judge_anew() -> None:
+        lies.rename(lies.with_name("former"))
+        filing.write(dataclasses.replace(verdict, arrival="later"), lies)
+
+    with meanwhile.after(Bucket.put_file, judge_anew):
+        mirror.send(f"s3://{new_bucket}", inbox)
+    sent = Bucket.at(f"s3://{new_bucket}")
+    assert list(sent.list("verdicts")) == []
+    mirror.send(f"s3://{new_bucket}", inbox)
+    assert [entry.key for entry in sent.list("verdicts")] == [f"verdicts/{verdict.arrival}.json"]
 
 
 def test_a_run_that_kills_its_reader_is_rejected(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import meanwhile
 import truth_rows
 from faultset import recipe
 from faultset.errors import InputError
@@ -75,6 +76,21 @@ def test_other_labels_are_laid_anew(other: Labeler, tmp_path: Path) -> None:
     file = recording(tmp_path)
     first = rows_of(file, labeler(), tmp_path, "first")
     assert rows_of(file, other, tmp_path, "second") != first
+
+
+def test_of_two_builds_that_label_a_file_at_once_the_second_takes_the_rows_of_the_first(tmp_path: Path) -> None:
+    file, first = recording(tmp_path), []
+    with meanwhile.after(Labeler.label, lambda: first.append(rows_of(file, labeler(), tmp_path, "first"))):
+        second = rows_of(file, labeler(), tmp_path, "second")
+    assert first == [second]
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [labeler().key(file)]
+
+
+def test_what_an_older_tool_kept_less_of_is_labeled_anew(tmp_path: Path) -> None:
+    file = recording(tmp_path)
+    first = rows_of(file, labeler(), tmp_path, "first")
+    (tmp_path / "cache" / labeler().key(file) / "clock.npz").unlink()
+    assert rows_of(file, labeler(), tmp_path, "second") != first
 
 
 def test_a_changed_source_is_labeled_anew(tmp_path: Path) -> None:

@@ -121,15 +121,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     root = tmp_path_factory.mktemp("pages")
     settings = Settings(str(root / "catalog"), str(root / "datasets"), inbox=str(root / "inbox"))
     write_run(root / "catalog" / SLUG)
-    pipeline.build(SLUG, settings)
-    pipeline.publish(SLUG, settings)
+    pipeline.publish_by_hand(pipeline.build(SLUG, settings), settings, reason="a test")
     shutil.rmtree(root / "catalog" / SLUG)
     write_run(root / "catalog" / SLUG, title=PAYLOADS["entity"], expectations={}, components={})
-    pipeline.build(SLUG, settings)
+    built = pipeline.build(SLUG, settings)
     proposed = pipeline.propose(SLUG, settings)
     assert proposed is not None
     texts = {"proposal": pipeline.page(proposed, settings)}
-    pipeline.publish(SLUG, settings)
+    pipeline.publish_by_hand(built, settings, reason="a test")
     for made in judge_hostile_runs(root / "inbox", settings):
         texts |= made
     for path in (root / "datasets").rglob("*.md"):

@@ -29,8 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reading")
     simulator.simulate("glance-api-restart", folder / "experiments" / "glance", seed=1)
     settings = Settings(str(folder / "experiments"), str(folder / "datasets"))
-    pipeline.build("glance", settings)
-    pipeline.publish("glance", settings)
+    pipeline.publish_by_hand(pipeline.build("glance", settings), settings, reason="a test")
     return folder / "datasets"
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+import meanwhile
 from faultset.catalog import read_experiment
-from faultset.errors import InputError
+from faultset.errors import InputError, SetupError
 from faultset.inbox import claims, content, entries, filing, landing, proposal, roles, verdicts
 from faultset.inbox.roles import Recognised
+from faultset.storage import bytes_of, folders
 
 LATER = 1000.0
 
@@ -151,6 +153,23 @@ def test_a_claim_is_held_by_one_process_and_free_again_when_that_dies(tmp_path: 
         assert is_mine
 
 
+def test_a_claim_that_is_filed_while_the_claims_are_looked_at_is_open_no_more(tmp_path: Path) -> None:
+    taken = []
+    for name in ("one", "two", "three"):
+        dropped(tmp_path, name)
+        taken += [claims.claim(tmp_path, drop, 0, now()) for drop in landing.look(tmp_path, 0, now() + LATER)]
+    first, second, third = (claim for claim in taken if claim is not None)
+    with meanwhile.after(folders.names, lambda: claims.drop_claim(second)):
+        assert claims.open_claims(tmp_path) == sorted([first.arrival, third.arrival])
+
+
+def test_a_claim_whose_maker_died_is_swept_once_nobody_can_be_at_it(tmp_path: Path) -> None:
+    left = tmp_path / landing.CLAIMED / "left"
+    (left / "payload").mkdir(parents=True)
+    assert claims.open_claims(tmp_path) == []
+    assert left.is_dir()  # its maker may be about to move a run there
+
+
 # --- roles ----------------------------------------------------------------------------------------------------------
 
 SAMPLES = {
@@ -244,6 +263,20 @@ def test_the_same_files_have_the_same_number_wherever_they_came_from(tmp_path: P
     two = content.tree_of(dropped(tmp_path / "y", b="2", a="1"), tmp_path / "two")
     other = content.tree_of(dropped(tmp_path / "z", a="1", b="3"), tmp_path / "other")
     assert content.content_sha256(one) == content.content_sha256(two) != content.content_sha256(other)
+
+
+def test_a_file_that_goes_while_the_run_is_copied_is_no_part_of_it(tmp_path: Path) -> None:
+    folder = dropped(tmp_path, a="1", b="2")
+
+    def clear() -> None:
+        for path in folder.iterdir():
+            path.unlink()
+
+    with meanwhile.after(content._refuse_special, clear):
+        tree = content.tree_of(folder, tmp_path / "tree")
+    assert list(tree.iterdir()) == []
+    with pytest.raises(SetupError, match="not there"):
+        content.tree_of(tmp_path / "none", tmp_path / "other")
 
 
 def test_a_tree_holds_copies(tmp_path: Path) -> None:
@@ -370,6 +403,14 @@ def test_a_rejected_run_lies_beside_its_verdict(tmp_path: Path) -> None:
     assert (place / "dropped" / claim.arrival / "run" / "a").read_text() == "1"
     assert filing.recorded(tmp_path) == [verdict]
     assert claims.open_claims(tmp_path) == []
+
+
+def test_a_verdict_that_is_cleared_away_while_all_are_read_is_left_out(tmp_path: Path) -> None:
+    _, verdict = judged(tmp_path)
+    for arrival in ("1", "2", "3"):
+        filing.record(tmp_path, dataclasses.replace(verdict, arrival=arrival))
+    with meanwhile.after(bytes_of, (tmp_path / "verdicts" / "2.json").unlink):
+        assert [one.arrival for one in filing.recorded(tmp_path)] == ["1", "3"]
 
 
 def test_the_same_content_again_gets_its_old_verdict_and_is_kept_too(tmp_path: Path) -> None:

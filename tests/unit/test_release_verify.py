@@ -11,9 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import meanwhile
 import releases
 from faultset import release
 from faultset.errors import InputError
+from faultset.release import history, undo
+from faultset.release import verify as verification
+from faultset.release.retention import Policy
 from faultset.release.verify import Damage, verify
 from releases import SLUG, published
 
@@ -40,6 +44,29 @@ def kinds(damages: tuple[Damage, ...]) -> list[tuple[str, str]]:
 def test_what_was_published_is_intact(root: Path) -> None:
     assert verify(root) == verify(root, SLUG) == verify(root, SLUG, "1.0.0") == ()
     assert release.pointer_damage(root) == ()
+
+
+def test_a_version_that_is_published_while_the_names_are_compared_is_no_damage(root: Path) -> None:
+    content = releases.rows()
+    content["injections"].append(releases.injection(750))
+    with meanwhile.after(history.read_history, lambda: published(root, "c", content)):
+        assert verify(root, SLUG) == ()
+    assert release.latest_manifest(root, SLUG)["version"] == "2.0.0"
+    with meanwhile.after(history.read_history, lambda: published(root, "d")):
+        assert release.pointer_damage(root) == ()
+
+
+def test_a_version_that_is_pruned_while_it_is_hashed_is_no_damage(root: Path) -> None:
+    author = undo.Author("A. Person", releases.NOW)
+    with meanwhile.after(verification._look, lambda: undo.prune(root, SLUG, Policy(1), author)):
+        assert verify(root) == ()
+    assert [record.version for record in release.versions(root)] == ["1.1.0"]
+
+
+def test_a_file_that_is_missing_in_a_version_that_is_there_is_damage_all_the_same(root: Path) -> None:
+    path = root / SLUG / "1.0.0" / "injections.parquet"
+    with meanwhile.after(verification._look, path.unlink):
+        assert kinds(verify(root)) == [("missing", f"{SLUG}/1.0.0/injections.parquet")]
 
 
 def test_an_empty_root_is_intact(tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+import meanwhile
 import releases
+from faultset.pipeline import operating
 from faultset.release.verify import verify
+from faultset.settings import Settings
 from faultset_cli import Done, run
 from releases import SLUG, published
 
@@ -112,6 +115,16 @@ def test_doctor_fix_mends_what_killed_writers_left_and_touches_no_version(root: 
     assert (root / ".builds/x/living/file").exists()
     assert {path: path.stat().st_mtime_ns for path in (root / SLUG).glob("*/**/*")} == before
     assert json.loads(ask(root, "doctor", "--fix").stdout)["done"] == []
+
+
+def test_two_doctors_do_not_stumble_over_one_another(root: Path) -> None:
+    dead = root / ".builds" / "x" / "dead"
+    dead.mkdir(parents=True)
+    os.utime(dead, (1_000_000_000, 1_000_000_000))
+    settings = Settings(str(root / "catalog"), str(root))
+    with meanwhile.after(operating._dead_builds, dead.rmdir):
+        operating.mend(settings)
+    assert not dead.exists()
 
 
 def test_doctor_fix_drops_what_a_person_removed_from_the_index(root: Path) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from faultset.errors import SetupError
 from faultset.inbox.landing import CLAIMED, MARKER, Drop, look_at
 from faultset.moments import UTC, iso
-from faultset.storage import reported
+from faultset.storage import folders, reported, unless_gone
 
 _CLAIM = "claim.json"
 _PAYLOAD = "payload"
@@ -80,7 +80,7 @@ def claim(inbox: Path, drop: Drop, settle_s: float, now: float) -> Claim | None:
         try:
             (inbox / drop.name).rename(taken.payload)
         except FileNotFoundError:
-            shutil.rmtree(taken.folder)
+            shutil.rmtree(taken.folder, ignore_errors=True)
             return None
         (inbox / f"{drop.name}.{MARKER}").unlink(missing_ok=True)
     # Times of change are renewed by the rename itself; names, sizes and times of modification are not.
@@ -132,18 +132,20 @@ def _give_back(inbox: Path, taken: Claim) -> None:
 def open_claims(inbox: Path) -> list[str]:
     """Return the arrivals that were claimed and not yet filed, oldest first; empty ones are swept."""
     root = inbox / CLAIMED
-    with reported(root):
-        names = sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
-    return [name for name in names if _is_worth_it(root / name)]
+    return [name for name in folders.names(root) if _is_worth_it(root / name)]
 
 
 def _is_worth_it(folder: Path) -> bool:
-    """Whether anything lies in a claim; what a process left that died before it moved anything there is removed."""
-    with reported(folder):
-        empty = not (folder / _VERDICT).exists() and not any((folder / _PAYLOAD).glob("*"))
-        if empty and _is_unattended(folder):
+    """Whether anything lies in a claim that was listed; nothing does in one that was filed since.
+
+    What a process left that died before it moved anything there is removed.
+    """
+    with reported(folder), unless_gone(folder):
+        if (folder / _VERDICT).exists() or any((folder / _PAYLOAD).glob("*")):
+            return True
+        if _is_unattended(folder):
             shutil.rmtree(folder, ignore_errors=True)
-        return not empty
+    return False
 
 
 def _is_unattended(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from faultset.errors import InputError
 from faultset.inbox.landing import MARKER
-from faultset.storage import reported
+from faultset.storage import reported, unless_gone
 
 _BLOCK = 1 << 20
 
@@ -18,7 +18,8 @@ _BLOCK = 1 << 20
 def tree_of(payload: Path, into: Path) -> Path:
     """Return ``into``, holding copies of the files of a dropped folder, or of a dropped file alone.
 
-    Copies, because whoever dropped them may still hold them open: what was judged is what the dataset is made of.
+    Copies, because whoever dropped them may still hold them open: what was judged is what the dataset is made of. What
+    such a one removes before it was copied is not part of the run.
 
     Raises:
         InputError: it holds a link, a pipe or a device, which could lead anywhere.
@@ -32,12 +33,14 @@ def tree_of(payload: Path, into: Path) -> Path:
         for base, folders, names in os.walk(payload):
             here = into / Path(base).relative_to(payload)
             for name in folders:
-                _refuse_special(Path(base) / name, payload)
-                (here / name).mkdir()
+                with unless_gone(Path(base) / name):
+                    _refuse_special(Path(base) / name, payload)
+                    (here / name).mkdir()
             for name in names:
-                _refuse_special(Path(base) / name, payload)
-                if name != MARKER:
-                    _take(Path(base) / name, here / name)
+                with unless_gone(Path(base) / name):
+                    _refuse_special(Path(base) / name, payload)
+                    if name != MARKER:
+                        _take(Path(base) / name, here / name)
     return into
 
 
@@ -78,7 +81,8 @@ def bytes_sha256(payload: Path) -> str:
                     digest.update(block)
         else:
             for path in sorted(payload.rglob("*")):
-                status = path.lstat()
-                name = os.fsencode(path.relative_to(payload).as_posix())
-                digest.update(name + f"\0{status.st_mode}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+                with unless_gone(path):
+                    status = path.lstat()
+                    name = os.fsencode(path.relative_to(payload).as_posix())
+                    digest.update(name + f"\0{status.st_mode}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return digest.hexdigest()

@@ -20,7 +20,7 @@ from faultset.inbox import verdicts
 from faultset.inbox.claims import Claim, drop_claim
 from faultset.inbox.landing import ACCEPTED, BY_HAND, QUARANTINE, VERDICTS
 from faultset.inbox.verdicts import VERDICT, Verdict
-from faultset.storage import reported
+from faultset.storage import bytes_of, reported
 
 
 def place_of(inbox: Path, verdict: Verdict) -> Path:
@@ -92,14 +92,14 @@ def recorded(inbox: Path) -> list[Verdict]:
     root = inbox / VERDICTS
     with reported(root):
         paths = sorted(root.glob("[!.]*.json")) if root.is_dir() else []
-        return [Verdict.decode(path.read_bytes()) for path in paths]
+    found = map(bytes_of, paths)
+    return [Verdict.decode(data) for data in found if data is not None]
 
 
 def recorded_of(inbox: Path, arrival: str) -> Verdict | None:
     """Return the verdict on an arrival; None where there is none yet."""
-    path = inbox / VERDICTS / f"{arrival}.json"
-    with reported(path):
-        return Verdict.decode(path.read_bytes()) if path.is_file() else None
+    data = bytes_of(inbox / VERDICTS / f"{arrival}.json")
+    return None if data is None else Verdict.decode(data)
 
 
 def again(verdict: Verdict, claim: Claim) -> Verdict:

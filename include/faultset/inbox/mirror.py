@@ -19,11 +19,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from faultset.bucket import Bucket, Entry, NotThereError
-from faultset.inbox import filing
+from faultset.bucket import Bucket, ChangedError, Entry, NotThereError
+from faultset.errors import SetupError
+from faultset.inbox import filing, verdicts
 from faultset.inbox.claims import locked
 from faultset.inbox.landing import BY_HAND, MARKER, OURS, Drop, Kind
-from faultset.storage import reported
+from faultset.storage import folders, reported
 
 _BRINGING = ".bringing"
 _TAKEN = "taken"
@@ -59,7 +60,8 @@ def bring(uri: str, inbox: Path, settle_s: float, now: float) -> dict[str, str]:
         for name, entries in sorted(groups.items()):
             drop = _judged(name, entries, settle_s, now)
             if drop.whole:
-                with contextlib.suppress(NotThereError):  # it changed while it was fetched: the next look tells
+                # It may change while it is fetched: then the next look tells.
+                with contextlib.suppress(NotThereError, ChangedError):
                     _bring(bucket, inbox, drop, entries)
             else:
                 growing[name] = drop.why
@@ -80,10 +82,20 @@ def send(uri: str, inbox: Path) -> None:
             continue
         by_hand = inbox / BY_HAND / verdict.arrival
         place = by_hand if by_hand.is_dir() else filing.place_of(inbox, verdict)
-        for path in sorted((place / "verdict").rglob("*")):
-            if path.is_file():
-                bucket.put_file(path, path.relative_to(inbox).as_posix())
-        bucket.put_file(inbox / _VERDICTS / name, f"{_VERDICTS}/{name}")
+        if _sent(bucket, inbox, place / "verdict"):
+            bucket.put_file(inbox / _VERDICTS / name, f"{_VERDICTS}/{name}")
+
+
+def _sent(bucket: Bucket, inbox: Path, folder: Path) -> bool:
+    """Send a verdict's files; False where one by other rules took its place meanwhile: the next look sends that."""
+    lay_there = verdicts.read(folder)
+    try:
+        for name in folders.files(folder):
+            bucket.put_file(folder / name, (folder / name).relative_to(inbox).as_posix())
+    except SetupError:
+        if lay_there is not None and verdicts.read(folder) == lay_there:
+            raise
+    return lay_there is not None and verdicts.read(folder) == lay_there
 
 
 def _groups(bucket: Bucket) -> dict[str, list[Entry]]:

@@ -39,7 +39,7 @@ from faultset.pipeline.explaining import why
 from faultset.pipeline.inspecting import inspect, validate_experiment, validate_report
 from faultset.pipeline.judging import accepted, judge_all, take, take_by_hand, verdict_line, without_verdict
 from faultset.pipeline.operating import doctor, mend, new, scenarios, simulate, summary
-from faultset.pipeline.publishing import Published, publish, verify, versions, write
+from faultset.pipeline.publishing import Published, verify, versions
 from faultset.pipeline.undoing import cite, prune, retention, rollback, withdraw
 
 __all__ = [
@@ -70,7 +70,6 @@ __all__ = [
     "proposal",
     "propose",
     "prune",
-    "publish",
     "publish_by_hand",
     "publish_proposal",
     "reject",
@@ -92,5 +91,4 @@ __all__ = [
     "why",
     "withdraw",
     "without_verdict",
-    "write",
 ]

@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -36,7 +36,7 @@ from faultset.release.manifest import FileEntry, Manifest
 from faultset.release.number import Change
 from faultset.release.policy import Decision
 from faultset.settings import Settings
-from faultset.storage import bytes_of, open_root, reported
+from faultset.storage import bytes_of, open_root, reported, unless_gone
 
 _LONGEST_PAGE = 60_000  # characters; a database column and a browser show it
 _SHOWN_PICTURES = 12
@@ -107,8 +107,7 @@ def proposal(slug: str, settings: Settings) -> Proposal | None:
         InputError: the experiment's catalog entry, its candidate or its newest version is wrong.
         SetupError: the datasets root cannot be read.
     """
-    found = _newest(slug, settings)
-    return _proposal(slug, found, settings) if found else None
+    return _of_newest(slug, settings, lambda found: _proposal(slug, found, settings))
 
 
 def propose(slug: str, settings: Settings, *, pictures: str | None = None) -> Proposal | None:
@@ -123,9 +122,10 @@ def propose(slug: str, settings: Settings, *, pictures: str | None = None) -> Pr
         InputError: the experiment's catalog entry, its candidate or its newest version is wrong.
         SetupError: the datasets root cannot be used.
     """
-    found = _newest(slug, settings)
-    if found is None:
-        return None
+    return _of_newest(slug, settings, lambda found: _write_down(slug, found, settings, pictures))
+
+
+def _write_down(slug: str, found: _Compared, settings: Settings, pictures: str | None) -> Proposal:
     made = _proposal(slug, found, settings)
     drawn = _pictures(found)
     page, document = _page(made, found, drawn, pictures), _document(made, found, drawn)
@@ -142,11 +142,10 @@ def page(made: Proposal, settings: Settings) -> str:
     Raises:
         AnswerIsNo: a newer candidate has replaced this one.
     """
-    path = candidates.proposal_file(made.slug, made.fingerprint, settings, "md")
-    if not path.is_file():
+    written = bytes_of(candidates.proposal_file(made.slug, made.fingerprint, settings, "md"))
+    if written is None:
         raise _outdated(made, "it has been replaced or published")
-    with reported(path):
-        return path.read_text(encoding="utf-8")
+    return written.decode()
 
 
 def picture(slug: str, fingerprint: str, name: str, settings: Settings) -> bytes | None:
@@ -166,14 +165,19 @@ def picture(slug: str, fingerprint: str, name: str, settings: Settings) -> bytes
     return None if held is None else open_root(settings.datasets).read(f"{slug}/{held.number}/{_FIGURES}/{name}")
 
 
-def _newest(slug: str, settings: Settings) -> _Compared | None:
+def _of_newest(slug: str, settings: Settings, make: Callable[[_Compared], Proposal]) -> Proposal | None:
+    """Return what is made of the newest candidate; of the next one where it is replaced or published meanwhile."""
     catalog.check_slug(slug)
-    mark = candidates.waiting(slug, settings)
-    if mark is None:
-        return None
-    if candidates.standing(slug, mark, settings) == "published":  # built again by force
-        candidates.withdraw(slug, settings)
-        return None
+    while (mark := candidates.waiting(slug, settings)) is not None:
+        if candidates.standing(slug, mark, settings) == "published":  # built again by force
+            candidates.withdraw(slug, settings)
+            return None
+        with unless_gone(candidates.candidate_folder(slug, mark, settings)):
+            return make(_compared(slug, mark, settings))
+    return None
+
+
+def _compared(slug: str, mark: str, settings: Settings) -> _Compared:
     folder = candidates.candidate_folder(slug, mark, settings)
     known = _history(slug, settings)
     base = _latest(known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -19,14 +20,14 @@ from faultset.catalog import Experiment
 from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.labels.windows import Policy
 from faultset.pipeline import analysis, candidates, correcting, exposure, telemetry
-from faultset.pipeline.candidates import NOTE, Standing, candidate_folder
+from faultset.pipeline.candidates import Standing, candidate_folder
 from faultset.pipeline.gathering import Progress, gather, silent
 from faultset.records import Evidence, Exposure, InputFile, TelemetryFacts, TelemetryFile, Validation
 from faultset.release import fingerprint, parquet
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
 from faultset.sources import files
-from faultset.storage import reported
+from faultset.storage import NOTE, reported, unless_gone
 from faultset.truth import Truth
 from faultset.truth.decide import decide as decide_truth
 
@@ -480,16 +481,14 @@ def build(slug: str, settings: Settings, *, force: bool = False, progress: Progr
 def built(build: Build, settings: Settings) -> Built:
     """Return what a validated build came to, by its candidate."""
     folder = candidate_folder(build.slug, build.fingerprint, settings)
-    here = (folder / NOTE).is_file()
-    return Built(
-        build.slug,
-        build.fingerprint,
-        build.unchanged,
-        read_note(folder).validation if here else None,
-        len(parquet.read_table(tables.INJECTIONS, folder / "injections.parquet")) if here else 0,
-        len(parquet.read_table(tables.TARGETS, folder / "targets.parquet")) if here else 0,
-        build.standing,
-    )
+    waits: tuple[Validation | None, int, int] = (None, 0, 0)
+    with unless_gone(folder):  # nothing was built, or another process has published or withdrawn it by now
+        waits = (
+            read_note(folder).validation,
+            len(parquet.read_table(tables.INJECTIONS, folder / "injections.parquet")),
+            len(parquet.read_table(tables.TARGETS, folder / "targets.parquet")),
+        )
+    return Built(build.slug, build.fingerprint, build.unchanged, *waits, build.standing)
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------
@@ -552,7 +551,8 @@ def _keep_as_candidate(build: Build, settings: Settings, outcome: Validation) ->
     kept = candidate_folder(build.slug, build.fingerprint, settings)
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(kept, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # renamed, not removed: whoever looks hardly finds nothing
+            kept.rename(_folder(build, settings) / f"replaced-{uuid.uuid4().hex}")
         made.rename(kept)
     except OSError as error:
         if not (kept / NOTE).is_file():

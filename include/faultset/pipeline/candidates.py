@@ -7,6 +7,7 @@ says who, when and why.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -14,11 +15,10 @@ from typing import Any, Literal
 
 from faultset import release
 from faultset.settings import Settings
-from faultset.storage import bytes_of, reported
+from faultset.storage import CANDIDATES, NOTE, bytes_of, reported
+from faultset.storage.folders import names
 
-CANDIDATES = ".candidates"
 REJECTED = ".rejected"
-NOTE = "candidate.json"
 
 Standing = Literal["new", "published", "waiting", "proposed", "rejected"]
 """What became of a fingerprint: never built; held by a version; a candidate that nobody was told of yet; a
@@ -61,9 +61,18 @@ def standing(slug: str, mark: str, settings: Settings) -> Standing:
 
 def waiting(slug: str, settings: Settings) -> str | None:
     """Return the fingerprint of the newest candidate of an experiment; None where none waits."""
-    notes = (Path(settings.work) / CANDIDATES / slug).glob(f"*/{NOTE}")
-    made = sorted(notes, key=lambda note: note.stat().st_mtime_ns)
-    return made[-1].parent.name if made else None
+    parent = Path(settings.work) / CANDIDATES / slug
+    made = {mark: at for mark in names(parent) if (at := _made_at(parent / mark / NOTE)) is not None}
+    return max(made, key=made.__getitem__) if made else None
+
+
+def _made_at(note: Path) -> int | None:
+    """Return when a candidate was kept, epoch ns; None where it is none, or was published or replaced meanwhile."""
+    with reported(note):
+        try:
+            return note.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
 
 
 def read_rejection(slug: str, mark: str, settings: Settings) -> dict[str, Any] | None:
@@ -104,9 +113,11 @@ def set_aside(slug: str, mark: str, settings: Settings, rejection: dict[str, Any
         source, target = candidate_folder(slug, mark, settings), kept.parent / mark
         if source.is_dir():
             shutil.rmtree(target, ignore_errors=True)
+        # What is not there was set aside before, or withdrawn meanwhile.
+        with contextlib.suppress(FileNotFoundError):
             source.rename(target)
         for proposal in _proposal_files(slug, mark, settings):
-            if proposal.is_file():
+            with contextlib.suppress(FileNotFoundError):
                 proposal.rename(kept.parent / proposal.name)
 
 

@@ -12,10 +12,9 @@ from faultset.pipeline import telemetry
 from faultset.pipeline.publishing import read_manifest
 from faultset.records import InputFile
 from faultset.release import provenance
-from faultset.release.manifest import MANIFEST
 from faultset.settings import Settings
 from faultset.sources import files
-from faultset.storage import open_root
+from faultset.storage import MANIFEST, open_root
 
 
 def why(settings: Settings, slug: str, address: str, version: str | None = None) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import os
 import shutil
@@ -20,7 +19,7 @@ from faultset.pipeline.building import BUILDS, slugs
 from faultset.pipeline.publishing import read_manifest
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
-from faultset.storage import ABANDONED_S, open_root, reported
+from faultset.storage import ABANDONED_S, open_root, reported, unless_gone
 
 _LEAST_FREE_BYTES = 1 << 30
 
@@ -121,7 +120,7 @@ def mend(settings: Settings) -> list[str]:
     """
     done = release.mend(settings.datasets, settings.work)
     for folder in _dead_builds(settings):
-        with reported(folder):
+        with reported(folder), unless_gone(folder):  # another doctor may be at it
             shutil.rmtree(folder)
         done.append(f"{folder.relative_to(settings.work).as_posix()}: removed")
     return done
@@ -138,9 +137,11 @@ def _dead_builds(settings: Settings) -> list[Path]:
 
 
 def _last_written(folder: Path) -> float:
-    with reported(folder), contextlib.suppress(FileNotFoundError):  # a living build moves its files on
-        return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
-    return time.time()
+    with reported(folder):
+        try:
+            return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+        except FileNotFoundError:  # a living build moves its files on
+            return time.time()
 
 
 def doctor(settings: Settings) -> list[dict[str, Any]]:

@@ -8,19 +8,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Self
 
-from faultset import catalog, release, tables
+from faultset import release, tables
 from faultset.errors import InputError
 from faultset.moments import UTC
-from faultset.pipeline import candidates
 from faultset.pipeline.building import Build, read_note
-from faultset.pipeline.candidates import NOTE, candidate_folder
+from faultset.pipeline.candidates import candidate_folder
 from faultset.pipeline.gathering import Progress, silent
 from faultset.release import commit
 from faultset.release import verify as verification
-from faultset.release.manifest import MANIFEST, Manifest, decode
+from faultset.release.manifest import Manifest, decode
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
-from faultset.storage import open_root
+from faultset.storage import MANIFEST, NOTE, open_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +93,6 @@ def write(
     now = dt.datetime.now(UTC)
     done = commit.publish(candidate, settings.datasets, created_at=now, work=settings.work, progress=progress)
     return _published(done.slug, done.version, done.manifest_sha256, settings, new=done.new)
-
-
-def publish(slug: str, settings: Settings, *, progress: Progress = silent) -> Published:
-    """Publish the newest candidate of an experiment.
-
-    Raises:
-        InputError: nothing was built, and nothing was ever published.
-        SetupError: the datasets root cannot be written.
-    """
-    catalog.check_slug(slug)
-    mark = candidates.waiting(slug, settings)
-    if mark is not None:
-        return write(Build(slug, mark, "", unchanged=False), settings, progress=progress)
-    if release.latest_manifest(settings.datasets, slug) is None:
-        raise InputError(slug, "there is no candidate to publish", f"run faultset build {slug}")
-    return _held(slug, settings)
-
-
-def _held(slug: str, settings: Settings) -> Published:
-    latest = next(record for record in release.versions(settings.datasets, slug) if record.latest)
-    return _published(slug, latest.version, latest.manifest_sha256 or "", settings, new=False)
 
 
 def _published(slug: str, version: str, manifest_sha256: str, settings: Settings, *, new: bool) -> Published:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ _PERCENT = re.compile(r"^(cpu\.(?!cpucore|ctx|interrupts|soft|syscalls)|.*percen
 _FROM_ZERO = re.compile(r"^(mem|memswap|load)\.")
 _GAP_CADENCES = 3
 _EVIDENCE = "clock.npz"
+_KEEPERS = 100  # at once, each of which removes what is not whole
 _ERROR_LEVELS = ("WARNING", "WARN", "ERROR", "CRITICAL", "FATAL")
 
 _BASE_IDS = ("Base_id", "base_id")  # as CSV has it, and as OSProfiler's JSON
@@ -417,8 +419,8 @@ def cached(
         progress: called while rows are written.
     """
     kept = cache / labeler.key(file)
-    if not ((kept / "facts.json").is_file() and (kept / _EVIDENCE).is_file()):
-        draft = cache / f".{kept.name}.{os.getpid()}"
+    if not _is_whole(kept):
+        draft = cache / f".{kept.name}.{uuid.uuid4().hex}"
         with reported(draft):
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
@@ -428,8 +430,7 @@ def cached(
                 (draft / path).rename(draft / "rows.parquet")
                 write_evidence(evidence, draft / _EVIDENCE)
                 (draft / "facts.json").write_text(json.dumps(dataclasses.asdict(facts), default=_text))
-                shutil.rmtree(kept, ignore_errors=True)
-                draft.rename(kept)
+                _keep(draft, kept)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     target = folder / path
@@ -439,6 +440,25 @@ def cached(
         os.link(kept / "rows.parquet", target)
         facts_kept: dict[str, Any] = json.loads((kept / "facts.json").read_bytes())
     return Kept({**facts_kept, "path": path}, kept / _EVIDENCE)
+
+
+def _is_whole(kept: Path) -> bool:
+    """Whether a labeled file is kept with all that is known of it; older tools knew less."""
+    return all((kept / name).is_file() for name in ("rows.parquet", "facts.json", _EVIDENCE))
+
+
+def _keep(draft: Path, kept: Path) -> None:
+    """Give a labeled file its place. What is whole stays: others may be about to link it, and it is the same."""
+    for _ in range(_KEEPERS):
+        try:
+            draft.rename(kept)
+        except OSError:
+            if _is_whole(kept):
+                return
+            shutil.rmtree(kept, ignore_errors=True)
+        else:
+            return
+    draft.rename(kept)
 
 
 def write_evidence(evidence: telemetry_clock.ShiftEvidence, path: Path) -> None:

@@ -18,11 +18,10 @@ from faultset.release import card, description, history, manifest, parquet
 from faultset.release.changes import Changes
 from faultset.release.diff import diff
 from faultset.release.history import Head, History, latest_manifest
-from faultset.release.manifest import CARD, CHANGES, DESCRIPTION, MANIFEST, FileEntry, Manifest, Previous
+from faultset.release.manifest import CARD, CHANGES, DESCRIPTION, FileEntry, Manifest, Previous
 from faultset.release.number import Number
-from faultset.storage import LostRaceError, Store, check_slug, open_root, reported
+from faultset.storage import MANIFEST, NOTE, LostRaceError, Store, bytes_of, check_slug, open_root, reported
 
-CANDIDATE = "candidate.json"
 _WRITTEN_HERE = (CARD, CHANGES, *DESCRIPTION, MANIFEST)
 # Each lost race is another writer's success, so that this many in a row mean that something is wrong.
 _ATTEMPTS = 1000
@@ -192,9 +191,9 @@ def _staged(candidate: Candidate, store: Store) -> Iterator[Path]:
     with store.staging.taken(candidate.folder) as folder:
         if folder is None:
             raise SetupError(candidate.folder, "the candidate is gone, perhaps to another publish", "build it again")
-        note = folder / CANDIDATE
+        note = folder / NOTE
+        kept = bytes_of(note)
         with reported(note):
-            kept = note.read_bytes() if note.is_file() else None
             note.unlink(missing_ok=True)
         try:
             yield folder

@@ -16,10 +16,10 @@ from faultset.release import decisions as decided
 from faultset.release import manifest as manifests
 from faultset.release import number as numbers
 from faultset.release.decisions import Decision, Latest
-from faultset.release.manifest import MANIFEST, Manifest, to_json
+from faultset.release.manifest import Manifest, to_json
 from faultset.release.number import Change, Number
 from faultset.severity import SEVERITIES
-from faultset.storage import INDEX, POINTER, Listing, State, Store, check_slug, log, open_root
+from faultset.storage import INDEX, MANIFEST, POINTER, Listing, State, Store, check_slug, log, open_root
 
 _COMPLETIONS = 1000
 

@@ -22,7 +22,6 @@ from faultset.release import parquet
 from faultset.release.fingerprint import sha256_of
 from faultset.severity import SEVERITIES
 
-MANIFEST = "manifest.json"
 CARD = "README.md"
 CHANGES = "CHANGES.md"
 CROISSANT = "croissant.json"
@@ -177,7 +176,7 @@ def describe_files(folder: Path) -> tuple[FileEntry, ...]:
         InputError: there is something else than files and folders, or a table is damaged.
         SetupError: a file cannot be read.
     """
-    written = {MANIFEST, CARD, CHANGES, *DESCRIPTION}
+    written = {storage.MANIFEST, CARD, CHANGES, *DESCRIPTION}
     return tuple(describe_file(folder, name) for name in storage.files(folder) if name not in written)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from faultset.errors import InputError
+from faultset.errors import InputError, SetupError
 from faultset.release import decisions, history, manifest, number
 from faultset.release.decisions import Decision
-from faultset.release.manifest import MANIFEST, FileEntry, Manifest
-from faultset.storage import INDEX, LOG, POINTER, Store, check_slug, open_root
+from faultset.release.manifest import FileEntry, Manifest
+from faultset.storage import INDEX, LOG, MANIFEST, POINTER, Store, check_slug, open_root
 
 Kind = Literal["changed", "missing", "added", "manifest", "pointer", "index", "log"]
 _RESTORE = "restore it from a copy; a version's content never changes"
@@ -68,19 +68,20 @@ def verify(
         SetupError: something cannot be read.
     """
     store = open_root(root)
-    recorded = history.read_index(store)
-    chosen = [_read_dataset(store, name, recorded or {}) for name in _chosen(store, slug, recorded or {})]
-    if slug is not None and version is not None and version not in (*chosen[0].manifests, *chosen[0].listed):
+    seen = _look(store, slug)
+    if (
+        slug is not None
+        and version is not None
+        and version not in (*seen.datasets[0].manifests, *seen.datasets[0].listed)
+    ):
         raise InputError(f"{slug} {version}", "there is no such version", f"see faultset versions {slug}")
-    found = [] if slug else [*_index_as_a_whole(store, recorded)]
-    work = [(dataset, name) for dataset in chosen for name in dataset.manifests if version in (None, name)]
-    for dataset in chosen:
-        found += [damage for damage in _names(store, dataset) if version in (None, damage.version or version)]
+    found = [damage for damage in _lasting(store, slug, seen) if version in (None, damage.version or version)]
+    work = [(dataset, name) for dataset in seen.datasets for name in dataset.manifests if version in (None, name)]
     with ThreadPoolExecutor(min(_MOST_AT_ONCE, 2 * (os.cpu_count() or 1))) as pool:
         for done, (dataset, name) in enumerate(work):
             if progress:
                 progress(done, len(work), f"{dataset.slug} {name}: hashing")
-            found += _files(store, pool, dataset.slug, name, dataset.manifests[name].content)
+            found += _of_version(store, pool, dataset, name)
     return tuple(found)
 
 
@@ -91,11 +92,49 @@ def pointer_damage(root: str | Path) -> tuple[Damage, ...]:
         SetupError: something cannot be read.
     """
     store = open_root(root)
+    return _lasting(store, None, _look(store, None))
+
+
+# --- looking --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The datasets as they were found one after the other, and what does not fit together."""
+
+    datasets: tuple[_Dataset, ...]
+    damages: tuple[Damage, ...]
+
+
+def _look(store: Store, slug: str | None) -> _Seen:
+    """Compare manifests, pointers and index of one dataset or of all."""
     recorded = history.read_index(store)
-    found = [*_index_as_a_whole(store, recorded)]
-    for name in _chosen(store, None, recorded or {}):
-        found += _names(store, _read_dataset(store, name, recorded or {}))
-    return tuple(found)
+    chosen = [_read_dataset(store, name, recorded or {}) for name in _chosen(store, slug, recorded or {})]
+    found = [] if slug else [*_index_as_a_whole(store, recorded)]
+    for dataset in chosen:
+        found += _names(store, dataset)
+    return _Seen(tuple(chosen), tuple(found))
+
+
+def _lasting(store: Store, slug: str | None, seen: _Seen) -> tuple[Damage, ...]:
+    """Return the damages that a second look finds, too: what was written or pruned during the first one is none."""
+    again = frozenset(_look(store, slug).damages) if seen.damages else frozenset()
+    return tuple(damage for damage in seen.damages if damage in again)
+
+
+def _of_version(store: Store, pool: ThreadPoolExecutor, dataset: _Dataset, version: str) -> tuple[Damage, ...]:
+    """Return what is wrong with a version's files; nothing where it was pruned since it was listed."""
+    try:
+        found = (*_files(store, pool, dataset.slug, version, dataset.manifests[version].content),)
+    except SetupError:
+        if _is_listed(store, dataset.slug, version):
+            raise
+        return ()
+    return found if found and _is_listed(store, dataset.slug, version) else ()
+
+
+def _is_listed(store: Store, slug: str, version: str) -> bool:
+    return version in map(str, _versions_and_decisions(store, slug)[0])
 
 
 def _chosen(store: Store, slug: str | None, recorded: dict[tuple[str, str], Any]) -> list[str]:

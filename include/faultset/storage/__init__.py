@@ -16,6 +16,7 @@ from faultset.storage.common import (
     CANDIDATES,
     INDEX,
     MANIFEST,
+    NOTE,
     POINTER,
     STAGING,
     Draft,
@@ -25,6 +26,7 @@ from faultset.storage.common import (
     bytes_of,
     check_slug,
     reported,
+    unless_gone,
 )
 from faultset.storage.disk import DatasetRoot
 from faultset.storage.folders import files, seal
@@ -38,6 +40,7 @@ __all__ = [
     "INDEX",
     "LOG",
     "MANIFEST",
+    "NOTE",
     "POINTER",
     "STAGING",
     "BucketRoot",
@@ -55,6 +58,7 @@ __all__ = [
     "open_root",
     "reported",
     "seal",
+    "unless_gone",
 ]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from faultset.errors import InputError, SetupError
+from faultset.errors import FaultsetError, InputError, SetupError
 from faultset.storage.log import State
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ CANDIDATES = ".candidates"
 POINTER = "latest.json"
 INDEX = "index.json"
 MANIFEST = "manifest.json"
+NOTE = "candidate.json"  # beside the tables of a candidate; no version has it
 # What nobody touched for so long belongs to no living process; only asked where nothing better tells.
 ABANDONED_S = 24 * 3600.0
 # No dots: neither ``..`` nor ``index.json`` can be the name of a dataset.
@@ -65,6 +67,23 @@ def reported(where: object) -> Iterator[None]:
         fallback = (error.strerror or str(error) or "it cannot be read or written", "check the disk that it lies on")
         problem, remedy = _EXPLAINED.get(error.errno or 0, fallback)
         raise SetupError(error.filename or where, problem, remedy) from error
+
+
+@contextlib.contextmanager
+def unless_gone(path: Path) -> Iterator[None]:
+    """Bear what goes wrong in the block where ``path`` is not there any more: others work here, and one was faster.
+
+    For what was listed or looked at and is opened then. The block ends early, so that what follows it has to hold
+    without it.
+
+    Raises:
+        OSError, FaultsetError: as the block did, and ``path`` is there.
+    """
+    try:
+        yield
+    except (OSError, FaultsetError):
+        if os.path.lexists(path):
+            raise
 
 
 def bytes_of(path: Path) -> bytes | None:
