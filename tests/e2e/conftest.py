@@ -20,7 +20,11 @@ ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 
 
-def wait_for(what: str, probe: Callable[[], T | None], seconds: float) -> T:
+# How long anything may take on a machine that has a lot else to do; on a quiet one nothing takes nearly as long.
+PATIENCE_S = 900.0
+
+
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = PATIENCE_S) -> T:
     """Return the probe's first answer; a bounded wait on processes that report by nothing but their state."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -61,10 +65,10 @@ class Airflow:
     def start(self) -> None:
         self.home.mkdir(parents=True)
         migrate = self._spawn("db", "migrate")
-        assert migrate.wait(120) == 0, self._log("db")
+        assert migrate.wait(PATIENCE_S) == 0, self._log("db")
         self._name_users()
         self.processes += [self._spawn(part) for part in self.parts]
-        wait_for("a healthy Airflow", self._healthy, 120)
+        self.wait_until_healthy()
         self.token = self.token_of("admin")
 
     def _name_users(self) -> None:
@@ -84,6 +88,7 @@ class Airflow:
     def kill_and_restart(self, part: str) -> None:
         """Kill a part with all its children, at whatever they are doing, and start it again."""
         place = self.parts.index(part)
+        assert self.processes[place].poll() is None, f"{part} had ended before it was killed"
         os.killpg(self.processes[place].pid, signal.SIGKILL)
         self.processes[place].wait(30)
         self.processes[place] = self._spawn(part)
@@ -103,6 +108,10 @@ class Airflow:
 
     def _log(self, part: str) -> str:
         return (self.home / f"{part}.log").read_text(errors="replace")[-5000:]
+
+    def wait_until_healthy(self) -> None:
+        """Wait until every part runs and says so."""
+        wait_for("a healthy Airflow", self._healthy)
 
     def _healthy(self) -> bool:
         for process in self.processes:
@@ -127,7 +136,7 @@ class Airflow:
         )
         if token := self.token if token is None else token:
             request.add_header("Authorization", f"Bearer {token}")
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
             data: bytes = answer.read()
             return data
 
@@ -144,9 +153,9 @@ class Airflow:
         answer = {"chosen_options": [chosen], "params_input": given}
         self.call("PATCH", path, answer, token=self.token_of(by))
 
-    def run(self, dag_id: str, conf: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def run(self, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
         """Start a DAG and return its run once it has ended."""
-        wait_for(f"the DAG {dag_id}", lambda: self.knows(dag_id), 120)
+        wait_for(f"the DAG {dag_id}", lambda: self.knows(dag_id))
         started = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
         path = f"/api/v2/dags/{dag_id}/dagRuns/{started['dag_run_id']}"
 
@@ -154,7 +163,7 @@ class Airflow:
             run: dict[str, Any] = self.call("GET", path)
             return run if run["state"] in {"success", "failed"} else None
 
-        return wait_for(f"the end of {dag_id}", ended, seconds)
+        return wait_for(f"the end of {dag_id}", ended)
 
     def knows(self, dag_id: str) -> bool:
         """Whether the DAG was read."""

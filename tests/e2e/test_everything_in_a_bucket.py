@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from conftest import Airflow, running_airflow, wait_for
+from e2e.conftest import Airflow, running_airflow, wait_for
 from faultset import simulator
 from faultset.bucket import Bucket
+from faultset.storage import bytes_of
 from s3 import KEY_ID, S3, SECRET
 
 pytestmark = pytest.mark.e2e
 
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
-DROPPED = "night-run"
 
 
 @pytest.fixture(scope="module")
@@ -44,51 +44,72 @@ def airflow(s3_server: S3, bucket: str, tmp_path_factory: pytest.TempPathFactory
         yield running
 
 
-def ended_run(airflow: Airflow, dag_id: str, run_type: str) -> dict[str, Any] | None:
-    runs = airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?order_by=id")["dag_runs"]
-    return next((run for run in runs if run["run_type"] == run_type and run["state"] in {"success", "failed"}), None)
+def dropped(airflow: Airflow, bucket: str, folder: Path, name: str, seed: int) -> dict[str, Any]:
+    """Drop a packed run into the bucket and return its verdict, once it lies there."""
+    there = Bucket.at(f"s3://{bucket}")
+    run = folder / name
+    simulator.simulate("nova-compute-restart", run, seed=seed, iterations=30)
+    packed = Path(shutil.make_archive(str(run), "zip", run))
+    wait_for("the DAG that judges", lambda: airflow.knows("validate_reports"))
+    there.put_file(packed, f"inbox/{packed.name}")
+
+    def judged() -> dict[str, Any] | None:
+        found = [json.loads((there.get(entry.key) or (b"",))[0]) for entry in there.list("inbox/verdicts")]
+        return next((verdict for verdict in found if verdict["name"] == packed.name), None)
+
+    return wait_for("the verdict", judged)
+
+
+def ended(airflow: Airflow, dag_id: str, run_id: str | None = None) -> dict[str, Any] | None:
+    """Return a run of a DAG that has ended: this one, or any that an asset set off."""
+    runs = airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?order_by=id&limit=100")["dag_runs"]
+    mine = [run for run in runs if run_id in (None, run["dag_run_id"]) and run["run_type"] == "asset_triggered"]
+    return next((run for run in mine if run["state"] in {"success", "failed"}), None)
 
 
 def test_a_run_dropped_into_a_bucket_becomes_a_version_there(airflow: Airflow, bucket: str, tmp_path: Path) -> None:
     there = Bucket.at(f"s3://{bucket}")
-    run = tmp_path / DROPPED
-    simulator.simulate("nova-compute-restart", run, seed=5, iterations=30)
-    packed = Path(shutil.make_archive(str(run), "zip", run))
-    wait_for("the DAG that judges", lambda: airflow.knows("validate_reports"), 120)
-    there.put_file(packed, f"inbox/{packed.name}")
-
+    verdict = dropped(airflow, bucket, tmp_path, "night-run", seed=5)
+    assert verdict["accepted"]
+    slug, accepted = verdict["slug"], f"inbox/accepted/{verdict['content_sha256']}/verdict/verdict.json"
+    assert json.loads((there.get(accepted) or (b"",))[0]) == verdict
     # A quarter of an hour may have just begun, whose own run then takes what is there; this one comes all the same.
-    woken = wait_for("what the event sets off", lambda: ended_run(airflow, "validate_reports", "asset_triggered"), 300)
+    woken = wait_for("what the event sets off", lambda: ended(airflow, "validate_reports"))
     assert woken["state"] == "success"
-    [verdict] = [entry.key for entry in there.list("inbox/accepted") if entry.key.endswith("/verdict.json")]
-    slug = json.loads((there.get(verdict) or (b"",))[0])["slug"]
 
-    waiting = wait_for("the question", airflow.questions, 300)[0]
+    waiting = wait_for("the question", lambda: question_about(airflow, slug))
     assert waiting["subject"] == f"Publish {slug} 1.0.0?"
     picture = next(word for word in waiting["body"].split("](") if word.startswith("/faultset/")).partition(")")[0]
     before = airflow.fetch(picture)
     assert before.startswith(b"\x89PNG")
-    published = wait_for("a version", lambda: approved(airflow), 180)
+    published = wait_for("a version", lambda: approved(airflow, slug))
     assert published["state"] == "success"
     latest = json.loads((there.get(f"datasets/{slug}/latest.json") or (b"",))[0])
     assert latest["version"] == "1.0.0"
     assert airflow.fetch(picture) == before  # by now out of the version
 
 
-def approved(airflow: Airflow) -> dict[str, Any] | None:
-    """Approve whatever is asked; return the run once it has ended."""
-    for question in airflow.questions():
-        if not question["response_received"]:
-            airflow.answer(question["task_instance"]["dag_run_id"], "Approve")
-    return ended_run(airflow, "publish_dataset", "asset_triggered")
+def question_about(airflow: Airflow, slug: str) -> dict[str, Any] | None:
+    return next((one for one in airflow.questions() if one["subject"].startswith(f"Publish {slug} ")), None)
 
 
-def test_the_keys_are_nowhere_but_in_airflows_own_store(airflow: Airflow, bucket: str) -> None:
+def approved(airflow: Airflow, slug: str) -> dict[str, Any] | None:
+    """Approve what is asked about an experiment; return the run once it has ended."""
+    asked = question_about(airflow, slug)
+    assert asked is not None
+    run_id = asked["task_instance"]["dag_run_id"]
+    if not asked["response_received"]:
+        airflow.answer(run_id, "Approve")
+    return ended(airflow, "publish_dataset", run_id)
+
+
+def test_the_keys_are_nowhere_but_in_airflows_own_store(airflow: Airflow, bucket: str, tmp_path: Path) -> None:
+    dropped(airflow, bucket, tmp_path, "keys-are-used", seed=6)
     there = Bucket.at(f"s3://{bucket}")
     held = {entry.key: (there.get(entry.key) or (b"",))[0] for entry in there.list("")}
     folders = (airflow.home, Path(airflow.environment["FAULTSET_WORK"]))
     # Airflow keeps its connections in its database, encrypted; the server of the tests logs nothing.
-    written = {path: path.read_bytes() for folder in folders for path in folder.rglob("*") if path.is_file()}
+    written = {path: bytes_of(path) or b"" for folder in folders for path in folder.rglob("*") if path.is_file()}
     assert held
     assert written
     assert [name for name, data in (held | written).items() if SECRET.encode() in data] == []

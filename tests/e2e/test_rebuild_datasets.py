@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -133,9 +134,9 @@ class Ended:
 
     def wait_for_questions(self) -> None:
         """Wait until each candidate has its run, and each person who has to be asked is asked."""
-        self.publishing.update(wait_for("a run for each candidate", lambda: self._runs(len(self.others())), 180))
+        self.publishing.update(wait_for("a run for each candidate", lambda: self._runs(len(self.others()))))
         asked = {APPROVED, *UNPUBLISHED}
-        self.questions.update(wait_for("the questions", lambda: self._questions(asked), 180))
+        self.questions.update(wait_for("the questions", lambda: self._questions(asked)))
 
     def _runs(self, count: int) -> dict[str, dict[str, Any]]:
         runs = self.airflow.call("GET", "/api/v2/dags/publish_dataset/dagRuns?limit=100")["dag_runs"]
@@ -166,7 +167,7 @@ class Ended:
             runs = self._runs(len(self.publishing))
             return runs if all(run["state"] in {"success", "failed"} for run in runs.values()) else {}
 
-        self.publishing.update(wait_for("the ends of all runs", ended, 240))
+        self.publishing.update(wait_for("the ends of all runs", ended))
 
     def told(self, slug: str) -> str:
         """What the report of an experiment's publishing says."""
@@ -183,7 +184,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     catalogue(catalog)
     environment = {"FAULTSET_CATALOG": str(catalog), "FAULTSET_DATASETS": str(datasets)}
     with running_airflow(folder / "airflow", environment) as airflow:
-        ended = Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}, 600))
+        ended = Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}))
         ended.wait_for_questions()
         # While a person thinks about it, the candidate is replaced.
         declare(catalog, OUTDATED, description="corrected meanwhile")
@@ -224,7 +225,8 @@ def test_wrong_input_is_not_retried(ended: Ended) -> None:
 
 
 def test_each_candidate_is_an_event_of_its_partition(ended: Ended) -> None:
-    events = ended.airflow.call("GET", "/api/v2/assets/events?source_dag_id=rebuild_datasets")["asset_events"]
+    source = f"source_dag_id=rebuild_datasets&source_run_id={quote(ended.run['dag_run_id'], safe='')}"
+    events = ended.airflow.call("GET", f"/api/v2/assets/events?{source}")["asset_events"]
     assert sorted(event["partition_key"] for event in events) == ended.others()
     assert all(event["extra"]["slug"] == event["partition_key"] for event in events)
 
@@ -295,7 +297,7 @@ def test_approving_a_replaced_candidate_publishes_neither_it_nor_the_newer_one(e
 
 def test_the_next_rebuild_asks_only_about_what_nobody_was_asked_about(ended: Ended) -> None:
     slugs = sorted(POLICIES)
-    again = ended.airflow.run("rebuild_datasets", {"experiments": slugs}, 240)
+    again = ended.airflow.run("rebuild_datasets", {"experiments": slugs})
     outcomes = ended.of_run("taskInstances/report/xcomEntries/outcomes", again)["value"]
     assert outcomes == {slug: "candidate" if slug == OUTDATED else "unchanged" for slug in slugs}
 
