@@ -7,7 +7,6 @@ can read, above the catalog too. Everything that the referenced files say is unt
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import functools
 import json
 import re
@@ -30,13 +29,13 @@ from pydantic import (
 )
 
 from faultset.bucket import is_bucket, public
-from faultset.errors import InputError
+from faultset.errors import InputError, nearest
 from faultset.moments import EARLIEST, LATEST
 from faultset.severity import Severity
 from faultset.sources import files, places, yaml_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 FILE_NAME = "experiment.yaml"
 _SIZE_LIMIT = 1_000_000  # bytes; ten thousand runs fit
@@ -716,13 +715,6 @@ def _described(value: object) -> str:
     if isinstance(value, list | tuple):
         return "a list"
     return "a mapping" if isinstance(value, dict) else f"a {type(value).__name__}"
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return `` (did you mean X?)`` with the name that is nearest; "" where none is near."""
-    names = {candidate.casefold(): candidate for candidate in sorted(valid)}
-    close = difflib.get_close_matches(name.casefold(), names, n=1)
-    return f" (did you mean {names[close[0]]}?)" if close else ""
 
 
 def _nearest_file(place: str) -> str:

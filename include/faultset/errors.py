@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 
 # Control and format characters (terminal escapes, bidirectional overrides, invisible letters and tags) never reach a
 # terminal, a log or a page.
@@ -18,6 +20,13 @@ def printable(text: str, limit: int = 300) -> str:
     line = _UNPRINTABLE.sub(" ", text)
     line = re.sub(r" {2,}", " ", line).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return `` (did you mean X?)`` with the name that is nearest; "" where none is near."""
+    names = {candidate.casefold(): candidate for candidate in sorted(valid)}
+    close = difflib.get_close_matches(name.casefold(), names, n=1)
+    return f" (did you mean {names[close[0]]}?)" if close else ""
 
 
 class FaultsetError(Exception):

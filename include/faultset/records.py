@@ -10,8 +10,6 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from pydantic import ConfigDict
-
 from faultset.moments import Instant
 from faultset.severity import Severity
 
@@ -152,7 +150,7 @@ class Iterations:
     complete: bool = True
 
     # NaN stands for "unknown" in these columns, and has to survive a way through JSON.
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")
+    __pydantic_config__: ClassVar[dict[str, str]] = {"ser_json_inf_nan": "constants"}
 
 
 @dataclass(frozen=True, slots=True)

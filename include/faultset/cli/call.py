@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from faultset.errors import AnswerIsNo, printable
+from faultset.errors import AnswerIsNo, SetupError, printable
 from faultset.moments import iso
 from faultset.settings import Settings
 
@@ -97,8 +97,18 @@ class AnsweringCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Answer:
         """Run and return the answer."""
         with contextlib.redirect_stdout(sys.stderr):  # whatever a library prints is no part of the answer
-            answer: Answer = super().invoke(ctx)
+            try:
+                answer: Answer = super().invoke(ctx)
+            except ModuleNotFoundError as error:
+                raise _missing(ctx.command_path, error) from error
         return answer
+
+
+def _missing(command: str, error: ModuleNotFoundError) -> SetupError:
+    """Return what to install; whoever only reads datasets has no more than reading needs."""
+    package = (error.name or "a package").partition(".")[0]
+    extra = "airflow" if package == "airflow" else "build"
+    return SetupError(command, f"it needs {package}, which is not installed", f"run pip install 'faultset[{extra}]'")
 
 
 def shared_options() -> list[click.Parameter]:

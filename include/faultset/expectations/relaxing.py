@@ -7,7 +7,7 @@ from typing import Any
 
 from faultset import catalog
 from faultset.catalog import Experiment
-from faultset.errors import InputError, printable
+from faultset.errors import InputError, nearest, printable
 from faultset.expectations.catalogue import RULES
 from faultset.expectations.ways import THRESHOLDS, Rule
 from faultset.records import Relaxed
@@ -28,7 +28,7 @@ def require_known(experiment: Experiment) -> None:
         if name not in rules:
             raise InputError(
                 catalog.where(experiment, (_KEY, name)),
-                f'there is no expectation "{name}"{catalog.nearest(name, rules)}',
+                f'there is no expectation "{name}"{nearest(name, rules)}',
                 "docs/reference/expectations.md lists them all",
             )
         for key in ("severity", *THRESHOLDS):

@@ -4,43 +4,50 @@ A build runs in steps, each of which hands on a small reference (``Build``, ``La
 the inputs, ``decide`` makes the truth tables and finds impacts, ``label`` labels one file of telemetry, ``validate``
 judges all of it, so that there is a candidate; ``propose`` says what it would change and whether a person has to
 approve that, ``publish_proposal`` makes it a version.
+
+A use case is imported when it is asked for first: who lists versions waits for no statistics, plots or validator.
 """
 
 from __future__ import annotations
 
-from faultset.pipeline.approving import (
-    Proposal,
-    answered,
-    not_asked,
-    page,
-    picture,
-    proposal,
-    propose,
-    publish_by_hand,
-    publish_proposal,
-    reject,
-    waiting,
-)
-from faultset.pipeline.building import (
-    Build,
-    Built,
-    Labeling,
-    build,
-    built,
-    decide,
-    extract,
-    label,
-    labelings,
-    slugs,
-    validate,
-)
-from faultset.pipeline.comparing import compare, diff
-from faultset.pipeline.explaining import why
-from faultset.pipeline.inspecting import inspect, validate_experiment, validate_report
-from faultset.pipeline.judging import accepted, judge_all, take, take_by_hand, verdict_line, without_verdict
-from faultset.pipeline.operating import doctor, mend, new, scenarios, simulate, summary
-from faultset.pipeline.publishing import Published, verify, versions
-from faultset.pipeline.undoing import cite, prune, retention, rollback, withdraw
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faultset.pipeline.approving import (
+        Proposal,
+        answered,
+        not_asked,
+        page,
+        picture,
+        proposal,
+        propose,
+        publish_by_hand,
+        publish_proposal,
+        reject,
+        waiting,
+    )
+    from faultset.pipeline.building import (
+        Build,
+        Built,
+        Labeling,
+        build,
+        built,
+        decide,
+        extract,
+        label,
+        labelings,
+        slugs,
+        validate,
+    )
+    from faultset.pipeline.comparing import compare, diff
+    from faultset.pipeline.explaining import why
+    from faultset.pipeline.inspecting import inspect, validate_experiment, validate_report
+    from faultset.pipeline.judging import accepted, judge_all, take, take_by_hand, verdict_line, without_verdict
+    from faultset.pipeline.operating import doctor, mend, new, scenarios, simulate, summary
+    from faultset.pipeline.published import verify, versions
+    from faultset.pipeline.publishing import Published
+    from faultset.pipeline.undoing import cite, prune, retention, rollback, withdraw
 
 __all__ = [
     "Build",
@@ -92,3 +99,26 @@ __all__ = [
     "withdraw",
     "without_verdict",
 ]
+
+# module -> what it gives to the outside
+_HOME = {
+    "approving": "Proposal answered not_asked page picture "
+    "proposal propose publish_by_hand publish_proposal reject waiting",
+    "building": "Build Built Labeling build built decide extract label labelings slugs validate",
+    "comparing": "compare diff",
+    "explaining": "why",
+    "inspecting": "inspect validate_experiment validate_report",
+    "judging": "accepted judge_all take take_by_hand verdict_line without_verdict",
+    "operating": "doctor mend new scenarios simulate summary",
+    "published": "verify versions",
+    "publishing": "Published",
+    "undoing": "cite prune retention rollback withdraw",
+}
+_MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a use case when it is asked for first (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -14,7 +14,7 @@ from faultset.impacts.detect import Tested, detect, target_nodes
 from faultset.impacts.windows import SECOND, Parameters, Series
 from faultset.labels.tolerance import Recorded, tolerance
 from faultset.moments import Window
-from faultset.pipeline.gathering import Progress, silent
+from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.series import Metrics, read_metrics
 from faultset.records import Cluster, TelemetryFile
 from faultset.sources.reviewed_impacts import read_reviewed_impacts

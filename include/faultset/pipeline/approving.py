@@ -22,10 +22,10 @@ from typing import Any, Literal, Self
 from faultset import catalog, release
 from faultset.errors import AnswerIsNo, printable
 from faultset.moments import UTC, iso
-from faultset.pipeline import candidates, publishing
+from faultset.pipeline import candidates, published, publishing
 from faultset.pipeline.building import Build, Built, CandidateNote, read_note
 from faultset.pipeline.comparing import compare
-from faultset.pipeline.gathering import Progress, silent
+from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.publishing import Published
 from faultset.release import manifest as manifests
 from faultset.release import markdown, parquet, policy
@@ -181,7 +181,7 @@ def _compared(slug: str, mark: str, settings: Settings) -> _Compared:
     folder = candidates.candidate_folder(slug, mark, settings)
     known = _history(slug, settings)
     base = _latest(known)
-    before = publishing.read_manifest(slug, base, settings) if base else None
+    before = published.read_manifest(slug, base, settings) if base else None
     difference = compare(folder, settings, slug, base) if base else None
     change = known.change_for_followers(difference.change if difference else None)
     return _Compared(folder, read_note(folder), before, difference, change, str(known.next_number(change)))

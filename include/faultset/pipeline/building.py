@@ -20,8 +20,9 @@ from faultset.catalog import Experiment
 from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.labels.windows import Policy
 from faultset.pipeline import analysis, candidates, correcting, exposure, telemetry
-from faultset.pipeline.candidates import Standing, candidate_folder
-from faultset.pipeline.gathering import Progress, gather, silent
+from faultset.pipeline.candidates import BUILDS, Standing, candidate_folder
+from faultset.pipeline.gathering import gather
+from faultset.pipeline.progress import Progress, silent
 from faultset.records import Evidence, Exposure, InputFile, TelemetryFacts, TelemetryFile, Validation
 from faultset.release import fingerprint, parquet
 from faultset.settings import Settings
@@ -31,7 +32,6 @@ from faultset.storage import NOTE, reported, unless_gone
 from faultset.truth import Truth
 from faultset.truth.decide import decide as decide_truth
 
-BUILDS = ".builds"
 # What of a build's notes goes into a version, in words.
 _PUBLISHED_NOTES = ("entry.json", "remarks.json", "analysis.json")
 LABELED = ".labeled"

@@ -18,6 +18,7 @@ from faultset.settings import Settings
 from faultset.storage import CANDIDATES, NOTE, bytes_of, reported
 from faultset.storage.folders import names
 
+BUILDS = ".builds"
 REJECTED = ".rejected"
 
 Standing = Literal["new", "published", "waiting", "proposed", "rejected"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faultset.errors import InputError
-from faultset.pipeline.publishing import read_manifest
+from faultset.pipeline.published import read_manifest
 from faultset.release import changes, number
 from faultset.release import diff as differences
 from faultset.release.diff import Difference

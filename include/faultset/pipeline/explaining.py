@@ -9,7 +9,7 @@ from faultset import catalog, release
 from faultset.catalog import Experiment
 from faultset.errors import FaultsetError
 from faultset.pipeline import telemetry
-from faultset.pipeline.publishing import read_manifest
+from faultset.pipeline.published import read_manifest
 from faultset.records import InputFile
 from faultset.release import provenance
 from faultset.settings import Settings

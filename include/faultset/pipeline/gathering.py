@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from faultset.pipeline.progress import Progress, silent
 from faultset.records import Evidence, InputFile, RunEvidence
 from faultset.sources import hook_commands, hook_scripts, os_faults, rally_report, rally_results
-
-Progress = Callable[[int, int, str], None]
-
-
-def silent(done: int, total: int, what: str) -> None:
-    """Show no progress."""
 
 
 def gather_run(report: str, results: str | None, scripts: Sequence[str]) -> RunEvidence:

@@ -15,8 +15,8 @@ from typing import Any
 from faultset import catalog, release
 from faultset.bucket import public
 from faultset.errors import FaultsetError
-from faultset.pipeline.building import BUILDS, slugs
-from faultset.pipeline.publishing import read_manifest
+from faultset.pipeline.candidates import BUILDS
+from faultset.pipeline.published import read_manifest
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
 from faultset.storage import ABANDONED_S, open_root, reported, unless_gone
@@ -176,7 +176,7 @@ def _packages(_: Settings) -> str:
 
 def _catalog(settings: Settings) -> str:
     broken = []
-    names = slugs(settings)
+    names = catalog.list_slugs(settings.catalog)
     for slug in names:
         try:
             catalog.read_experiment(settings.catalog, slug)

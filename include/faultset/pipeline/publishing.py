@@ -1,4 +1,4 @@
-"""From a candidate to a version, and looking at versions."""
+"""From a candidate to a version."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from faultset.errors import InputError
 from faultset.moments import UTC
 from faultset.pipeline.building import Build, read_note
 from faultset.pipeline.candidates import candidate_folder
-from faultset.pipeline.gathering import Progress, silent
+from faultset.pipeline.progress import Progress, silent
+from faultset.pipeline.published import read_manifest
 from faultset.release import commit
-from faultset.release import verify as verification
-from faultset.release.manifest import Manifest, decode
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
-from faultset.storage import MANIFEST, NOTE, open_root
+from faultset.storage import NOTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,27 +108,3 @@ def _published(slug: str, version: str, manifest_sha256: str, settings: Settings
         targets=rows[tables.TARGETS.name],
         findings={severity: found[severity] for severity in SEVERITIES},
     )
-
-
-def read_manifest(slug: str, version: str, settings: Settings) -> Manifest:
-    """Return the manifest of a version.
-
-    Raises:
-        InputError: there is no such version, or its manifest is damaged.
-        SetupError: it cannot be read.
-    """
-    where = f"{release.version_uri(settings.datasets, slug, version)}/{MANIFEST}"
-    return decode(open_root(settings.datasets).read(f"{slug}/{version}/{MANIFEST}") or b"", where)
-
-
-def versions(settings: Settings, slug: str | None = None) -> list[dict[str, Any]]:
-    """Return all versions, or those of one dataset, oldest first."""
-    return [dataclasses.asdict(record) for record in release.versions(settings.datasets, slug)]
-
-
-def verify(
-    settings: Settings, slug: str | None = None, version: str | None = None, progress: Progress = silent
-) -> list[dict[str, Any]]:
-    """Hash everything again and return the damages; an empty list says that all is as it was published."""
-    found = verification.verify(settings.datasets, slug, version, progress)
-    return [dataclasses.asdict(damage) for damage in found]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from faultset.errors import InputError
 from faultset.impacts.windows import Series
 from faultset.moments import epoch_us
-from faultset.pipeline.gathering import Progress, silent
+from faultset.pipeline.progress import Progress, silent
 from faultset.records import TelemetryFile
 from faultset.sources.files import local_path
 from faultset.sources.telemetry import node_of

@@ -27,7 +27,7 @@ from faultset.labels import engine, leaks
 from faultset.labels.windows import NodeWindows, Policy, windows
 from faultset.moments import Window, epoch_us, from_epoch
 from faultset.pipeline import correcting
-from faultset.pipeline.gathering import Progress, silent
+from faultset.pipeline.progress import Progress, silent
 from faultset.records import Cluster, TelemetryFacts, TelemetryFile
 from faultset.sources import files
 from faultset.sources.telemetry import node_of
