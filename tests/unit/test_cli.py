@@ -322,12 +322,57 @@ def test_whatever_is_answered_is_valid_json(value):
     assert text.isascii()
 
 
-def test_help_comes_without_loading_what_only_commands_need():
-    code = (
-        "import sys; from faultset.cli import main; main(['--help']);"
-        "sys.exit(any(m in sys.modules for m in ('pandas', 'pyarrow', 'pydantic', 'great_expectations')))"
-    )
+HEAVY = ("airflow", "great_expectations", "matplotlib", "pandas", "polars", "pydantic", "scipy", "sklearn")
+
+
+def loaded(code: str, **environment: str) -> set[str]:
+    """The packages that a fresh process has loaded after ``code``."""
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(INCLUDE)}, capture_output=True, check=False
+        [sys.executable, "-c", f"import json, sys\n{code}\nprint(json.dumps([n.split('.')[0] for n in sys.modules]))"],
+        env={**os.environ, "PYTHONPATH": str(INCLUDE), **environment},
+        capture_output=True,
+        check=True,
+        text=True,
     )
-    assert done.returncode == 0
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_help_comes_without_loading_what_only_commands_need():
+    assert not loaded("from faultset.cli import main; main(['--help'])") & {*HEAVY, "numpy", "pyarrow", "obstore"}
+
+
+@pytest.mark.parametrize("command", ["versions", "list", "show glance", "verify", "doctor --help", "inspect --help"])
+def test_commands_that_read_load_no_statistics_plots_or_validator(command, tmp_path):
+    code = f"from faultset.cli import main; main({command.split()!r})"
+    assert not loaded(code, FAULTSET_DATASETS=str(tmp_path)) & {*HEAVY}
+
+
+def test_inspect_loads_no_statistics_plots_or_validator(sample):
+    report = next(iter(sample.rglob("*.html")))
+    code = f"from faultset.cli import main; main(['--json', 'inspect', {str(report)!r}])"
+    assert not loaded(code) & {*HEAVY}
+
+
+@pytest.mark.parametrize("module", ["undoing", "comparing", "published", "inspecting"])
+def test_use_cases_that_read_load_no_statistics_plots_or_validator(module):
+    assert not loaded(f"import faultset.pipeline.{module}") & {*HEAVY}
+
+
+def test_every_use_case_is_found_where_the_table_says():
+    for name in pipeline.__all__:
+        assert getattr(pipeline, name).__name__ == name
+    assert set(pipeline.__all__) == {name for names in pipeline._HOME.values() for name in names.split()}
+    with pytest.raises(AttributeError, match="no attribute 'publsh'"):
+        pipeline.publsh  # noqa: B018 (asked for on purpose)
+
+
+def test_a_command_says_which_extra_to_install(run, monkeypatch):
+    def missing(*_):
+        raise ModuleNotFoundError("No module named 'great_expectations.core'", name="great_expectations.core")
+
+    monkeypatch.setattr(pipeline, "doctor", missing)
+    outcome = run("doctor")
+    assert outcome.code == 3
+    assert outcome.error == (
+        "faultset doctor: it needs great_expectations, which is not installed; run pip install 'faultset[build]'"
+    )

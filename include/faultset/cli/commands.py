@@ -199,6 +199,30 @@ def versions(call: Call, slug: str | None) -> Answer:
     return Answer({"versions": pipeline.versions(call.settings, slug)}, show.versions)
 
 
+@command(name="list", cls=AnsweringCommand)
+@click.pass_obj
+def list_datasets(call: Call) -> Answer:
+    """List the published datasets, each with its latest version."""
+    from faultset.dataset import roots
+
+    found = roots.records(roots.root_at(call.settings.datasets))
+    return Answer({"datasets": found}, show.datasets)
+
+
+@command(name="show", cls=AnsweringCommand)
+@click.argument("slug")
+@click.option("--version", metavar="X.Y.Z", help="Version of the dataset; the latest by default.")
+@click.pass_obj
+def show_dataset(call: Call, slug: str, version: str | None) -> Answer:
+    """Show what a dataset holds.
+
+    Its versions, tables, telemetry and findings, from the manifest alone.
+    """
+    from faultset.dataset import overview, roots
+
+    return Answer(overview.overview(roots.root_at(call.settings.datasets), slug, version), show.dataset)
+
+
 reason_option = click.option("--reason", metavar="TEXT", required=True, help="Why; it is shown beside the version.")
 by_option = click.option("--by", metavar="NAME", help="Who decides; the user of this machine by default.")
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from faultset.errors import printable
+from faultset.moments import iso
 from faultset.severity import SEVERITIES
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _STYLES = {
     "not_reached": "yellow",
     "not_observable": "yellow",
 }
+_SHOWN = 8
 _STANDINGS = {
     "waiting": ", its candidate waits to be published",
     "proposed": ", its candidate waits for an answer",
@@ -159,6 +161,49 @@ def publication(console: Console, document: Document) -> None:
     verb = "published" if document["new"] else "unchanged, the latest version is"
     _line(console, f"{document['slug']}: {verb} {document['version']}")
     _facts(console, document, ("folder", "manifest_sha256", "injections", "targets", "findings"))
+
+
+def datasets(console: Console, document: Document) -> None:
+    """Show a dataset a line."""
+    _table(
+        console,
+        "Datasets",
+        ("dataset", "latest", "versions", "published (UTC)", "title"),
+        (
+            (row.slug, row.latest or "withdrawn", len(row.versions), _moment(row.created_at), row.title)
+            for row in document["datasets"]
+        ),
+    )
+
+
+def dataset(console: Console, document: Document) -> None:
+    """Show a version: what it is, its tables, its telemetry."""
+    latest = "" if document["version"] == document["latest"] else f" (the latest is {document['latest']})"
+    _line(console, f"{document['slug']} {document['version']}{latest}: {document['title']}")
+    if document["withdrawn"]:
+        _line(console, f"  withdrawn: {document['withdrawn']}")
+    if document["description"]:
+        _line(console, f"  {document['description']}")
+    _facts(console, document, ("versions", "created_at", "license", "findings", "uri"))
+    _table(console, "Tables", ("table", "rows"), document["tables"].items())
+    _table(
+        console,
+        "Telemetry",
+        ("kind", "files", "rows", "nodes", "from (UTC)", "to (UTC)"),
+        (
+            (
+                *(row[key] for key in ("kind", "files", "rows")),
+                _few(row["nodes"]),
+                *(_moment(row[key] and iso(row[key])) for key in ("first", "last")),
+            )
+            for row in document["telemetry"]
+        ),
+    )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{len(names)}: {', '.join(names[:_SHOWN])}{more}" if names else "?"
 
 
 def versions(console: Console, document: Document) -> None:

@@ -411,10 +411,11 @@ def refresh_index(store: Store, slug: str | None = None) -> None:
 
 def read_index(store: Store) -> dict[tuple[str, str], dict[str, Any]] | None:
     """Return (slug, version) -> what ``index.json`` says of it; None where it is missing or damaged."""
-    return _index(store.read(INDEX))
+    return decode_index(store.read(INDEX))
 
 
-def _index(data: bytes | None) -> dict[tuple[str, str], dict[str, Any]] | None:
+def decode_index(data: bytes | None) -> dict[tuple[str, str], dict[str, Any]] | None:
+    """Return what the bytes of ``index.json`` say; None where there are none, or other ones."""
     try:
         document = json.loads(data or b"")
         return {
@@ -438,7 +439,7 @@ def index_entry(manifest: Manifest, digest: str) -> dict[str, Any]:
 
 
 def _wanted_index(store: Store, slug: str | None, old: bytes | None) -> bytes | None:
-    known = _index(old)
+    known = decode_index(old)
     entries: dict[str, list[dict[str, Any]]] = {}
     if slug is None or known is None:
         entries = {name: _index_entries(store, name, known or {}) for name in store.slugs()}
