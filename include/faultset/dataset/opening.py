@@ -94,6 +94,11 @@ class Dataset:
         """KPIs that moved."""
         return self._rows(tables.IMPACTS).where(self._of_these_injections)
 
+    @property
+    def impact_tests(self) -> Rows[tables.ImpactTestRow]:
+        """What was tested, found or not, and how large a move could have hidden."""
+        return self._rows(tables.IMPACT_TESTS).where(self._of_these_injections)
+
     @functools.cached_property
     def _injections(self) -> Rows[tables.InjectionRow]:
         rows = self._rows(tables.INJECTIONS).sorted(lambda row: (row.started_at, row.injection_id))

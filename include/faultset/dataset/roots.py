@@ -18,9 +18,9 @@ from faultset.bucket import Bucket, is_bucket, public
 from faultset.errors import InputError, SetupError, nearest
 from faultset.release import decisions, history, number
 from faultset.release.history import History
-from faultset.release.manifest import MANIFEST, Manifest, decode
+from faultset.release.manifest import Manifest, decode
 from faultset.settings import Settings
-from faultset.storage import INDEX, POINTER, Store, check_slug, open_root
+from faultset.storage import INDEX, MANIFEST, POINTER, Store, check_slug, open_root
 from faultset.storage.web import WebRoot, is_web
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def manifest_of(root: Root, slug: str, version: str, known: Versions) -> Manifes
     if data is None:
         raise InputError(
             f"{slug} {version}",
-            f"there is no such version{nearest(version, known.numbers)}",
+            "there is no such version",
             f"there are {', '.join(known.numbers)}",
         )
     wanted = known.manifest_sha256.get(version)

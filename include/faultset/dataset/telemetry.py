@@ -192,6 +192,11 @@ class Telemetry:
         return tuple(sorted(found))
 
     @property
+    def files(self) -> tuple[File, ...]:
+        """Where its files are, in order of their paths."""
+        return tuple(part.file for part in self.parts)
+
+    @property
     def values(self) -> tuple[str, ...]:
         """The source's columns that are numbers: of metrics, the KPIs."""
         own = (self.schema.field(name) for name in self.schema.names if name not in (*unified.FIRST, *unified.LABELS))
