@@ -16,7 +16,10 @@ from faultset.records import TelemetryFile
 from faultset.settings import Settings
 from faultset.truth import Truth, decide
 
-_COLUMNS = {"timestamp", "node", "is_anomalous", "injection_ids", "phase", "is_boundary", "names_injection"}
+_COLUMNS = {
+    *("timestamp", "node", "is_anomalous", "injection_ids", "node_injection_ids", "phase", "is_boundary"),
+    "names_injection",
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Labeled:
     Attributes:
         ids: the simulator's id of an injection -> ours.
         unknown: (our id of an injection, node) where no input tells whether the fault took hold.
+        unplaced: our ids of injections of which no input tells where they acted.
         impacts: (our id of an injection, node) where an impact was found.
     """
 
@@ -35,6 +39,7 @@ class Labeled:
     truth: simulator.RowTruth
     ids: dict[str, str]
     unknown: set[tuple[str, str]]
+    unplaced: set[str]
     impacts: set[tuple[str, str]]
 
 
@@ -69,7 +74,11 @@ def _files(
     folder: Path,
 ) -> Iterator[Labeled]:
     ids = _ids(made, truth)
-    unknown = {(row.injection_id, row.node) for row in truth.targets if row.effective is None}
+    unknown = {
+        (row.injection_id, row.node) for row in truth.targets if row.effective is None and row.commanded is not False
+    }
+    placed = {row.injection_id for row in truth.targets}
+    unplaced = {row.injection_id for row in found.injections if row.effect != "none"} - placed
     impacts = {(row.injection_id, row.node) for row in found.impacts}
     for file, path in zip(declared, telemetry.labeled_paths(declared), strict=True):
         labeler.label(file, path, folder)
@@ -77,7 +86,7 @@ def _files(
         table = pq.read_table(folder / path, columns=names)
         rows = {name: _array(table[name]) for name in names}
         row_truth = simulator.row_truth(made, file.name)
-        yield Labeled(path, file.kind, rows, row_truth, ids, unknown, impacts)
+        yield Labeled(path, file.kind, rows, row_truth, ids, unknown, unplaced, impacts)
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
@@ -107,9 +116,10 @@ class Compared:
         compared: rows whose every label was compared.
         boundary: rows that the text of their time leaves open, and undecided ones of a repeated hour: not compared.
         recovery: rows in recovery, whose end is a matter of the impact found: not compared.
-        unknown: rows on a node of which no input tells whether the fault took hold; ``is_anomalous`` has to be true
-            there, whatever is true.
-        by_impact: rows on a node that no fault took hold on, anomalous for an impact found there: a false impact.
+        unknown: rows of which an injection concerns the node because no input tells whether it took hold there, or
+            where it did; it has to be named, whatever is true.
+        by_impact: rows of which an injection that did not take hold on the node concerns it, for an impact found there:
+            a false impact, or one of another fault.
         wrong: what is wrong in the rows compared.
     """
 
@@ -144,7 +154,7 @@ def compare(file: Labeled) -> Compared:
 
 
 def _problem(file: Labeled, i: int, found: Compared) -> str | None:
-    """Return what is wrong with a row; counts the rows whose anomaly is decided by a rule rather than known."""
+    """Return what is wrong with a row."""
     phase, ids, node = file.rows["phase"][i], set(file.rows["injection_ids"][i]), file.truth.node[i]
     covering = {file.ids[name] for name in file.truth.injection_ids[i] if name in file.ids}
     if file.rows["node"][i] != node:
@@ -158,13 +168,18 @@ def _problem(file: Labeled, i: int, found: Compared) -> str | None:
         return None
     if file.rows["is_boundary"][i]:
         return "called a boundary"
-    hit = any(name in file.ids for name in file.truth.hit_by[i])
-    want = hit
-    if not hit and any((name, node) in file.unknown for name in covering):
-        found.unknown += 1
-        want = True
-    elif not hit and any((name, node) in file.impacts for name in covering):
-        found.by_impact += 1
-        want = True
-    anomalous = file.rows["is_anomalous"][i]
-    return None if anomalous == want else f"anomalous {anomalous}, want {want}"
+    want = _concerning(file, i, node, covering, found)
+    own, anomalous = set(file.rows["node_injection_ids"][i]), file.rows["is_anomalous"][i]
+    if own != want:
+        return f"of the node {own}, want {want}"
+    return None if anomalous == bool(want) else f"anomalous {anomalous} with {own}"
+
+
+def _concerning(file: Labeled, i: int, node: str, covering: set[str], found: Compared) -> set[str]:
+    """Return which of the ids concern the row's node; counts the row where a rule says so, or an impact."""
+    hit = {file.ids[name] for name in file.truth.hit_by[i] if name in file.ids}
+    by_rule = {name for name in covering - hit if (name, node) in file.unknown or name in file.unplaced}
+    by_impact = {name for name in covering - hit - by_rule if (name, node) in file.impacts}
+    found.unknown += bool(by_rule)
+    found.by_impact += bool(by_impact)
+    return hit | by_rule | by_impact

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 NO_UNIT: Final = ""  # said of a column, not left out: names, ids, flags, texts, moments
 SECONDS: Final = "s"
@@ -335,10 +335,19 @@ class TelemetryLabels:
     is_anomalous: Annotated[
         bool,
         Column(
-            "Whether an injection that concerns this node covers the row, or the node has not recovered yet.", NO_UNIT
+            "Whether an injection that concerns this node covers the row, or the node has not recovered yet: whether "
+            "node_injection_ids is not empty.",
+            NO_UNIT,
         ),
     ]
     injection_ids: InjectionIds
+    node_injection_ids: Annotated[
+        list[str],
+        Column(
+            "Those of injection_ids that concern this node: they acted on it, may have, or an impact was found there.",
+            NO_UNIT,
+        ),
+    ]
     phase: Annotated[
         str,
         Column(

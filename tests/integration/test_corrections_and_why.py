@@ -283,6 +283,7 @@ def test_a_row_of_telemetry_tells_its_line_and_its_windows(place: Place) -> None
     assert source[line - 1].split(",")[0] == row["now"]
     why = step(found, "Why these labels")
     assert [window["injection_id"] for window in why["windows"]] == row["injection_ids"]
+    assert why["node_injection_ids"] == row["node_injection_ids"]
     assert any("within the uncertainty" in doubt for doubt in why["is_boundary"])
     assert place.why(f"metrics/cmp01_metrics.parquet:{row['source_row']}", "1.0.0")["chain"] == found["chain"]
     corrected = place.why(f"metrics/cmp01_metrics.csv:{row['source_row']}", "2.0.0")

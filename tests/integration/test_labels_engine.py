@@ -108,6 +108,7 @@ def test_every_row_carries_the_labels_that_the_windows_say(tmp_path: Path) -> No
         assert row["is_anomalous"] == parts.is_anomalous[place]
         assert row["is_boundary"] == parts.is_boundary[place]
         assert tuple(row["injection_ids"]) == parts.injection_ids[place]
+        assert tuple(row["node_injection_ids"]) == parts.node_injection_ids[place]
         assert tuple(row["impacted_kpis"]) == parts.impacted_kpis[place]
     assert {tuple(ids) for ids in frame["injection_ids"]} == {(), ("a",), ("a", "b")}
 

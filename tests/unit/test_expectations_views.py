@@ -373,6 +373,13 @@ def test_a_file_whose_nodes_an_impact_concerns_may_have_anomalous_rows():
     assert list(telemetry_views.telemetry(METRICS[:1], TRUTH, ())["undisturbed_anomalous"]) == [0]
 
 
+def test_an_injection_without_a_target_may_make_rows_anomalous_on_every_node_but_not_on_a_stranger():
+    lost = replace(TRUTH, injections=tuple(replace(one, injection_id="lost") for one in TRUTH.injections))
+    assert telemetry_views.telemetry(METRICS[:1], lost, ())["undisturbed_anomalous"].isna().all()
+    stranger = replace(METRICS[0], nodes=("laptop",), strangers={"laptop": 5}, anomalous=5)
+    assert list(telemetry_views.telemetry((stranger,), lost, ())["undisturbed_anomalous"]) == [5]
+
+
 def test_an_impact_on_a_node_without_metrics_says_nothing_of_its_kpi():
     placement = Placement(cluster(NOVA_COMPUTE))
     rows = telemetry_views.impact_view((IMPACT, replace(IMPACT, kpi="x")), TRUTH, METRICS, placement)

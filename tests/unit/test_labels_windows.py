@@ -18,6 +18,9 @@ BEGIN = dt.datetime(2019, 11, 19, 22, 0, tzinfo=dt.UTC)
 BEGIN_US = int(BEGIN.timestamp()) * 1_000_000
 
 
+CLUSTER = ("ctl1", "wally113", "wally117", "wally122")
+
+
 def at(seconds: float) -> dt.datetime:
     return BEGIN + dt.timedelta(seconds=seconds)
 
@@ -50,6 +53,7 @@ class Row:
     boundary: bool
     ids: tuple[str, ...]
     kpis: tuple[str, ...]
+    own: tuple[str, ...] = ()
 
 
 def row_of(found: Segments, us: int) -> Row:
@@ -60,26 +64,31 @@ def row_of(found: Segments, us: int) -> Row:
         bool(found.is_boundary[place]),
         found.injection_ids[place],
         found.impacted_kpis[place],
+        found.node_injection_ids[place],
     )
 
 
 def look(
     seconds: float,
     injections: list[InjectionRow],
-    targets: list[TargetRow] = (),  # type: ignore[assignment]
+    targets: list[TargetRow] | None = None,
     impacts: list[ImpactRow] = (),  # type: ignore[assignment]
     *,
     node: str = "wally117",
     unsure_s: float = 0.0,
     policy: Policy = Policy(),  # noqa: B008 (frozen)
+    nodes: tuple[str, ...] | None = CLUSTER,
 ) -> Row:
-    found = segments(windows(injections, targets, impacts, policy), node, unsure_s)
+    """Label a row; without ``targets``, each injection acted on another node."""
+    if targets is None:
+        targets = [target(one.injection_id, "ctl1") for one in injections]
+    found = segments(windows(injections, targets, impacts, policy, nodes), node, unsure_s)
     return row_of(found, BEGIN_US + round(seconds * 1e6))
 
 
 def test_a_row_on_a_target_inside_of_the_command_is_anomalous_and_carries_the_id() -> None:
     row = look(50, [injection("a", 10, 60)], [target("a", "wally117")])
-    assert row == Row("injection", True, False, ("a",), ())
+    assert row == Row("injection", True, False, ("a",), (), ("a",))
 
 
 def test_a_row_elsewhere_is_in_the_injection_phase_but_not_anomalous() -> None:
@@ -131,8 +140,8 @@ def test_recovery_lasts_until_the_last_impact_on_this_node_ends() -> None:
         [impact("a", "wally117", 12, 90), impact("a", "wally117", 30, 200, kpi="cpu.user")],
     )
     assert look(59, *case).phase == "injection"
-    assert look(60, *case) == Row("recovery", True, False, ("a",), ("cpu.user", "mem.used"))
-    assert look(199, *case) == Row("recovery", True, False, ("a",), ("cpu.user",))
+    assert look(60, *case) == Row("recovery", True, False, ("a",), ("cpu.user", "mem.used"), ("a",))
+    assert look(199, *case) == Row("recovery", True, False, ("a",), ("cpu.user",), ("a",))
     assert look(200, *case) == Row("normal", False, False, (), ())
     assert look(100, *case, node="wally122").phase == "normal"
 
@@ -176,11 +185,27 @@ def test_what_is_unknown_counts_as_concerned(
     assert look(50, [injection("a", 10, 60)], targets).anomalous is concerned
 
 
+def test_an_injection_that_nobody_knows_the_place_of_may_have_acted_on_every_node_of_the_cluster() -> None:
+    """Trap: nothing is known of where it acted, and rows called undisturbed would be a claim that nobody can make."""
+    lost, known = injection("lost", 10, 60), injection("known", 10, 60)
+    targets = [target("known", "wally113")]
+    assert look(50, [known, lost], targets).own == ("lost",)
+    assert look(50, [known, lost], targets, node="wally113").own == ("known", "lost")
+    assert look(50, [known, lost], targets, node="a-stranger").own == ()
+    assert look(50, [known, lost], targets, node="any", nodes=None).own == ("lost",)
+
+
+def test_an_injection_that_acted_on_nothing_concerns_no_node() -> None:
+    refused = truth_rows.injection("a", at(10), at(60), effect="none")
+    assert look(50, [refused], []) == Row("injection", False, False, ("a",), ())
+
+
 def test_overlapping_injections_are_all_named_in_order_of_start() -> None:
     """Trap: one moment can belong to several injections, of several experiments."""
     three = [injection("z", 10, 60), injection("a", 20, 50), injection("m", 10, 30)]
-    row = look(25, three, [target("a", "wally117")])
+    row = look(25, three, [target("a", "wally117"), target("m", "wally117"), target("z", "wally113")])
     assert row.ids == ("m", "z", "a")
+    assert row.own == ("m", "a")
     assert row.anomalous is True
 
 
@@ -190,7 +215,7 @@ def test_a_command_elsewhere_wins_over_recovery_and_both_are_named() -> None:
         [target("b", "wally122")],
         [impact("a", "wally117", 12, 100)],
     )
-    assert look(75, *case) == Row("injection", True, False, ("a", "b"), ("mem.used",))
+    assert look(75, *case) == Row("injection", True, False, ("a", "b"), ("mem.used",), ("a",))
     assert look(85, *case).phase == "recovery"
 
 
@@ -252,7 +277,7 @@ def naive(
     policy: Policy,
 ) -> Row:
     injections, targets, impacts = case
-    command, recovery, boundary, anomalous = [], [], False, False
+    command, recovery, boundary, own = [], [], False, []
     kpis: set[str] = set()
     for one in sorted(injections, key=lambda one: (one.started_at, one.injection_id)):
         start, end = us(one.started_at), us(one.ended_at)
@@ -278,7 +303,8 @@ def naive(
             for x in targets
             if (x.injection_id, x.node) == (one.injection_id, node)
         )
-        anomalous |= (may or recovering) and (acted or bool(here))
+        lost = all(x.injection_id != one.injection_id for x in targets)
+        own += [one.injection_id] if (may or recovering) and (acted or here or lost) else []
         guard, cooldown = round(policy.guard_before_s * 1e6), round(policy.cooldown_after_s * 1e6)
         before = t + row_us > start - guard if row_us else t >= start - guard
         not_yet = not (t + row_us > start if row_us else t >= start)
@@ -287,7 +313,7 @@ def naive(
     phase = "injection" if command else "recovery" if recovery else "normal"
     order = [one.injection_id for one in sorted(injections, key=lambda one: (one.started_at, one.injection_id))]
     ids = tuple(name for name in order if name in command or name in recovery)
-    return Row(phase, anomalous, boundary, ids, tuple(sorted(kpis)))
+    return Row(phase, bool(own), boundary, ids, tuple(sorted(kpis)), tuple(own))
 
 
 @given(
@@ -306,7 +332,7 @@ def test_segments_agree_with_the_rules_stated_row_by_row(
     tenths: list[int],
 ) -> None:
     policy = Policy(recovery_limit_s=limit_s, guard_before_s=guard_s, cooldown_after_s=guard_s)
-    found = {node: segments(windows(*case, policy), node, unsure_s) for node in NODES}
+    found = {node: segments(windows(*case, policy, NODES), node, unsure_s) for node in NODES}
     for node, parts in found.items():
         edges = [int(start) + step for start in parts.starts[1:] for step in (-1, 0)]
         for t in [*(BEGIN_US + tenth * 100_000 for tenth in tenths), *edges]:
@@ -321,3 +347,4 @@ def test_segments_start_before_all_rows_and_ascend(
     assert found.starts[0] == np.iinfo(np.int64).min
     assert (np.diff(found.starts.astype(object)) > 0).all()
     assert len(found.starts) == len(found.phase) == len(found.injection_ids) == len(found.impacted_kpis)
+    assert len(found.starts) == len(found.node_injection_ids) == len(found.is_anomalous)

@@ -20,6 +20,7 @@ CARRIES = {
     "figures": "pictures are no records",
     "limits": "an input is refused, or read as a whole",
     "pipeline/candidates": "where candidates lie",
+    "pipeline/progress": "tells how far a step is",
     "recipe": "is the question itself",
     "release/fingerprint": "hashes",
     "settings": "where things are",

@@ -446,7 +446,8 @@ _HOOKS = (
         at_least("targets", 1),
         "Every injection has a target.",
         "{injection_id} has no target: {effect_reason}",
-        "declare the hook's scripts as hook_scripts: and the os-faults file as cluster:",
+        "declare the hook's scripts as hook_scripts: and the os-faults file as cluster:; until then it counts on every "
+        "node, unless it acted on nothing",
     ),
     Rule(
         "injections.has_effect",

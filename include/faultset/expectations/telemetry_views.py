@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pandas as pd
 
 from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
+from faultset.labels.windows import unplaced
 from faultset.moments import iso
 from faultset.records import TelemetryFacts
 from faultset.tables import ImpactRow, ImpactTestRow
@@ -28,6 +29,8 @@ _PACKED = (".gz", ".zst", ".zip")
 def telemetry(files: Sequence[TelemetryFacts], truth: Truth, impacts: Sequence[ImpactRow]) -> pd.DataFrame:
     """One row a labeled file."""
     concerned = {row.node.lower() for row in truth.targets} | {row.node.lower() for row in impacts}
+    if unplaced(truth.injections, truth.targets):
+        concerned |= {node.lower() for file in files for node in file.nodes if node not in file.strangers}
     run = _run(truth)
     layouts = different_layouts(files)
     shifts = shifted(files)

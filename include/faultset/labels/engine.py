@@ -334,6 +334,7 @@ class _Labeler:
             "source_row": arrays.numbers(np.arange(row, row + count, dtype=np.int64), pa.int64()),
             "is_anomalous": arrays.flags(anomalous),
             "injection_ids": self.lookup.injection_ids.take(place),
+            "node_injection_ids": self.lookup.node_injection_ids.take(place),
             "phase": arrays.names(self.lookup.phase[place].astype(np.int32), _PHASES),
             "is_boundary": arrays.flags(boundary),
             "impacted_kpis": self.lookup.impacted_kpis.take(place) if names is None else None,

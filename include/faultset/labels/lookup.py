@@ -58,6 +58,7 @@ class Lookup:
         self.is_boundary = np.concatenate([part.is_boundary for part in parts])
         self.is_guarded = np.concatenate([part.is_guarded for part in parts])
         self.injection_ids = NameLists([ids for part in parts for ids in part.injection_ids])
+        self.node_injection_ids = NameLists([ids for part in parts for ids in part.node_injection_ids])
         self.impacted_kpis = NameLists([kpis for part in parts for kpis in part.impacted_kpis])
 
     def places(self, node: str | None, us: npt.NDArray[np.int64]) -> Places:

@@ -42,7 +42,7 @@ class Tolerance:
     Attributes:
         tolerance_s: seconds.
         anomalous_rows: rows of metrics that would be anomalous.
-        row_changes: rows of metrics that would be labeled otherwise: anomalous or not, or of other injections.
+        row_changes: rows of metrics that would be labeled otherwise: of other injections, on the node or at all.
         iteration_changes: iterations that would belong to other injections.
         contaminated_injections: injections whose outcome would be ``contaminated``.
         outcome_changes: injections that would have another outcome.
@@ -98,7 +98,7 @@ class _Decided:
         index = InjectionIndex(wider)
         spans = [(row.started_at, row.ended_at) for row in recorded.iterations]
         return cls(
-            segments=_segments(windows(wider, targets, impacts, Policy()), recorded),
+            segments=_segments(windows(wider, targets, impacts, Policy(), recorded.rows_us), recorded),
             of_iterations=tuple(
                 tuple(index.overlapping(a, b).ids) for a, b in spans if a is not None and b is not None
             ),
@@ -143,5 +143,5 @@ def _changed(one: Segments, other: Segments, us: Microseconds) -> int:
     return int(rows[[a != b for a, b in labels]].sum())
 
 
-def _labels(found: Segments, starts: Microseconds) -> list[tuple[bool, tuple[str, ...]]]:
-    return [(bool(found.is_anomalous[place]), found.injection_ids[place]) for place in found.of(starts)]
+def _labels(found: Segments, starts: Microseconds) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    return [(found.node_injection_ids[place], found.injection_ids[place]) for place in found.of(starts)]

@@ -88,11 +88,17 @@ class NodeWindows:
         commands: in order of start, then id.
         nodes: node -> injection id -> what it did there.
         policy: what was chosen.
+        elsewhere: injection id -> what it did to a node that ``nodes`` does not say it of.
     """
 
     commands: tuple[Command, ...]
     nodes: Mapping[str, Mapping[str, NodeWindow]]
     policy: Policy = field(default_factory=Policy)
+    elsewhere: Mapping[str, NodeWindow] = field(default_factory=dict)
+
+    def on(self, node: str) -> Mapping[str, NodeWindow]:
+        """Return injection id -> what it did to ``node``; injections that did nothing there are left out."""
+        return {**self.elsewhere, **self.nodes.get(node, {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +108,11 @@ class Segments:
     Attributes:
         starts: microseconds since the epoch, strictly ascending; the first lies before all rows.
         phase: places in ``PHASES``.
-        is_anomalous: flags.
+        is_anomalous: flags: some injection concerns the node.
         is_boundary: flags.
         is_guarded: flags: boundary for the policy's guard or cooldown alone.
         injection_ids: of each segment, in order of start, then id.
+        node_injection_ids: those of them that concern the node, in that order.
         impacted_kpis: of each segment, sorted.
     """
 
@@ -115,6 +122,7 @@ class Segments:
     is_boundary: npt.NDArray[np.bool_]
     is_guarded: npt.NDArray[np.bool_]
     injection_ids: tuple[tuple[str, ...], ...]
+    node_injection_ids: tuple[tuple[str, ...], ...]
     impacted_kpis: tuple[tuple[str, ...], ...]
 
     def of(self, us: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -127,25 +135,46 @@ class Segments:
 
 
 def windows(
-    injections: Sequence[InjectionRow], targets: Sequence[TargetRow], impacts: Sequence[ImpactRow], policy: Policy
+    injections: Sequence[InjectionRow],
+    targets: Sequence[TargetRow],
+    impacts: Sequence[ImpactRow],
+    policy: Policy,
+    nodes: Collection[str] | None = None,
 ) -> NodeWindows:
-    """Return the windows of all injections on all nodes that they touched.
+    """Return the windows of all injections on all nodes that they touched, or may have.
 
     Where an injection has detected impacts on a node, these count; else the reviewed ones do.
+
+    Args:
+        injections: all of the experiment.
+        targets: theirs. An injection without any, of which nothing says that it acted on nothing, may have acted on
+            every node.
+        impacts: theirs.
+        policy: what was chosen.
+        nodes: names of the cluster's nodes; None where no cluster is known, so that any name may be one.
     """
     commands = sorted((_command(row) for row in injections), key=lambda command: (command.start, command.injection_id))
     ends = {command.injection_id: command.end for command in commands}
     concerned = {(row.node, row.injection_id) for row in targets if _acted(row)}
+    anywhere = unplaced(injections, targets)
+    concerned |= {(node, injection_id) for node in nodes or () for injection_id in anywhere}
     counting = _counting(row for row in impacts if row.injection_id in ends)
-    nodes: dict[str, dict[str, NodeWindow]] = defaultdict(dict)
+    found: dict[str, dict[str, NodeWindow]] = defaultdict(dict)
     for node, injection_id in sorted(concerned | counting.keys()):
         if injection_id not in ends:
             continue
         moved = counting.get((node, injection_id), ())
         limit = ends[injection_id] + _us(policy.recovery_limit_s)
         recovery_end = min(max(epoch_us(row.ended_at) for row in moved), limit) if moved else None
-        nodes[node][injection_id] = NodeWindow(True, recovery_end, _of_metrics(moved))
-    return NodeWindows(tuple(commands), {node: dict(found) for node, found in nodes.items()}, policy)
+        found[node][injection_id] = NodeWindow(True, recovery_end, _of_metrics(moved))
+    elsewhere = {injection_id: NodeWindow(True) for injection_id in anywhere} if nodes is None else {}
+    return NodeWindows(tuple(commands), dict(found), policy, elsewhere)
+
+
+def unplaced(injections: Sequence[InjectionRow], targets: Sequence[TargetRow]) -> list[str]:
+    """Return the injections that acted, or may have, nobody knows where."""
+    placed = {row.injection_id for row in targets}
+    return [row.injection_id for row in injections if row.injection_id not in placed and row.effect != "none"]
 
 
 def _command(row: InjectionRow) -> Command:
@@ -191,7 +220,7 @@ class _Spans:
     covered: list[tuple[int, int, int]] = field(default_factory=list)
     in_command: list[tuple[int, int]] = field(default_factory=list)
     recovering: list[tuple[int, int]] = field(default_factory=list)
-    anomalous: list[tuple[int, int]] = field(default_factory=list)
+    concerning: list[tuple[int, int, int]] = field(default_factory=list)
     undecided: list[tuple[int, int]] = field(default_factory=list)
     guarded: list[tuple[int, int]] = field(default_factory=list)
     impacted: list[tuple[int, int, str]] = field(default_factory=list)
@@ -206,7 +235,7 @@ def segments(node_windows: NodeWindows, node: str, row_uncertainty_s: float) -> 
         row_uncertainty_s: a row's true moment lies in [its time, its time + this); 0 says that its time is exact.
     """
     row_us = _us(row_uncertainty_s)
-    here = node_windows.nodes.get(node, {})
+    here = node_windows.on(node)
     spans = _Spans()
     for place, command in enumerate(node_windows.commands):
         _add(spans, place, here.get(command.injection_id, NodeWindow()), node_windows, row_us)
@@ -238,7 +267,7 @@ def _add(spans: _Spans, place: int, here: NodeWindow, node_windows: NodeWindows,
         spans.undecided.append((max(after, reaching(here.recovery_end)), here.recovery_end))
         after = here.recovery_end
     if here.concerns:
-        spans.anomalous.append((first, after))
+        spans.concerning.append((first, after, place))
     if policy.guard_before_s:
         spans.guarded.append((reaching(command.start - _us(policy.guard_before_s)), first))
     if policy.cooldown_after_s:
@@ -253,19 +282,24 @@ def _cut_up(spans: _Spans, ids: Sequence[str]) -> Segments:
     starts = np.array(sorted(edges), np.int64)
     phase = np.where(_flags(starts, spans.recovering), np.int8(RECOVERY), np.int8(NORMAL))
     phase[_flags(starts, spans.in_command)] = INJECTION
-    covering = _collected(starts, spans.covered)
+    covering, concerning = _collected(starts, spans.covered), _collected(starts, spans.concerning)
     kpis = _collected(starts, spans.impacted)
     undecided = _flags(starts, spans.undecided)
     guarded = _flags(starts, spans.guarded)
     return Segments(
         starts=starts,
         phase=phase,
-        is_anomalous=_flags(starts, spans.anomalous),
+        is_anomalous=np.array([bool(places) for places in concerning]),
         is_boundary=undecided | guarded,
         is_guarded=guarded & ~undecided,
-        injection_ids=tuple(tuple(ids[place] for place in sorted(places)) for places in covering),
+        injection_ids=_named(covering, ids),
+        node_injection_ids=_named(concerning, ids),
         impacted_kpis=tuple(tuple(sorted(names)) for names in kpis),
     )
+
+
+def _named(places: Iterable[set[int]], ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(ids[place] for place in sorted(some)) for some in places)
 
 
 def _flags(starts: npt.NDArray[np.int64], spans: Collection[tuple[int, int]]) -> npt.NDArray[np.bool_]:

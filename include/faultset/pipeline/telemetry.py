@@ -120,14 +120,15 @@ class Labeler:
         policy: Policy = Policy(),  # noqa: B008 (frozen)
     ) -> Labeler:
         """Return the labeler of the decided tables."""
+        nodes = frozenset(node.name for node in cluster.nodes) if cluster else None
         return cls(
             slug=slug,
-            windows=windows(injections, targets, impacts, policy),
+            windows=windows(injections, targets, impacts, policy, nodes),
             injections=tuple(injections),
             targets=tuple(targets),
             iterations=tuple(iterations),
             commands=tuple(sorted({trigger.action for trigger in triggers})),
-            nodes=frozenset(node.name for node in cluster.nodes) if cluster else None,
+            nodes=nodes,
             run=_run(workloads, injections),
         )
 

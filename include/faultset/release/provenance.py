@@ -33,7 +33,6 @@ from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, TargetRow, T
 from faultset.truth import corrections
 
 _ROW_ADDRESS = re.compile(r"(?P<file>.+):(?P<row>\d{1,15})", re.DOTALL)
-_LABELS = ("is_anomalous", "injection_ids", "phase", "is_boundary", "impacted_kpis", "names_injection")
 _NEAR = 5
 _READ = (tables.WORKLOADS, tables.TRIGGERS, tables.INJECTIONS, tables.TARGETS, tables.IMPACTS, tables.IMPACT_TESTS)
 Fact = tuple[str, Any]
@@ -423,6 +422,7 @@ def _why(content: Content, entry: dict[str, Any], row: dict[str, Any]) -> Iterat
     found = reasons(_windows(content), row["node"] or "", epoch_us(row["timestamp"]), doubt_s)
     yield "windows", [_in_words(reason) for reason in found] or ["no injection covers the row"]
     yield "phase", _phase(found)
+    yield "node_injection_ids", _concerned(found)
     yield "is_anomalous", _anomalous(found, row["node"])
     doubts = [f"{reason.injection_id}: {reason.doubt}" for reason in found if reason.doubt]
     if row["is_boundary"] and not doubts:
@@ -441,7 +441,16 @@ def _uncertainty(entry: dict[str, Any]) -> float:
 
 def _windows(content: Content) -> NodeWindows:
     policy = Policy(**content.manifest.experiment.get("labels", {}))
-    return windows(content.injections, content.targets, content.impacts, policy)
+    return windows(content.injections, content.targets, content.impacts, policy, _nodes(content.manifest))
+
+
+def _nodes(manifest: Manifest) -> frozenset[str] | None:
+    """Return the nodes of the cluster that telemetry tells of; None where no cluster is known."""
+    if not manifest.experiment.get("cluster"):
+        return None
+    return frozenset(
+        node for entry in manifest.telemetry for node in entry["nodes"] if node not in entry.get("strangers", {})
+    )
 
 
 def _in_words(reason: Reason) -> dict[str, Any]:
@@ -464,9 +473,12 @@ def _phase(found: Sequence[Reason]) -> str:
     return "normal: nothing covers the row"
 
 
+def _concerned(found: Sequence[Reason]) -> list[str]:
+    return [reason.injection_id for reason in found if reason.part and reason.concerns]
+
+
 def _anomalous(found: Sequence[Reason], node: str | None) -> str:
-    concerned = [reason.injection_id for reason in found if reason.part and reason.concerns]
-    if concerned:
+    if concerned := _concerned(found):
         return f"yes: {', '.join(concerned)} acted on {node}, may have, or moved a KPI there"
     covered = any(reason.part for reason in found)
     return f"no: what covers it did not concern {node}" if covered else "no: nothing covers it"

@@ -43,7 +43,7 @@ def reasons(node_windows: NodeWindows, node: str, us: int, row_uncertainty_s: fl
         us: the row's time, microseconds since the epoch.
         row_uncertainty_s: the row's true moment lies in [its time, its time + this); 0 says that its time is exact.
     """
-    here = node_windows.nodes.get(node, {})
+    here = node_windows.on(node)
     row = _Row(us, round(row_uncertainty_s * _SECOND))
     found = (
         _reason(command, here.get(command.injection_id, NodeWindow()), row, node_windows.policy)

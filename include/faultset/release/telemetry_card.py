@@ -251,10 +251,11 @@ def _value(name: str, value: object) -> object:
 # --- words ----------------------------------------------------------------------------------------------------------
 
 _ROW_MEANS = (
-    "- **Row of telemetry**: carries the ids of all injections that cover it, whether it is anomalous, and its phase. "
-    "Rows on nodes that were no target are not labeled anomalous unless an impact was found there; their phase and "
-    "injection ids still say what was going on in the cluster. `is_boundary` marks rows that the uncertainty of their "
-    "time and of the windows' ends leaves open: leave them out of an evaluation."
+    "- **Row of telemetry**: carries the ids of all injections that cover it, those of them that concern its node "
+    "(`node_injection_ids`), and its phase; it is anomalous where some concern its node. Rows on nodes that were no "
+    "target are not labeled anomalous unless an impact was found there, or nobody knows where an injection acted; "
+    "their phase and injection ids still say what was going on in the cluster. `is_boundary` marks rows that the "
+    "uncertainty of their time and of the windows' ends leaves open: leave them out of an evaluation."
 )
 _IMPACT_MEANS = (
     "- **Impact**: a KPI of a node that moved with an injection. `source` tells detected from reviewed; both are kept, "
