@@ -94,6 +94,10 @@ INJECTION = InjectionRow(
     effect="full",
     effect_reason="it acted on nova_compute on cmp1, cmp2 and missed none",
     outcome=None,
+    fault_ended_at=after(40),
+    fault_end_uncertainty_s=0.0,
+    fault_end_source="command",
+    fault_end_reason="stop+start of nova_compute on cmp1 was over when the command ended",
 )
 TARGET = TargetRow(
     injection_id=INJECTION_ID,

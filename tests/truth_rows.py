@@ -28,6 +28,7 @@ def injection(name: str, started_at: dt.datetime, ended_at: dt.datetime, **chang
         effect="full",
         effect_reason="",
         outcome=None,
+        fault_end_source="command",
     )
     return dataclasses.replace(row, **changed)
 

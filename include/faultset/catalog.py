@@ -134,7 +134,7 @@ _CORRECTED: dict[str, tuple[frozenset[str], frozenset[str]]] = {  # what -> keys
     "telemetry_node": (frozenset({"kind", "files", "node", "true_node"}), frozenset()),
     "injection_time": (
         frozenset({"uncertainty_s"}),
-        frozenset({"injection", "workload", "hook", "value", "started_at", "ended_at"}),
+        frozenset({"injection", "workload", "hook", "value", "started_at", "ended_at", "fault_ended_at"}),
     ),
 }
 
@@ -185,6 +185,7 @@ class Correction(_Model):
     value: float | None = Field(default=None, description="the iteration or the second at which it fired")
     started_at: _Moment | None = Field(default=None, description="a time with an offset: 2019-11-19T22:51:43.5Z")
     ended_at: _Moment | None = Field(default=None, description="a time with an offset: 2019-11-19T22:51:43.5Z")
+    fault_ended_at: _Moment | None = Field(default=None, description="a time with an offset: 2019-11-19T22:53:43.5Z")
     uncertainty_s: float | None = Field(
         default=None, ge=0, le=86_400, allow_inf_nan=False, description="seconds from 0 to 86400; 0: exact"
     )
@@ -208,11 +209,14 @@ def _check_time(correction: Correction, given: set[str]) -> None:
         raise ValueError("injection_time needs injection, or value with perhaps workload and hook")
     if "injection" in given and given & {"workload", "hook", "value"}:
         raise ValueError("injection says which one it is; leave out workload, hook and value")
-    if not given & {"started_at", "ended_at"}:
-        raise ValueError("injection_time needs started_at, ended_at or both")
+    if not given & {"started_at", "ended_at", "fault_ended_at"}:
+        raise ValueError("injection_time needs started_at, ended_at or fault_ended_at")
     started, ended = correction.started_at, correction.ended_at
     if started is not None and ended is not None and ended < started:
         raise ValueError("ended_at lies before started_at")
+    last = ended or started
+    if last is not None and correction.fault_ended_at is not None and correction.fault_ended_at < last:
+        raise ValueError("fault_ended_at lies before the other times")
 
 
 class ExpectationSetting(_Model):

@@ -305,7 +305,7 @@ class CommandedAction:
         count: how often, loops unrolled.
         script: file name of the script it stands in.
         line: line in that script, from 1.
-        begins_after_s: seconds from the hook's start to its first run, as far as the text's sleeps and timers tell; None
+        begins_after_s: seconds from the hook's start to its first run, as far as sleeps and timers tell; None
             where one of them is not known. What commands themselves take is not in it.
         detached: whether it runs in the background, so that the hook may have returned before it.
     """
@@ -383,6 +383,7 @@ class TimeCorrection:
         uncertainty_s: a corrected end lies in [it, it + this).
         reason: why the sources are wrong, in words.
         where: file and line of the declaration.
+        fault_ended_at: true end of the fault itself; None where what was decided is right.
     """
 
     injection: str | None
@@ -394,6 +395,7 @@ class TimeCorrection:
     uncertainty_s: float
     reason: str
     where: str
+    fault_ended_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ Effect = Literal["full", "partial", "none", "unknown"]
 Resolution = Literal["exact", "inferred", "ambiguous"]
 TimeSource = Literal["results", "report", "corrected"]
 SourceKind = Literal["metrics", "logs", "traces", "workload"]
+FaultEndSource = Literal["command", "script", "reversed_by", "observed", "corrected", "unknown"]
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
@@ -202,6 +203,33 @@ class InjectionRow:
     result_index: Annotated[
         int | None,
         Column("Place among the results that the input shows for this hook, from 0; null where not kept.", COUNT),
+    ] = None
+    fault_ended_at: Annotated[
+        dt.datetime | None,
+        Column("When the fault itself ended, UTC, at the command's end or later; null where no input tells.", NO_UNIT),
+    ] = None
+    fault_end_uncertainty_s: Annotated[
+        float | None,
+        Column("The true end of the fault lies in [fault_ended_at, fault_ended_at + this); null: unknown.", SECONDS),
+    ] = None
+    fault_end_source: Annotated[
+        str,
+        Column(
+            "What tells the fault's end: command: it ended with its command; script: what the command or its scripts "
+            "say of durations and delays; reversed_by: a later injection undid it; observed: the system's return; "
+            "corrected: a declared correction; unknown: nothing.",
+            NO_UNIT,
+            values=("command", "script", "reversed_by", "observed", "corrected", "unknown"),
+        ),
+    ] = "unknown"
+    fault_end_reason: Annotated[str, Column("Why the fault's end was decided so, in words.", NO_UNIT)] = ""
+    fault_open_until: Annotated[
+        dt.datetime | None,
+        Column(
+            "Where the fault's end is unknown: rows from the command's end up to here are boundary rows; null where "
+            "it is known.",
+            NO_UNIT,
+        ),
     ] = None
 
 

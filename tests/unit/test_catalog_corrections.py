@@ -86,7 +86,10 @@ def test_a_shift_says_its_sign_and_its_unit(tmp_path: Path, text: str, seconds: 
             f"what: injection_time, injection: a, value: 1, ended_at: 2019-11-19T22:51:43Z, uncertainty_s: 1, {REASON}",
             "corrections[0]: injection says which one it is",
         ),
-        (f"what: injection_time, injection: a, uncertainty_s: 1, {REASON}", "needs started_at, ended_at or both"),
+        (
+            f"what: injection_time, injection: a, uncertainty_s: 1, {REASON}",
+            "needs started_at, ended_at or fault_ended_at",
+        ),
         (
             f"what: injection_time, injection: a, started_at: 2019-11-19T22:51:43, uncertainty_s: 1, {REASON}",
             "has no offset: write Z behind a time in UTC",

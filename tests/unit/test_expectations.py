@@ -299,8 +299,16 @@ ORPHANS = Truth(
     injections=(
         replace(INJECTION, trigger_id="gone", workload_id="gone", ended_at=after(19), effect="none"),
         replace(INJECTION, unit="moon", time_source="hearsay", effect="unlikely", outcome="bad", start_uncertainty_s=1),
-        replace(INJECTION, injection_id="untargeted", started_at=after(-9), effect="unknown"),
-        replace(INJECTION, injection_id="failed", hook_status="failed", effect="partial"),
+        replace(
+            INJECTION,
+            injection_id="untargeted",
+            started_at=after(-9),
+            effect="unknown",
+            fault_ended_at=None,
+            fault_end_source="unknown",
+            fault_end_reason="stop of nova_compute on cmp1: nothing that is known undoes it",
+        ),
+        replace(INJECTION, injection_id="failed", hook_status="failed", effect="partial", fault_end_source="moon"),
     ),
     targets=(
         TARGET,
@@ -587,6 +595,15 @@ def test_trap_a_failed_hook_with_an_effect_is_explained(scenarios):
 
 
 # --- many rows -------------------------------------------------------------------------------------------------------
+
+
+def test_trap_a_stop_without_a_start_is_a_warning_that_says_how_long_rows_stay_open(scenarios):
+    finding = scenarios["tables that contradict themselves"]["injections.fault_end_known"]
+    assert finding.severity == "warning"
+    assert finding.message == (
+        "a fault whose end is unknown: untargeted: stop of nova_compute on cmp1: nothing that is known undoes it; rows "
+        "until then are boundary rows"
+    )
 
 
 def test_twenty_of_many_are_named_and_all_are_counted(tmp_path):

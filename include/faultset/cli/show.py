@@ -77,7 +77,7 @@ def inspection(console: Console, document: Document) -> None:
     _table(
         console,
         "Injections",
-        ("injection", "start (UTC)", "+", "end (UTC)", "+", "hook", "code", "action", "effect"),
+        ("injection", "start (UTC)", "+", "end (UTC)", "+", "fault's end", "hook", "code", "action", "effect"),
         (
             (
                 names[row["injection_id"]],
@@ -85,6 +85,7 @@ def inspection(console: Console, document: Document) -> None:
                 f"{row['start_uncertainty_s']:g} s",
                 _moment(row["ended_at"], beside=row["started_at"]),
                 f"{row['end_uncertainty_s']:g} s",
+                _fault_end(row),
                 *(row[key] for key in ("hook_status", "return_code", "action", "effect")),
             )
             for row in document["injections"]
@@ -104,8 +105,20 @@ def inspection(console: Console, document: Document) -> None:
             for row in document["targets"]
         ),
     )
+    for row in document["injections"]:
+        if row["fault_end_source"] != "command":
+            _line(console, f"fault's end of {names[row['injection_id']]}: {row['fault_end_reason']}")
     for text in (*document.get("disagreements", ()), *document.get("notes", ())):
         _line(console, f"note: {text}")
+
+
+def _fault_end(row: Document) -> str:
+    """Return when the fault itself ended; the command's end is not told twice."""
+    if row["fault_end_source"] == "command":
+        return "command's"
+    if row["fault_ended_at"] is None:
+        return "unknown"
+    return f"{_moment(row['fault_ended_at'], beside=row['started_at'])} + {row['fault_end_uncertainty_s']:g} s"
 
 
 def _short_name(row: Document, numbers: Mapping[str, str]) -> str:

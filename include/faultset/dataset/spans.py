@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from faultset.errors import InputError
+from faultset.fault_span import span_of
 from faultset.moments import UTC, Window
 from faultset.tables import ImpactRow, InjectionRow
 
@@ -27,8 +28,8 @@ def window_of(during: During, margin: Margin = "0s") -> Window:
     """Return the span that is asked for, half-open, with what the margin adds to it.
 
     Args:
-        during: an injection (to its latest possible end), an impact, or start and end: aware times, or texts with an
-            offset such as ``2025-11-18T17:40:00Z``.
+        during: an injection (to the latest possible end of its fault), an impact, or start and end: aware times, or
+            texts with an offset such as ``2025-11-18T17:40:00Z``.
         margin: time before and after; a pair where they differ.
 
     Raises:
@@ -43,7 +44,8 @@ def window_of(during: During, margin: Margin = "0s") -> Window:
 
 def _ends(during: During) -> tuple[dt.datetime, dt.datetime]:
     if isinstance(during, InjectionRow):
-        return during.started_at, during.ended_at + dt.timedelta(seconds=during.end_uncertainty_s)
+        fault = span_of(during)
+        return fault.start, fault.end_latest
     if isinstance(during, ImpactRow):
         return during.started_at, during.ended_at
     if isinstance(during, Window):

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from faultset.dataset.spans import ALWAYS
 from faultset.errors import InputError
+from faultset.fault_span import known_end
 from faultset.moments import Window
 from faultset.tables import ImpactRow, InjectionRow
 
@@ -55,7 +56,7 @@ def extents(
 
 def _extent(row: InjectionRow, moved: Sequence[Window], labeled: Window | None) -> Extent:
     command = Window(row.started_at, row.ended_at + dt.timedelta(seconds=row.end_uncertainty_s))
-    ends: list[tuple[dt.datetime, str]] = [(command.end, "the command's end")]
+    ends: list[tuple[dt.datetime, str]] = [(command.end, "the command's end"), (known_end(row), "the fault's end")]
     ends += [(window.end, "the end of an impact") for window in moved]
     starts = [command.start, *(window.start for window in moved)]
     if labeled:

@@ -466,6 +466,15 @@ _HOOKS = (
         "declare the hook's scripts as hook_scripts:, or let the hook print what it does",
     ),
     Rule(
+        "injections.fault_end_known",
+        "warning",
+        is_not("fault_end_source", "unknown"),
+        "Of every injection it is known when its fault ended, with its command or later.",
+        "a fault whose end is unknown: {injection_id}: {fault_end_reason}; rows until then are boundary rows",
+        "declare the scripts that undo it as hook_scripts:, or the true end as fault_ended_at in a correction of "
+        "injection_time",
+    ),
+    Rule(
         "injections.status_tells_effect",
         "info",
         among("hook_status", "success", only_where=("effect", ("full", "partial"))),

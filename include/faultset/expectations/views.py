@@ -404,6 +404,8 @@ def injections(truth: Truth) -> pd.DataFrame:
         effect_reason=(TEXT, [redact(row.effect_reason) for row in rows]),
         outcome=(TEXT, [row.outcome for row in rows]),
         targets=(NUMBER, [hit[row.injection_id] for row in rows]),
+        fault_end_source=(TEXT, [row.fault_end_source for row in rows]),
+        fault_end_reason=(TEXT, [redact(row.fault_end_reason) for row in rows]),
     )
 
 

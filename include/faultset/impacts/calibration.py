@@ -97,7 +97,7 @@ def _pretended(
     guard = round(parameters.guard_s * SECOND)
     longest = max((one.ended_at - one.started_at).total_seconds() for one in models)
     wanted = int(_SHARE * (time[-1] - time[0]) / (longest * SECOND + guard))
-    starts, ends = windows.start - guard, windows.end + windows.end_slack + guard
+    starts, ends = windows.start - guard, windows.lasting + guard
     found: list[InjectionRow] = []
     for draw in range(_DRAWS * wanted):
         if len(found) == min(wanted, _MOST_TRIALS):
@@ -120,4 +120,6 @@ def _moved(model: InjectionRow, start_us: int, end_us: int, number: int) -> Inje
         injection_id=f"quiet {number}",
         started_at=from_epoch(start_us / SECOND),
         ended_at=from_epoch(end_us / SECOND),
+        fault_ended_at=None,
+        fault_open_until=None,
     )

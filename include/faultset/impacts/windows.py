@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from faultset.fault_span import known_end, span_of
 from faultset.moments import epoch_us
 from faultset.tables import InjectionRow
 
@@ -101,6 +102,9 @@ class Windows:
         start_shared, end_shared: whether another injection's edge is too near to be told apart.
         yields: whether it acts elsewhere, so that a move at a shared edge is not put down to it.
         recent: whether another edge is so shortly before the start that the KPI may still be recovering.
+        lasting: when the fault itself had ended for certain, microseconds; where that is not known, when its command
+            had.
+        open_until: until when a fault whose end is not known may have lasted; ``lasting`` where it is known.
     """
 
     start: Microseconds
@@ -115,10 +119,12 @@ class Windows:
     end_shared: Flags
     yields: Flags
     recent: Flags
+    lasting: Microseconds
+    open_until: Microseconds
 
     @classmethod
     def of(cls, injections: Sequence[InjectionRow], parameters: Parameters, is_target: Flags | None = None) -> Windows:
-        """Return the windows of ``injections`` in their order.
+        """Return the windows of ``injections`` in their order: the commands' edges, and how long the faults last.
 
         Args:
             injections: all of them.
@@ -129,7 +135,10 @@ class Windows:
         end = np.maximum(_microseconds_of([one.ended_at for one in injections]), start)
         start_slack = _microseconds([one.start_uncertainty_s for one in injections])
         end_slack = _microseconds([one.end_uncertainty_s for one in injections])
-        return cls.at(start, end, start_slack, end_slack, parameters=parameters, is_target=is_target)
+        commands = cls.at(start, end, start_slack, end_slack, parameters=parameters, is_target=is_target)
+        known = np.maximum(_microseconds_of([known_end(one) for one in injections]), commands.lasting)
+        latest = np.maximum(_microseconds_of([span_of(one).end_latest for one in injections]), known)
+        return replace(commands, lasting=known, open_until=latest)
 
     @classmethod
     def at(
@@ -172,6 +181,8 @@ class Windows:
             end_shared=shared[1],
             yields=~here,
             recent=before[0] < round(parameters.baseline_s * SECOND),
+            lasting=end + end_slack,
+            open_until=end + end_slack,
         )
 
     def alone(self) -> Windows:
@@ -205,8 +216,9 @@ def quiet_rows(
 ) -> Flags:
     """Return which rows lie in no injection's window, nor before the series was back after it, nor in the guard after.
 
-    Where guards would take most of the time, they shrink, so that dense injections leave something to compare with;
-    where moves that last would, they count as quiet.
+    A window reaches to the fault's own end. Where guards would take most of the time, they shrink, so that dense
+    injections leave something to compare with; where moves that last would, they count as quiet, and so does the time
+    after a fault whose end is not known.
 
     Args:
         time_us: of the rows.
@@ -214,10 +226,12 @@ def quiet_rows(
         parameters: of the test.
         back_us: when what each injection moved was back, where that is known to be late; 0 elsewhere.
     """
-    ends = windows.end + windows.end_slack
+    ends = windows.lasting
     bare = ~_covered(time_us, windows.start, ends, parameters)
     wanted = min(int(np.count_nonzero(bare)), max(_LEAST_QUIET_ROWS, len(time_us) // 4))
-    known = [] if back_us is None else [np.maximum(ends, back_us)]
+    known = [] if back_us is None else [np.maximum(windows.open_until, back_us)]
+    if (windows.open_until > ends).any():
+        known.append(windows.open_until)
     for until, share in itertools.product([*known, ends], (1.0, 0.5, 0.2)):
         guard = round(share * parameters.guard_s * SECOND)
         quiet = ~_covered(time_us, windows.start, until + guard, parameters)

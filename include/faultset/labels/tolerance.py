@@ -122,7 +122,13 @@ class _Decided:
 
 def _widened(row: InjectionRow, seconds: float) -> InjectionRow:
     more = dt.timedelta(seconds=seconds)
-    return dataclasses.replace(row, started_at=row.started_at - more, ended_at=row.ended_at + more)
+    return dataclasses.replace(
+        row,
+        started_at=row.started_at - more,
+        ended_at=row.ended_at + more,
+        fault_ended_at=row.fault_ended_at + more if row.fault_ended_at else None,
+        fault_open_until=row.fault_open_until + more if row.fault_open_until else None,
+    )
 
 
 def _segments(node_windows: NodeWindows, recorded: Recorded) -> dict[str, Segments]:

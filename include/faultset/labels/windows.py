@@ -1,8 +1,9 @@
 """Windows of injections on the rows of a node: which rows they cover, in which phase, and which rows nobody can decide.
 
 A row written with time t has its true moment in [t, t + u), u being the uncertainty of its source (0: t itself); an
-injection truly starts in [started_at, started_at + its uncertainty), and ends likewise. A row that may lie in a window
-is labelled as covered; where it also may not, it is a boundary row.
+injection truly starts in [started_at, started_at + its uncertainty), and lasts as long as its fault. The fault's end is
+known likewise, or lies anywhere between the command's end and ``fault_open_until``. A row that may lie in a window is
+labelled as covered; where it also may not, it is a boundary row.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from faultset.fault_span import span_of
 from faultset.moments import epoch_us
 from faultset.tables import ImpactRow, InjectionRow, TargetRow
 
@@ -30,10 +32,10 @@ class Policy:
     """What may be chosen about labels.
 
     Attributes:
-        recovery_limit_s: a node counts as recovering for at most so long after the command's end; 900 s is past the
+        recovery_limit_s: a node counts as recovering for at most so long after the fault's end; 900 s is past the
             longest recovery that was reviewed by hand in the experiments this was made for.
         guard_before_s: rows so shortly before a command are boundary rows; their phase stays as it is.
-        cooldown_after_s: rows so shortly after a command, or after the recovery where there is one, likewise.
+        cooldown_after_s: rows so shortly after a fault, or after the recovery where there is one, likewise.
     """
 
     recovery_limit_s: float = 900.0
@@ -48,13 +50,13 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the experimenter did, in microseconds since the epoch.
+    """What the experimenter did, with its fault, in microseconds since the epoch.
 
     Attributes:
         injection_id: its id.
         start: earliest possible start.
         start_latest: the true start lies before this, or at ``start``.
-        end: earliest possible end.
+        end: earliest possible end, of the fault where that outlasts the command.
         end_latest: the true end lies before this, or at ``end``.
     """
 
@@ -178,9 +180,11 @@ def unplaced(injections: Sequence[InjectionRow], targets: Sequence[TargetRow]) -
 
 
 def _command(row: InjectionRow) -> Command:
-    start, end = epoch_us(row.started_at), epoch_us(row.ended_at)
-    end = max(end, start + (row.start_uncertainty_s == 0 and row.end_uncertainty_s == 0))
-    return Command(row.injection_id, start, start + _us(row.start_uncertainty_s), end, end + _us(row.end_uncertainty_s))
+    span = span_of(row)
+    start, start_latest = epoch_us(span.start), epoch_us(span.start_latest)
+    end, end_latest = epoch_us(span.end), epoch_us(span.end_latest)
+    end = max(end, start + (start_latest == start and end_latest == end))
+    return Command(row.injection_id, start, start_latest, end, max(end, end_latest))
 
 
 def _acted(row: TargetRow) -> bool:

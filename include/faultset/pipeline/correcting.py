@@ -91,6 +91,7 @@ def times(experiment: Experiment) -> tuple[TimeCorrection, ...]:
             uncertainty_s=one.uncertainty_s or 0.0,
             reason=one.reason,
             where=_where(experiment, index),
+            fault_ended_at=one.fault_ended_at,
         )
         for index, one in enumerate(experiment.corrections)
         if one.what == "injection_time"

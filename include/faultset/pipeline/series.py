@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from faultset.errors import InputError
+from faultset.fault_span import known_end
 from faultset.impacts.windows import Series
 from faultset.moments import epoch_us
 from faultset.pipeline.progress import Progress, silent
@@ -106,7 +107,7 @@ class Excerpt:
     def of(cls, injections: Sequence[InjectionRow], share: float) -> Excerpt:
         """Return the excerpt for ``injections``."""
         margin = _MARGIN_S * 1_000_000
-        spans = sorted((epoch_us(one.started_at) - margin, epoch_us(one.ended_at) + margin) for one in injections)
+        spans = sorted((epoch_us(one.started_at) - margin, epoch_us(known_end(one)) + margin) for one in injections)
         merged: list[list[int]] = []
         for start, end in spans:
             if merged and start <= merged[-1][1]:

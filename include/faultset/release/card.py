@@ -21,6 +21,7 @@ from faultset.release.manifest import Manifest
 from faultset.release.markdown import limited, table, text
 from faultset.severity import SEVERITIES
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.truth.fault_end import LONGEST_OPEN_S
 
 _TAGS = ("fault-injection", "anomaly-detection", "aiops", "root-cause-analysis", "openstack", "rally", "os-faults")
 # What dataset hubs call a licence where that is not its SPDX identifier in small letters.
@@ -161,7 +162,7 @@ def _in_numbers(manifest: Manifest, content: Content) -> list[str]:
         "### Injections",
         "",
         *limited(
-            ("injection", "start", "end", "uncertainty", "hook", "effect", "outcome", "why"),
+            ("injection", "start", "end", "uncertainty", "fault's end", "hook", "effect", "outcome", "why"),
             content.injections,
             _injection,
         ),
@@ -182,8 +183,17 @@ def _workload(row: WorkloadRow) -> Sequence[object]:
 
 def _injection(row: InjectionRow) -> Sequence[object]:
     uncertainty = f"{row.start_uncertainty_s:g} s / {row.end_uncertainty_s:g} s"
-    times = (iso(row.started_at), iso(row.ended_at), uncertainty)
+    times = (iso(row.started_at), iso(row.ended_at), uncertainty, _fault_end(row))
     return (row.injection_id, *times, row.hook_status, row.effect, row.outcome, row.effect_reason)
+
+
+def _fault_end(row: InjectionRow) -> str:
+    """Return when the fault itself ended, and why where that is not with its command."""
+    if row.fault_end_source == "command":
+        return "with the command"
+    if row.fault_ended_at is None:
+        return f"unknown: {row.fault_end_reason}" if row.fault_end_reason else "unknown"
+    return f"{iso(row.fault_ended_at)} + {row.fault_end_uncertainty_s or 0:g} s: {row.fault_end_reason}"
 
 
 def _target(row: TargetRow) -> Sequence[object]:
@@ -241,6 +251,10 @@ _MEANING = [
     "- **Injection**: what the experimenter did, a firing of a Rally hook. The true start lies in "
     "`[started_at, started_at + start_uncertainty_s)`, the true end likewise: a report knows whole seconds, a result "
     "file microseconds. `time_source` says which of the two it was, or that a declared correction replaced it.",
+    "- **The fault's own end**: `fault_ended_at`, which is the command's end or later, known to "
+    "`fault_end_uncertainty_s`; `fault_end_source` and `fault_end_reason` say what tells it. Rows and iterations are "
+    "held against the fault, not against the command. Where its end is unknown, rows from the command's end to "
+    f"`fault_open_until` (at most {LONGEST_OPEN_S:g} s, never beyond the end of the run) are boundary rows.",
     "- **Target**: a node and a container that an injection acted on, with three separate truths. *Declared*: the "
     "cluster file says that it runs there. *Commanded*: the hook went there. *Effective*: it demonstrably acted. "
     "A null is a value: nobody can tell.",
@@ -257,12 +271,14 @@ def _limits(manifest: Manifest, content: Content) -> list[str]:
     outcomes = Counter(row.outcome for row in content.triggers)
     from_report = sum(row.time_source == "report" for row in content.injections)
     unknown = sum(row.effect == "unknown" for row in content.injections)
+    open_ends = sum(row.fault_ended_at is None for row in content.injections)
     ambiguous = sum(row.resolution == "ambiguous" for row in content.targets)
     counted = [
         (outcomes["not_reached"], "planned triggers were not reached by their run."),
         (outcomes["not_observable"], "planned triggers cannot be seen in the inputs; they may have fired."),
         (from_report, "injections have their times from an HTML report, known to the second only."),
         (unknown, "injections have an unknown effect."),
+        (open_ends, "injections have a fault whose end is unknown; rows after their command are boundary rows."),
         (ambiguous, "targets are one of several candidates; which one is recorded nowhere."),
     ]
     return [

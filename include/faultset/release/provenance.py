@@ -211,6 +211,7 @@ def _of_injection(content: Content, row: InjectionRow) -> list[Step]:
     trigger = next((one for one in content.triggers if one.trigger_id == row.trigger_id), None)
     workload = next((one for one in content.workloads if one.workload_id == row.workload_id), None)
     decided = ("started_at", "ended_at", "start_uncertainty_s", "end_uncertainty_s", "time_source", "action")
+    lasted = ("fault_ended_at", "fault_end_uncertainty_s", "fault_end_source", "fault_end_reason", "fault_open_until")
     why = ("effect", "effect_reason", "outcome", "outcome_reason")
     result: list[Fact] = [
         ("hook", trigger.hook if trigger else None),
@@ -223,7 +224,7 @@ def _of_injection(content: Content, row: InjectionRow) -> list[Step]:
         ("return_code", row.return_code),
     ]
     steps = [
-        Step("Injection", (("injection_id", row.injection_id), *_facts(row, decided), *_facts(row, why))),
+        Step("Injection", (("injection_id", row.injection_id), *_facts(row, decided + lasted), *_facts(row, why))),
         *_corrected(content, row, workload),
         Step("Hook result", tuple(result)),
     ]

@@ -69,7 +69,7 @@ def _address(correction: Mapping[str, Any]) -> str:
 
 
 def _window(correction: Mapping[str, Any]) -> str:
-    ends = [f"{key} {correction[key]}" for key in ("started_at", "ended_at") if correction.get(key)]
+    ends = [f"{key} {correction[key]}" for key in ("started_at", "ended_at", "fault_ended_at") if correction.get(key)]
     return f"{', '.join(ends)}, known to {correction['uncertainty_s']:g} s"
 
 
@@ -151,7 +151,9 @@ def _some(names: Collection[str], shown: int = 5) -> str:
 def _corrected(row: InjectionRow, correction: TimeCorrection) -> InjectionRow:
     starts = {} if correction.started_at is None else _end("start", correction.started_at, correction.uncertainty_s)
     ends = {} if correction.ended_at is None else _end("end", correction.ended_at, correction.uncertainty_s)
-    fixed = dataclasses.replace(row, **starts, **ends, time_source="corrected")
+    fixed = dataclasses.replace(row, **starts, **ends, **_fault_end(row, correction))
+    if starts or ends:
+        fixed = dataclasses.replace(fixed, time_source="corrected")
     if fixed.ended_at < fixed.started_at:
         raise InputError(
             correction.where,
@@ -160,6 +162,27 @@ def _corrected(row: InjectionRow, correction: TimeCorrection) -> InjectionRow:
             "correct both ends",
         )
     return fixed
+
+
+def _fault_end(row: InjectionRow, correction: TimeCorrection) -> dict[str, Any]:
+    """Return the columns of a declared end of the fault; none where none is declared."""
+    at = correction.fault_ended_at
+    if at is None:
+        return {}
+    if at < (correction.ended_at or row.ended_at):
+        raise InputError(
+            correction.where,
+            f"the fault of {row.injection_id} would end at {iso(at)}, before its command at "
+            f"{iso(correction.ended_at or row.ended_at)}",
+            "correct fault_ended_at, or ended_at too",
+        )
+    return {
+        "fault_ended_at": at,
+        "fault_end_uncertainty_s": correction.uncertainty_s,
+        "fault_end_source": "corrected",
+        "fault_end_reason": f"declared: {correction.reason}",
+        "fault_open_until": None,
+    }
 
 
 def _end(which: str, at: dt.datetime, uncertainty_s: float) -> dict[str, Any]:
@@ -175,6 +198,8 @@ def _changes(before: InjectionRow, after: InjectionRow, correction: TimeCorrecti
         )
         if (epoch_us(was), doubt) != (epoch_us(now), left)
     ]
+    if after.fault_ended_at is not None:
+        parts.append(f"the fault's end is {_moment(after.fault_ended_at, after.fault_end_uncertainty_s or 0.0)}")
     said = "; ".join(parts) or "its times were right already"
     return f"{CORRECTED}injection {before.injection_id}: {said}; because: {correction.reason}"
 

@@ -23,6 +23,8 @@ from faultset.sources import rally_compare
 from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, clock, corrections, names
 from faultset.truth.effect import effect_of, verb_of
+from faultset.truth.fault_end import with_fault_ends
+from faultset.truth.fault_steps import Deeds, deeds_of
 from faultset.truth.iterations import InjectionIndex, iteration_rows
 from faultset.truth.output import Acknowledgements, read_output
 from faultset.truth.placement import Placement
@@ -68,6 +70,7 @@ def decide(evidence: Evidence) -> Truth:
     triggers: list[TriggerRow] = []
     injections: list[InjectionRow] = []
     targets: list[TargetRow] = []
+    deeds: dict[str, Deeds] = {}
     for decided in runs:
         for workload in decided.run.workloads:
             identity = names.workload_id(workload)
@@ -79,6 +82,7 @@ def decide(evidence: Evidence) -> Truth:
                     found = _decide_targets(firing.trigger.hook, result, placement, notes)
                     injection = _injection_row(firing, occurrence, result, identity, found)
                     injections.append(dataclasses.replace(injection, result_index=shown[id(result)]))
+                    deeds[injection.injection_id] = deeds_of(firing.trigger.hook, result, found.targets, placement)
                     targets.extend(
                         row(target, injection.injection_id, placement, evidence.services) for target in found.targets
                     )
@@ -87,6 +91,7 @@ def decide(evidence: Evidence) -> Truth:
     scenarios = {workload.workload_id: workload.name for workload in workloads}
     injections, corrected = corrections.correct(injections, scenarios, evidence.corrections)
     notes.extend(corrected)
+    injections = with_fault_ends(injections, deeds, workloads)
     return Truth(
         workloads=tuple(sorted(workloads, key=lambda w: w.workload_id)),
         triggers=tuple(sorted(triggers, key=lambda t: (t.workload_id, t.hook_index, t.unit, t.value))),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from faultset.fault_span import span_of
 from faultset.moments import from_epoch
 from faultset.records import Workload
 from faultset.tables import InjectionRow, IterationRow
@@ -26,37 +28,27 @@ class Overlaps:
 
 
 class InjectionIndex:
-    """Injections in order of start, so that a span meets only those that can overlap it."""
+    """Injections with their faults in order of start, so that a span meets only those that can overlap it."""
 
     def __init__(self, injections: Sequence[InjectionRow]) -> None:
-        self._injections = sorted(injections, key=lambda i: (i.started_at, i.injection_id))
-        self._starts = [injection.started_at for injection in self._injections]
+        by_start = sorted(injections, key=lambda i: (i.started_at, i.injection_id))
+        self._ids = [injection.injection_id for injection in by_start]
+        self._spans = [span_of(injection) for injection in by_start]
+        self._starts = [span.start for span in self._spans]
         # The latest end among all up to here: nothing before the first one that reaches the span needs a look.
-        self._reach: list[dt.datetime] = []
-        for injection in self._injections:
-            end = _latest_end(injection)
-            self._reach.append(max(end, self._reach[-1]) if self._reach else end)
+        self._reach = list(itertools.accumulate((span.end_latest for span in self._spans), max))
 
     def overlapping(self, start: dt.datetime, end: dt.datetime) -> Overlaps:
-        """Return the injections that [start, end) overlaps; boundary where the uncertainty of an end decides."""
+        """Return the injections whose fault [start, end) overlaps; boundary where the uncertainty of an end decides."""
         ids: list[str] = []
         boundary = False
         first = bisect.bisect_right(self._reach, start)
-        for injection in self._injections[first : bisect.bisect_left(self._starts, end)]:
-            possible = start < _latest_end(injection)
-            certain = start < injection.ended_at and _latest_start(injection) < end
-            if possible:
-                ids.append(injection.injection_id)
-                boundary = boundary or not certain
+        for place in range(first, bisect.bisect_left(self._starts, end)):
+            span = self._spans[place]
+            if start < span.end_latest:
+                ids.append(self._ids[place])
+                boundary = boundary or not (start < span.end and span.start_latest < end)
         return Overlaps(ids, boundary)
-
-
-def _latest_start(injection: InjectionRow) -> dt.datetime:
-    return injection.started_at + dt.timedelta(seconds=injection.start_uncertainty_s)
-
-
-def _latest_end(injection: InjectionRow) -> dt.datetime:
-    return injection.ended_at + dt.timedelta(seconds=injection.end_uncertainty_s)
 
 
 def iteration_rows(

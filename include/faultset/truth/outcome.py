@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from faultset.fault_span import known_end
 from faultset.moments import Window, epoch_us
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow
 
@@ -163,7 +164,8 @@ def _hidden(asked: Sequence[ImpactTestRow]) -> str:
 
 
 def _window(injection: InjectionRow) -> Window:
-    return Window(injection.started_at, injection.ended_at + dt.timedelta(seconds=injection.end_uncertainty_s))
+    """The span of the fault as far as it is certain: where its end is not known, that of its command."""
+    return Window(injection.started_at, known_end(injection))
 
 
 def workload_trouble(window: Window, loads: Sequence[Load]) -> str | None:

@@ -1,0 +1,146 @@
+"""What an injection did to what, step by step, as far as commands and scripts tell: what a fault's end follows from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from faultset.records import CommandedAction, HookPlan, HookResult, HumanCommand
+from faultset.truth.placement import Placement
+from faultset.truth.targets import Target
+
+# Exit codes of ``timeout``, of a command that was killed, and of ssh that lost its session: what ran is not known.
+_ANSWER_LOST = frozenset({124, 137, 143, 255})
+_RESTART = re.compile(r"(?<![a-z])re-?start", re.IGNORECASE)
+_PROGRAM = re.compile(r"[\w-]+\.(?:sh|bash|ksh|py|pl|rb|yml|yaml)\b|\.{0,2}/\w", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action on one thing of one node.
+
+    Attributes:
+        node: short name.
+        thing: what the same thing is called in every injection; "" for the node itself.
+        said: the thing and its node in words.
+        verb: what was done, such as ``stop``.
+        took_hold: whether it demonstrably acted there; None: unknown.
+        acknowledged: whether the hook's output shows that it was done before the hook returned.
+        after_s: seconds after the hook's start at which it ran, as far as sleeps tell; None: unknown.
+        detached: whether it may have run after the hook returned.
+        lasts_s: for how many seconds the command says that it is to last; None where it does not say.
+        place: script and line.
+        count: how often.
+    """
+
+    node: str
+    thing: str
+    said: str
+    verb: str
+    took_hold: bool | None = True
+    acknowledged: bool = False
+    after_s: float | None = 0.0
+    detached: bool = False
+    lasts_s: float | None = None
+    place: tuple[str, int] = ("", 0)
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """All that is known of what one injection did.
+
+    Attributes:
+        steps: in the order in which they stand; none on what it demonstrably did not act on.
+        unread: why it may have done something that is not known, in words; "" where the steps say all.
+        idle: why it did nothing, or nothing that outlasts it, in words; "" where there are steps or it is not known.
+        answer_lost: whether the hook's exit code says that nobody knows how far it came.
+    """
+
+    steps: tuple[Step, ...] = ()
+    unread: str = ""
+    idle: str = ""
+    answer_lost: bool = False
+
+
+def deeds_of(hook: HookPlan, result: HookResult, targets: Sequence[Target], placement: Placement) -> Deeds:
+    """Return what a firing did.
+
+    Args:
+        hook: as configured, with what it orders.
+        result: the firing.
+        targets: as decided.
+        placement: of the cluster.
+    """
+    acted = [target for target in targets if target.effective is not False and target.commanded is not False]
+    if hook.command is not None:
+        return Deeds(tuple(_commanded(hook.command, acted, placement)), idle="it acted on nothing")
+    actions = hook.orders.actions if hook.orders else ()
+    steps = tuple(_scripted(actions, acted, placement))
+    if steps:
+        return Deeds(steps, answer_lost=result.return_code in _ANSWER_LOST)
+    if actions and not acted:
+        return Deeds(idle="it acted on nothing")
+    return _unread(hook, acted)
+
+
+def _commanded(command: HumanCommand, targets: Sequence[Target], placement: Placement) -> Iterator[Step]:
+    for target in targets:
+        network = f"network {command.network}" if command.network else None
+        yield Step(
+            node=target.place.name,
+            thing=network or _thing(target.container, placement),
+            said=_said(network or target.container, target.place.name),
+            verb=command.action,
+            took_hold=target.effective,
+            lasts_s=command.duration_s,
+        )
+
+
+def _scripted(actions: Sequence[CommandedAction], targets: Sequence[Target], placement: Placement) -> Iterator[Step]:
+    """Yield the steps of scripts on what is a target; where a step names no host, on each target of its name."""
+    for action in actions:
+        host = placement.place(action.host).name if action.host is not None else None
+        for target in targets:
+            if target.container != action.name or host not in (None, target.place.name):
+                continue
+            yield Step(
+                node=target.place.name,
+                thing=_thing(action.name, placement),
+                said=_said(action.name, target.place.name),
+                verb=action.verb,
+                took_hold=target.effective,
+                # What docker printed adds up to all that was commanded there: it had run when the hook returned.
+                acknowledged=action.kind == "container" and target.effective is True,
+                after_s=action.begins_after_s,
+                detached=action.detached,
+                place=(action.script, action.line),
+                count=action.count,
+            )
+
+
+def _thing(name: str | None, placement: Placement) -> str:
+    """Return what a thing is known by: its key in the cluster file, else its name without what varies."""
+    if name is None:
+        return ""
+    component = placement.component(name)
+    return component.key if component else name.lower().replace("-", "_")
+
+
+def _said(name: str | None, node: str) -> str:
+    return f"{name} on {node}" if name else f"the node {node}"
+
+
+def _unread(hook: HookPlan, targets: Sequence[Target]) -> Deeds:
+    """Nothing says what the hook did; its own words may."""
+    words = f"{hook.args} {hook.description or ''}"
+    if _RESTART.search(words):
+        return Deeds(idle="nothing that was read says what it did; by its own words it is a restart")
+    if targets:
+        return Deeds(unread="nothing that was read says what was done to its targets")
+    if hook.orders is not None and hook.orders.notes:
+        return Deeds(unread="not all of its scripts was read, as the notes say")
+    if hook.name == "sys_call" and not _PROGRAM.search(hook.args):
+        return Deeds(idle="its command acts on nothing that is known")
+    return Deeds(unread="nothing that was read says what it did")
