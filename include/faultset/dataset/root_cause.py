@@ -68,7 +68,9 @@ def _why(nodes: Sequence[str], maybe: Sequence[str], targets: Sequence[TargetRow
         return f"it demonstrably acted on {', '.join(nodes)}; whether also on {', '.join(maybe)} is unknown"
     if maybe:
         return f"it may have acted on {', '.join(maybe)}; nothing shows it"
-    return "it demonstrably acted nowhere"
+    if all(target.effective is False for target in targets):
+        return "it demonstrably acted on none of its targets"
+    return "it was sent nowhere where it could have acted"
 
 
 def _names(values: Iterable[str | None]) -> tuple[str, ...]:
