@@ -50,8 +50,8 @@ def rewrite(page: Path) -> None:
     outputs = iter(printed(page))
 
     def block(match: re.Match[str]) -> str:
-        output = next(outputs)
-        return f"```python\n{match['code']}```\n" + (f"\n```text\n{output}```\n" if output else "")
+        output = "\n".join(line.rstrip() for line in next(outputs).splitlines())
+        return f"```python\n{match['code']}```\n" + (f"\n```text\n{output}\n```\n" if output else "")
 
     page.write_text(_BLOCK.sub(block, page.read_text("utf-8")), "utf-8")
 

@@ -25,6 +25,9 @@ MOST_BESIDE_MB = 40
 BIG = ("pyarrow", "numpy", "numpy.libs", "pandas")
 
 
+README = CHECKOUT / "README.md"
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as ``make demo`` leaves it: the sample under ``datasets``."""
@@ -42,6 +45,11 @@ def test_the_tutorial_prints_what_it_shows(here: Path, monkeypatch: pytest.Monke
     assert len(shown) > 5
     for number, (output, printed) in enumerate(zip(shown, snippets.printed(TUTORIAL), strict=True), 1):
         assert snippets.shape(printed) == snippets.shape(output), f"snippet {number}: run python tests/snippets.py"
+
+
+def test_the_snippets_of_the_readme_run(here: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(here)
+    assert "largest |z|" in "".join(snippets.printed(README))
 
 
 def test_a_fresh_environment_runs_the_tutorial(here: Path, tmp_path: Path):

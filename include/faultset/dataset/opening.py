@@ -379,7 +379,7 @@ class Dataset:
 
     def _shown(self) -> dict[str, object]:
         found = overview.described(self.manifest)
-        held = {name: f"{rows:,} rows" for name, rows in found["tables"].items()}
+        held = {name: f"{rows:,} row{'s' * (rows != 1)}" for name, rows in found["tables"].items()}
         for kind in found["telemetry"]:
             nodes = columns.few(kind["nodes"])
             held[kind["kind"]] = f"{kind['rows']:,} rows in {kind['files']} files, nodes {nodes}"
