@@ -100,6 +100,23 @@ def test_a_first_version_needs_nobody_and_its_manifest_says_why(settings: Settin
     assert pipeline.propose(SLUG, settings) is None
 
 
+def test_a_clock_that_is_an_hour_off_needs_a_person_until_somebody_approved_it(tmp_path: Path) -> None:
+    """Trap: with a wrong zone every label is wrong, and in a first version there is nothing that it differs from."""
+    simulator.simulate(
+        "nova-compute-restart", tmp_path / "catalog" / SLUG, seed=22, iterations=60, shift_hours={"metrics": 1.0}
+    )
+    settings = settings_of(tmp_path)
+    pipeline.build(SLUG, settings)
+    made = proposed(settings)
+    assert made.needs_person
+    assert "its telemetry may not be of this run" in made.why
+    assert "1 h ahead" in made.why
+    pipeline.publish_proposal(made, answered(made, "approved", "the recorder stood so"), settings)
+    declare(tmp_path, title="Another title")
+    pipeline.build(SLUG, settings)
+    assert not proposed(settings).needs_person
+
+
 def test_changed_labels_need_a_person_who_is_told_what_changes(place: Path, settings: Settings) -> None:
     rebuilt_with_another_service(place, settings)
     made = proposed(settings)

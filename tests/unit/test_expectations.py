@@ -354,7 +354,7 @@ SCENARIOS = {
             for rule in RULES
             if rule.view in {"workloads", "iterations", "triggers", "injections", "targets", "choices"}
         }
-        - {"workloads.shown_in_full"}
+        - {"workloads.shown_in_full", "workloads.met_by_metrics"}
         - {"triggers.hook_fired"}
         | {"components.all_hosts_commanded"},
     ),
@@ -388,7 +388,8 @@ SCENARIOS = {
     "telemetry and impacts that cannot be": (
         TRUTH,
         SOUND,
-        {rule.id for rule in RULES if rule.view in LOOKED_AT} - {"telemetry.anomalous_where_concerned"}
+        {rule.id for rule in RULES if rule.view in LOOKED_AT}
+        - {"telemetry.anomalous_where_concerned", "telemetry.meets_injections"}
         | {"nodes.has_metrics"},
         (*BROKEN_METRICS, BROKEN_LOGS),
         BROKEN_IMPACTS,
@@ -398,6 +399,12 @@ SCENARIOS = {
         SOUND,
         {"telemetry.anomalous_where_concerned"},
         (replace(CTL, anomalous=1), CMP1, CMP2),
+    ),
+    "metrics beside every window": (
+        TRUTH,
+        SOUND,
+        {"telemetry.meets_injections", "workloads.met_by_metrics", "coverage.nearly_whole"},
+        tuple(replace(file, coverage={INJECTION_ID: 0.0}) for file in METRICS),
     ),
     "a report that shows some iterations": (
         replace(TRUTH, iterations=ITERATIONS[:1]),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from faultset.expectations.catalogue import RULES
+from faultset.records import Finding
 from faultset.release.diff import ChangedRow, Difference, RetypedColumn, TableDifference
-from faultset.release.policy import POLICIES, need
+from faultset.release.policy import DOUBTS, POLICIES, need
 
 ONE_CHANGED = (ChangedRow(("boot.0.250",), ("effect",)),)
 
@@ -26,6 +29,43 @@ def test_a_first_version_needs_nobody_unless_the_policy_says_always() -> None:
         "on_change_of_labels": False,
         "never": False,
     }
+
+
+def finding(expectation: str, **changed: Any) -> Finding:
+    said = Finding("warning", expectation, "telemetry", None, f"{expectation}: an hour behind", ("logs/a.csv",), 1, "")
+    return replace(said, **changed)
+
+
+@pytest.mark.parametrize("expectation", DOUBTS)
+def test_telemetry_that_may_be_of_another_time_needs_a_person_for_a_first_version_too(expectation: str) -> None:
+    """Trap: labels that are off by an hour are wrong in whole, and in a first version nothing differs."""
+    for difference in (None, Difference(())):
+        found = need("on_change_of_labels", difference, [finding(expectation)])
+        assert found.person
+        assert found.why == f"its telemetry may not be of this run: {expectation}: an hour behind"
+
+
+def test_a_doubt_that_the_version_before_was_published_with_is_not_asked_again() -> None:
+    known = [finding(DOUBTS[0])]
+    assert not need("on_change_of_labels", Difference(()), known, known).person
+    assert need("on_change_of_labels", Difference(()), [finding(DOUBTS[0], message="two hours")], known).person
+    assert need("on_change_of_labels", Difference(()), [finding(DOUBTS[0], where=("logs/b.csv",))], known).person
+
+
+def test_a_doubt_that_the_experiment_set_down_with_a_reason_and_any_other_warning_need_nobody() -> None:
+    found = [finding(DOUBTS[0], severity="info"), finding("coverage.nearly_whole")]
+    assert not need("on_change_of_labels", None, found).person
+
+
+def test_never_asks_nobody_whatever_is_found_and_many_doubts_are_counted() -> None:
+    many = [finding(DOUBTS[0], where=(f"logs/{number}.csv",)) for number in range(5)]
+    assert not need("never", None, many).person
+    assert need("on_change_of_labels", None, many).why.endswith("; and 2 more")
+
+
+def test_what_leaves_telemetry_in_doubt_is_in_the_catalogue() -> None:
+    warnings = {rule.id for rule in RULES if rule.severity == "warning"}
+    assert set(DOUBTS) <= warnings
 
 
 def test_never_and_always_do_not_look_at_the_difference() -> None:

@@ -284,6 +284,14 @@ _RUNS = (
         "nothing: under faults this is a result, not a mistake",
     ),
     Rule(
+        "workloads.met_by_metrics",
+        "warning",
+        among("met_by_metrics", True),
+        "Metrics, if there are any, have rows in the window of some injection of each workload.",
+        "no metrics have a row in the window of any injection of {workload_id}",
+        "check time_zone in experiment.yaml, and that the metrics are of this run",
+    ),
+    Rule(
         "iterations.key_unique",
         "critical",
         together_unique("workload_id", "iteration"),

@@ -44,6 +44,14 @@ _FILES = (
         "check time_zone in experiment.yaml, and that the file is of this experiment",
     ),
     Rule(
+        "telemetry.meets_injections",
+        "warning",
+        among("meets_injections", True),
+        "A file of telemetry, or another one of its kind and node, tells of some injection.",
+        "{source} has nothing to say of any injection: its rows lie beside all windows",
+        "check time_zone in experiment.yaml, and that the file is of this experiment",
+    ),
+    Rule(
         "telemetry.time_readable",
         "warning",
         at_most("without_time", 0),

@@ -13,7 +13,7 @@ from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
 from faultset.labels.windows import unplaced
 from faultset.moments import iso
 from faultset.records import TelemetryFacts
-from faultset.tables import ImpactRow, ImpactTestRow
+from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow
 from faultset.truth import Truth
 from faultset.truth.placement import Placement
 
@@ -55,6 +55,7 @@ def telemetry(files: Sequence[TelemetryFacts], truth: Truth, impacts: Sequence[I
         leaks=(NUMBER, [file.leaks for file in files]),
         redacted=(NUMBER, [file.redacted for file in files]),
         undisturbed_anomalous=(NUMBER, [_undisturbed(file, concerned) for file in files]),
+        meets_injections=(FLAG, _met(files, truth.injections)),
     )
 
 
@@ -71,6 +72,37 @@ def _in_run(file: TelemetryFacts, run: tuple[dt.datetime, dt.datetime] | None) -
     if file.first is None or file.last is None:
         return False
     return file.first <= run[1] and run[0] <= file.last
+
+
+def _met(files: Sequence[TelemetryFacts], injections: Sequence[InjectionRow]) -> list[bool | None]:
+    """Whether each file, or another one of its kind and node, tells of some injection; None where there is none."""
+    if not injections:
+        return [None for _ in files]
+    met = {(file.kind, node) for file in files if _meets(file, injections) for node in _nodes(file)}
+    return [any((file.kind, node) in met for node in _nodes(file)) for file in files]
+
+
+def _meets(file: TelemetryFacts, injections: Sequence[InjectionRow]) -> bool:
+    """Whether rows of metrics lie in some window; of what comes when it comes, whether the recording goes on in it."""
+    if file.kind == "metrics":
+        return any(share > 0 for share in file.coverage.values())
+    first, last = file.first, file.last
+    return (
+        first is not None and last is not None and any(first <= i.ended_at and i.started_at <= last for i in injections)
+    )
+
+
+def met_by_metrics(files: Sequence[TelemetryFacts], truth: Truth) -> list[bool | None]:
+    """Whether metrics have rows in some window of each workload; None where there are no metrics, or no injections."""
+    metrics = [file for file in files if file.kind == "metrics"]
+    met = {injection for file in metrics for injection, share in file.coverage.items() if share > 0}
+    fired: Mapping[str, list[str]] = defaultdict(list)
+    for row in truth.injections:
+        fired[row.workload_id].append(row.injection_id)
+    return [
+        not met.isdisjoint(fired[row.workload_id]) if metrics and row.workload_id in fired else None
+        for row in truth.workloads
+    ]
 
 
 def _usual_gap(file: TelemetryFacts) -> float | None:

@@ -76,7 +76,7 @@ def views_of(
         "components": component_view(components, truth.targets, placement),
         "hosts": hosts(components, truth.targets, placement),
         "placements": placements(components, placement),
-        "workloads": workloads(truth, evidence),
+        "workloads": workloads(truth, evidence, telemetry),
         "triggers": triggers(truth.triggers, truth.workloads),
         "injections": injections(truth),
         "targets": targets(truth.targets, truth.injections, placement),
@@ -266,8 +266,8 @@ def expected_role(component: Component, role: str) -> str | None:
 # --- runs ------------------------------------------------------------------------------------------------------------
 
 
-def workloads(truth: Truth, evidence: Evidence) -> pd.DataFrame:
-    """One row a workload, with the iterations that the table shows of it."""
+def workloads(truth: Truth, evidence: Evidence, telemetry: Sequence[TelemetryFacts] = ()) -> pd.DataFrame:
+    """One row a workload, with the iterations that the table shows of it; ``met_by_metrics``: null without metrics."""
     rows = truth.workloads
     shown = Counter(iteration.workload_id for iteration in truth.iterations)
     failed = Counter(iteration.workload_id for iteration in truth.iterations if iteration.failed)
@@ -284,6 +284,7 @@ def workloads(truth: Truth, evidence: Evidence) -> pd.DataFrame:
         sla_passed=(FLAG, [row.sla_passed for row in rows]),
         started_at=utc(row.started_at for row in rows),
         ended_at=utc(row.ended_at for row in rows),
+        met_by_metrics=(FLAG, telemetry_views.met_by_metrics(telemetry, truth)),
     )
 
 

@@ -198,7 +198,8 @@ def _latest(known: History) -> str | None:
 
 def _proposal(slug: str, found: _Compared, settings: Settings) -> Proposal:
     declared = catalog.read_experiment(settings.catalog, slug).approval
-    needed = policy.need(declared.policy, found.difference)
+    known = manifests.validation_from(found.before.validation).findings if found.before else ()
+    needed = policy.need(declared.policy, found.difference, found.note.validation.findings, known)
     return Proposal(
         slug=slug,
         fingerprint=found.folder.name,

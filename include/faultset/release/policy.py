@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
 from faultset import tables
+from faultset.records import Finding
 from faultset.release.diff import Difference, TableDifference
 
 Policy = Literal["always", "on_change_of_labels", "never"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 Outcome = Literal["approved", "rejected", "not_needed"]
 
+# Findings that leave open whether the telemetry is of this run at all, as a wrong zone does: then labels are wrong in
+# whole, and no difference shows it. An experiment that sets one of them down to "info" has said why.
+DOUBTS = (
+    "telemetry.clock_fits_run",
+    "telemetry.in_run",
+    "telemetry.meets_injections",
+    "workloads.met_by_metrics",
+)
+_DOUBTS_SHOWN = 3
 _LABELS = tuple(table.name for table in (tables.INJECTIONS, tables.TARGETS, tables.IMPACTS))
 _KINDS = tuple(f"{table.name}/" for table in tables.TELEMETRY)
 # What a row of telemetry has beside the source's own columns; its number in the source is no label.
@@ -55,23 +65,43 @@ class Decision:
         return cls(**values)
 
 
-def need(policy: Policy, difference: Difference | None) -> Need:
+def need(
+    policy: Policy, difference: Difference | None, findings: Sequence[Finding] = (), known: Sequence[Finding] = ()
+) -> Need:
     """Return whether a person has to approve a candidate.
 
     Args:
         policy: of the experiment.
         difference: to the version that ``latest`` names; None where there is no version yet.
+        findings: of the candidate.
+        known: findings of the version that ``latest`` names: what it was published with is not asked again.
     """
     if policy == "always":
         return Need(True, "the policy asks a person each time")
     if policy == "never":
         return Need(False, "the policy asks nobody")
+    if doubts := _doubts(findings, known):
+        more = f"; and {len(doubts) - _DOUBTS_SHOWN} more" if len(doubts) > _DOUBTS_SHOWN else ""
+        return Need(True, f"its telemetry may not be of this run: {'; '.join(doubts[:_DOUBTS_SHOWN])}{more}")
     if difference is None:
         return Need(False, "there is no earlier version, so no label of one can change")
     touched = [words for table in difference.tables for words in _touched(table)]
     if touched:
         return Need(True, f"existing labels change: {'; '.join(touched)}")
     return Need(False, "every existing label stays as it is")
+
+
+def _doubts(findings: Sequence[Finding], known: Sequence[Finding]) -> list[str]:
+    """Return what is said of them, in the order of ``DOUBTS``: what the cause may be comes first."""
+    before = {(finding.expectation, finding.message, finding.where) for finding in known}
+    doubts = [
+        finding
+        for finding in findings
+        if finding.expectation in DOUBTS
+        and finding.severity != "info"
+        and (finding.expectation, finding.message, finding.where) not in before
+    ]
+    return [finding.message for finding in sorted(doubts, key=lambda one: DOUBTS.index(one.expectation))]
 
 
 def _touched(table: TableDifference) -> Iterator[str]:
