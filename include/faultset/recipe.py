@@ -17,6 +17,7 @@ from pathlib import Path
 # Packages and modules, below this one. A test holds that all they import is here too, or among what only carries.
 DATASET = (
     "errors",  # how a text of a report may be printed
+    "fault_span",
     "impacts",
     "labels",
     "moments",
