@@ -16,7 +16,7 @@ import pytest
 import truth_rows
 from faultset import tables
 from faultset.errors import InputError, SetupError
-from faultset.labels import engine
+from faultset.labels import writer
 from faultset.labels.engine import FileLabels, label_file
 from faultset.labels.leaks import leaks
 from faultset.labels.windows import PHASES, NodeWindows, Policy, segments, windows
@@ -166,7 +166,7 @@ def test_a_gap_is_measured(tmp_path: Path) -> None:
 
 
 def test_row_groups_are_bounded_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "ROW_GROUP_ROWS", 1000)
+    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 1000)
     monkeypatch.setattr(telemetry_rows, "BLOCK", 10_000)
     seen: list[int] = []
     file = file_of(tmp_path, metrics(3500))
@@ -181,7 +181,7 @@ def test_row_groups_are_bounded_and_in_order(tmp_path: Path, monkeypatch: pytest
 def test_reading_one_injection_s_rows_touches_only_its_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "ROW_GROUP_ROWS", 1000)
+    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 1000)
     label_file(file_of(tmp_path, metrics(20_000)), some_windows(), tmp_path / "out.parquet")
     written = pq.ParquetFile(tmp_path / "out.parquet").metadata
     place = written.schema.to_arrow_schema().names.index("timestamp")

@@ -30,7 +30,7 @@ from faultset.dataset.files import LocalFile
 from faultset.dataset.opening import Dataset
 from faultset.dataset.telemetry import Part, Telemetry
 from faultset.errors import InputError, SetupError
-from faultset.labels import engine
+from faultset.labels import engine, writer
 from faultset.labels.windows import NodeWindows
 from faultset.records import TelemetryFile
 from faultset.settings import Settings
@@ -144,7 +144,7 @@ def test_what_is_shown_is_short_and_escaped(root: Path):
 @pytest.fixture
 def long_files(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Labeled metrics of five nodes, a day and a half around the first injection, in row groups of a few hours."""
-    monkeypatch.setattr(engine, "ROW_GROUP_ROWS", 8192)
+    monkeypatch.setattr(writer, "ROW_GROUP_ROWS", 8192)
     begin = faultset.open("glance", root=root).injections[0].started_at.replace(tzinfo=None) - dt.timedelta(hours=20)
     times = np.datetime64(begin, "s") + np.arange(120_000)
     values = np.random.default_rng(1).normal(12e9, 1e8, len(times)).astype(np.int64).tolist()

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultset.dataset.columns import common_type, conform, type_named, union
+from faultset.dataset.columns import type_named
 from faultset.dataset.files import LocalFile
 from faultset.dataset.telemetry import Part, Telemetry
 from faultset.errors import InputError
+from faultset.labels.one_table import common_type, conform, union
 
 UTC_US = pa.timestamp("us", tz="UTC")
 types = st.sampled_from(
@@ -54,14 +55,14 @@ def test_a_type_that_nobody_knows_is_said():
         type_named("quaternion")
 
 
-def test_the_union_has_time_first_and_labels_last():
+def test_the_union_has_the_sources_columns_then_time_then_labels():
     found = union(
         [
             {"timestamp": UTC_US, "a": pa.int64(), "phase": pa.string()},
             {"timestamp": UTC_US, "b": pa.int64(), "is_anomalous": pa.bool_()},
         ]
     )
-    assert found.names == ["timestamp", "a", "b", "is_anomalous", "phase"]
+    assert found.names == ["a", "b", "timestamp", "is_anomalous", "phase"]
 
 
 def test_whole_numbers_that_no_decimal_holds_are_rounded_and_not_refused():
@@ -81,7 +82,7 @@ def test_files_with_other_columns_and_types_are_one_table(tmp_path: Path):
     whole = file(tmp_path, "cmp01", cpu=[20], text=["a"])
     decimal = file(tmp_path, "cmp02", cpu=[20.5], disk=[3])
     rows = Telemetry("metrics", (whole, decimal)).arrow()
-    assert rows.column_names == ["timestamp", "node", "source_row", "cpu", "text", "disk", "is_anomalous"]
+    assert rows.column_names == ["cpu", "text", "disk", "timestamp", "node", "source_row", "is_anomalous"]
     assert rows["cpu"].to_pylist() == [20.0, 20.5]
     assert rows["text"].to_pylist() == ["a", None]
     assert rows["disk"].to_pylist() == [None, 3]

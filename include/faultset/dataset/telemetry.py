@@ -18,6 +18,7 @@ from faultset.dataset import columns as unified
 from faultset.dataset import notebook, spans
 from faultset.dataset.spans import During, Margin
 from faultset.errors import InputError, nearest
+from faultset.labels import one_table
 from faultset.moments import Window
 from faultset.release import parquet
 from faultset.storage import reported
@@ -127,7 +128,7 @@ class Telemetry:
             margin: time before and after ``during``, such as ``5min``; a pair where they differ.
 
         Returns:
-            timestamp, node, source_row, the source's columns, the labels.
+            The source's columns, timestamp, node, source_row, the labels; of some columns the latter three come first.
 
         Raises:
             InputError: the dataset has no such telemetry, node or column, or a time has no zone.
@@ -152,7 +153,7 @@ class Telemetry:
         limit = _condition(spelled, () if wanted == (spans.ALWAYS,) else wanted)
 
         def read(part: Part) -> pa.Table:
-            return unified.conform(part.read(schema.names, limit), schema)
+            return one_table.conform(part.read(schema.names, limit), schema)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             yield from pool.map(read, parts)
@@ -183,7 +184,7 @@ class Telemetry:
     @functools.cached_property
     def schema(self) -> pa.Schema:
         """All columns with their types."""
-        return unified.union(part.columns for part in self.parts)
+        return one_table.union(part.columns for part in self.parts)
 
     @functools.cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -199,8 +200,13 @@ class Telemetry:
     @property
     def values(self) -> tuple[str, ...]:
         """The source's columns that are numbers: of metrics, the KPIs."""
-        own = (self.schema.field(name) for name in self.schema.names if name not in (*unified.FIRST, *unified.LABELS))
+        own = (self.schema.field(name) for name in self._own)
         return tuple(found.name for found in own if pa.types.is_floating(found.type) or pa.types.is_integer(found.type))
+
+    @property
+    def _own(self) -> list[str]:
+        """The source's columns."""
+        return [name for name in self.schema.names if name not in (*one_table.FIRST, *one_table.LABELS)]
 
     @property
     def rows(self) -> int:
@@ -220,13 +226,12 @@ class Telemetry:
     def _shown(self) -> dict[str, object]:
         if not self.parts:
             return {"telemetry": self.kind, "files": 0}
-        own = [name for name in self.schema.names if name not in (*unified.FIRST, *unified.LABELS)]
         return {
             "telemetry": self.kind,
             "files": len(self.parts),
             "rows": f"{self.rows:,}",
             "nodes": unified.few(sorted({node for part in self.parts for node in part.nodes or ()})),
-            "columns": unified.few(own),
+            "columns": unified.few(self._own),
         }
 
 

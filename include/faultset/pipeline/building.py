@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from faultset import catalog, recipe, tables
 from faultset.catalog import Experiment
 from faultset.errors import AnswerIsNo, InputError, SetupError
+from faultset.labels import one_table
 from faultset.labels.windows import Policy
 from faultset.pipeline import analysis, candidates, correcting, exposure, telemetry
 from faultset.pipeline.candidates import BUILDS, Standing, candidate_folder
@@ -422,11 +423,14 @@ def check(build: Build, settings: Settings) -> Validation:
     """Run the expectations over a decided build; results and Data Docs go into its folder."""
     from faultset import expectations  # noqa: PLC0415 (seconds of import, for those who validate)
 
+    facts = _facts(build, settings)
+    for kind in tables.TELEMETRY:
+        one_table.align(_candidate_folder(build, settings) / kind.name)
     return expectations.check(
         _truth(build, settings),
         _evidence(build, settings),
         _candidate_folder(build, settings),
-        _facts(build, settings),
+        facts,
         _impacts(build, settings),
         tests=parquet.read_table(tables.IMPACT_TESTS, _candidate_folder(build, settings) / "impact_tests.parquet"),
         exposed=_exposed(build, settings),
