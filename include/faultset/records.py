@@ -174,7 +174,7 @@ class Workload:
         sla: each criterion.
         hooks: hooks as configured.
         results: firings seen, in the file's order.
-        charted_hooks: hook index -> number of firings that left only charts without times (HTML; domain.md, 2).
+        charted_hooks: hook index -> number of firings that left only charts without times (HTML).
         iterations: the iterations.
     """
 
@@ -472,7 +472,6 @@ class TelemetryFacts:
         cadence_s: usual distance of two rows of a node, in seconds; None with less than two rows.
         longest_gap_s: longest distance of two rows of a node, in seconds.
         out_of_order: rows earlier than the one before them.
-        repeated_moments: rows of the same moment as the one before them; normal in metrics of whole seconds.
         duplicates: rows equal to an earlier row in every column.
         without_time: rows whose time cannot be read.
         ambiguous_times: rows in a repeated hour (end of summer time) that nothing decides.
@@ -506,7 +505,6 @@ class TelemetryFacts:
     cadence_s: float | None = None
     longest_gap_s: float | None = None
     out_of_order: int = 0
-    repeated_moments: int = 0
     duplicates: int = 0
     without_time: int = 0
     ambiguous_times: int = 0

@@ -97,7 +97,6 @@ Verb = Annotated[
 TriggerOutcome = Literal["fired", "not_reached", "not_observable"]
 Effect = Literal["full", "partial", "none", "unknown"]
 Resolution = Literal["exact", "inferred", "ambiguous"]
-TimeSource = Literal["results", "report", "corrected"]
 SourceKind = Literal["metrics", "logs", "traces", "workload"]
 FaultEndSource = Literal["command", "script", "reversed_by", "observed", "corrected", "unknown"]
 

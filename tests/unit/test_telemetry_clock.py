@@ -1,4 +1,4 @@
-"""Clocks of telemetry: abbreviations, coverage, order, and shifts found from the data itself."""
+"""Clocks of telemetry: abbreviations, coverage, and shifts found from the data itself."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from faultset.truth.telemetry_clock import (
     CANDIDATES_S,
     ShiftEvidence,
     abbreviation_note,
-    coverage,
+    covered_share,
     find_shift,
     find_shifts,
     joined,
-    order,
     placed_by_number,
     recording,
-    shift_sentence,
 )
 
 SECOND = 1_000_000
@@ -74,7 +72,7 @@ def test_a_strange_abbreviation_is_shown_without_its_control_characters() -> Non
     assert "(1 row)" in note
 
 
-# --- coverage and order ---------------------------------------------------------------------------------------------
+# --- coverage -------------------------------------------------------------------------------------------------------
 
 
 def us(*seconds: float) -> np.ndarray:
@@ -82,22 +80,19 @@ def us(*seconds: float) -> np.ndarray:
 
 
 def test_a_window_with_a_row_every_second_is_covered() -> None:
-    found = coverage(us(*range(100)), 10 * SECOND, 20 * SECOND, SECOND)
-    assert (found.share, found.longest_gap_s, found.rows) == (1.0, 1.0, 10)
+    assert covered_share(us(*range(100)), 10 * SECOND, 20 * SECOND, SECOND) == 1.0
 
 
 def test_a_gap_in_a_window_counts_from_one_cadence_on() -> None:
-    found = coverage(us(10, 11, 18, 19), 10 * SECOND, 20 * SECOND, SECOND)
-    assert (found.share, found.longest_gap_s, found.rows) == (0.4, 7.0, 4)
+    assert covered_share(us(10, 11, 18, 19), 10 * SECOND, 20 * SECOND, SECOND) == 0.4
 
 
 def test_a_row_just_before_a_window_speaks_for_its_beginning() -> None:
-    assert coverage(us(9), 10 * SECOND, 20 * SECOND, 3 * SECOND).share == pytest.approx(0.2)
+    assert covered_share(us(9), 10 * SECOND, 20 * SECOND, 3 * SECOND) == pytest.approx(0.2)
 
 
 def test_a_window_without_rows_is_not_covered() -> None:
-    found = coverage(us(), 10 * SECOND, 20 * SECOND, SECOND)
-    assert (found.share, found.longest_gap_s, found.rows) == (0.0, 10.0, 0)
+    assert covered_share(us(), 10 * SECOND, 20 * SECOND, SECOND) == 0.0
 
 
 @given(
@@ -108,20 +103,9 @@ def test_a_window_without_rows_is_not_covered() -> None:
 )
 def test_coverage_does_not_depend_on_the_order_of_rows(times: list[int], start: int, length: int, cadence: int) -> None:
     rows = np.asarray(times, dtype=np.int64)
-    found = coverage(rows, start, start + length, cadence)
-    assert found == coverage(np.sort(rows)[::-1], start, start + length, cadence)
-    assert 0.0 <= found.share <= 1.0
-    assert 0.0 <= found.longest_gap_s <= max(length, 1) / SECOND
-    assert found.rows == sum(start <= time < start + max(length, 1) for time in times)
-
-
-def test_several_rows_in_a_second_and_rows_out_of_order_are_counted() -> None:
-    found = order(us(1, 2, 2, 2, 5, 4, 6))
-    assert (found.rows, found.backwards, found.repeated, found.usual_step_s, found.longest_gap_s) == (7, 1, 2, 1.0, 2.0)
-
-
-def test_a_single_row_has_no_step() -> None:
-    assert order(us(7)).usual_step_s == 0.0
+    found = covered_share(rows, start, start + length, cadence)
+    assert found == covered_share(np.sort(rows)[::-1], start, start + length, cadence)
+    assert 0.0 <= found <= 1.0
 
 
 # --- shifts of the samples' metrics ---------------------------------------------------------------------------------
@@ -411,37 +395,3 @@ def test_too_little_evidence_suggests_nothing(evidence: ShiftEvidence) -> None:
     windows = [Window(RUN.start, RUN.start)]
     assert find_shift(evidence, windows, RUN).seconds is None
     assert find_shift(evidence, [], RUN).seconds is None
-
-
-# --- the sentence ---------------------------------------------------------------------------------------------------
-
-
-def sentence(seconds: int, zone: str = "Europe/Berlin") -> str:
-    said = shift_sentence("metrics/*.csv", find_shift(placed(seconds), [], RUN), zone, NOVEMBER)
-    assert said is not None
-    return said
-
-
-def test_the_sentence_names_the_source_the_shift_and_what_to_do() -> None:
-    said = sentence(HOUR)
-    assert "metrics/*.csv seem to lie 1 hour after those of the report (suggested shift: -1 h" in said
-    assert "read as Europe/Berlin (UTC+1) and were not shifted" in said
-    assert "if it was written in UTC+2, correct time_zone in experiment.yaml (such as Etc/GMT-2)" in said
-
-
-@pytest.mark.parametrize(
-    ("hours", "zone"),
-    [(-8, "Etc/GMT+7"), (-1, "UTC"), (5.5, "Asia/Yangon"), (4.5, "Asia/Kolkata")],
-)
-def test_the_zone_that_is_proposed_has_the_offset_that_the_text_was_written_in(hours: float, zone: str) -> None:
-    assert f"such as {zone})" in sentence(round(hours * HOUR))
-    offset = pd.Timestamp(NOVEMBER).tz_convert(zone).utcoffset()
-    assert offset == dt.timedelta(hours=1 + hours)
-
-
-def test_no_zone_is_proposed_where_none_is_that_far_off() -> None:
-    assert "no zone in use is that far off" in sentence(-14 * HOUR)
-
-
-def test_nothing_is_said_without_a_shift() -> None:
-    assert shift_sentence("metrics/*.csv", find_shift(NO_EVIDENCE, [], RUN), "UTC", NOVEMBER) is None

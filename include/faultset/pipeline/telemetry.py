@@ -391,7 +391,7 @@ def _cover(
         start, end = epoch_us(row.started_at), epoch_us(row.ended_at)
         # A collector that is late by a row or two has left no gap.
         span_us = round(_GAP_CADENCES * cadence_s * 1e6)
-        share = telemetry_clock.coverage(ordered, start, max(end, start + 1), span_us).share
+        share = telemetry_clock.covered_share(ordered, start, max(end, start + 1), span_us)
         covered[row.injection_id] = min(1.0, covered[row.injection_id] + share)
 
 

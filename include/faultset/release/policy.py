@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 from faultset import tables
 from faultset.records import Finding
 from faultset.release.diff import Difference, TableDifference
 
 Policy = Literal["always", "on_change_of_labels", "never"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
 Outcome = Literal["approved", "rejected", "not_needed"]
 
 # Findings that leave open whether the telemetry is of this run at all, as a wrong zone does: then labels are wrong in

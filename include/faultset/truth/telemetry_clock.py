@@ -1,4 +1,4 @@
-"""Whether the clock of telemetry can be believed: abbreviations, coverage, order, and shifts by whole or half hours.
+"""Whether the clock of telemetry can be believed: abbreviations, coverage, and shifts by whole or half hours.
 
 Everything here looks and reports; nothing moves a time. ``docs/explanation/clocks.md`` says how a shift is decided.
 
@@ -107,29 +107,14 @@ def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
-# --- coverage and order ---------------------------------------------------------------------------------------------
+# --- coverage -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How well rows cover a window.
-
-    Attributes:
-        share: share of the window (0 to 1) that lies at most one cadence after a row.
-        longest_gap_s: longest time without a row, the window's edges included.
-        rows: rows in the window.
-    """
-
-    share: float
-    longest_gap_s: float
-    rows: int
-
-
-def coverage(times_us: Microseconds, window_start_us: int, window_end_us: int, cadence_us: int) -> Coverage:
-    """Return how rows at ``times_us`` (n,), in any order, cover [window_start_us, window_end_us).
+def covered_share(times_us: Microseconds, window_start_us: int, window_end_us: int, cadence_us: int) -> float:
+    """Return the share of [window_start_us, window_end_us), 0 to 1, that lies at most one cadence after a row.
 
     Args:
-        times_us: microseconds since the epoch.
+        times_us: (n,) times of rows, in any order, microseconds since the epoch.
         window_start_us: start of the window.
         window_end_us: end of the window; a window of no length is the moment it stands at.
         cadence_us: for how long a row speaks, such as a few times the source's usual step.
@@ -143,44 +128,7 @@ def coverage(times_us: Microseconds, window_start_us: int, window_end_us: int, c
     )
     silent_until = np.concatenate((inside, [end_us]))
     silent_us = np.maximum(0, silent_until - np.maximum(spoken_until, window_start_us)).sum()
-    gaps_us = np.diff(np.concatenate(([window_start_us], inside, [end_us])))
-    return Coverage(
-        share=1.0 - float(silent_us) / (end_us - window_start_us),
-        longest_gap_s=float(gaps_us.max()) / _SECOND,
-        rows=len(inside),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """How the rows of a source follow each other.
-
-    Attributes:
-        rows: rows with a time.
-        backwards: rows that lie before the row above them.
-        repeated: rows whose time equals that of the row above them (several rows in a second).
-        usual_step_s: median distance of two different times that follow each other; 0.0 where there is none.
-        longest_gap_s: longest distance of two such times; 0.0 where there is none.
-    """
-
-    rows: int
-    backwards: int
-    repeated: int
-    usual_step_s: float
-    longest_gap_s: float
-
-
-def order(times_us: Microseconds) -> Order:
-    """Return how rows at ``times_us`` (n,), in the source's order, follow each other."""
-    written = np.diff(times_us)
-    steps = np.diff(np.unique(times_us))
-    return Order(
-        rows=len(times_us),
-        backwards=int((written < 0).sum()),
-        repeated=int((written == 0).sum()),
-        usual_step_s=float(np.median(steps)) / _SECOND if len(steps) else 0.0,
-        longest_gap_s=float(steps.max()) / _SECOND if len(steps) else 0.0,
-    )
+    return 1.0 - float(silent_us) / (end_us - window_start_us)
 
 
 # --- evidence of a shift --------------------------------------------------------------------------------------------
@@ -362,61 +310,6 @@ def _speaks_against(evidence: ShiftEvidence, run_span: Window, shift: int) -> bo
         return False
     covered = _coverage_by_candidate(recordings, run_span)
     return covered[shift] < _LEAST_AS_WELL * covered[0]
-
-
-def shift_sentence(source: str, shift: Shift, zone: str, at: dt.datetime) -> str | None:
-    """Return what to tell an experimenter; None where no shift is suggested.
-
-    Args:
-        source: the file or pattern, as the catalog names it.
-        shift: the answer on it.
-        zone: IANA zone that it declares.
-        at: a time of the run, aware.
-    """
-    if shift.seconds is None:
-        return None
-    declared = _offset(at, zoneinfo.ZoneInfo(zone))
-    written = declared + shift.seconds
-    way = "after" if shift.seconds > 0 else "before"
-    fits = _zone_of(written, at)
-    if fits is None:
-        remedy = "no zone in use is that far off: correct the times where they were recorded"
-    else:
-        remedy = f"if it was written in {_utc(written)}, correct time_zone in experiment.yaml (such as {fits})"
-    return (
-        f"the times of {printable(source, 120)} seem to lie {_hours(abs(shift.seconds))} {way} those of the report "
-        f"(suggested shift: {_signed(-shift.seconds)} h; confidence: {shift.confidence}): {shift.why}. "
-        f"They were read as {zone} ({_utc(declared)}) and were not shifted; {remedy}"
-    )
-
-
-def _hours(seconds: int) -> str:
-    return f"{seconds / _HOUR_S:g} {_plural('hour', 1 if seconds == _HOUR_S else 2)}"
-
-
-_UNEVEN_ZONES = (
-    "Asia/Kolkata",
-    "Asia/Kathmandu",
-    "Asia/Yangon",
-    "Asia/Kabul",
-    "Asia/Tehran",
-    "Australia/Darwin",
-    "Australia/Adelaide",
-    "Australia/Lord_Howe",
-    "Australia/Eucla",
-    "Pacific/Chatham",
-    "Pacific/Marquesas",
-    "America/St_Johns",
-)
-
-
-def _zone_of(offset: int, at: dt.datetime) -> str | None:
-    """Return a zone that is ``offset`` seconds ahead of UTC at that time; None where none is in use."""
-    if offset == 0:
-        return "UTC"
-    if offset % _HOUR_S == 0 and -12 <= offset // _HOUR_S <= 14:
-        return f"Etc/GMT{-offset // _HOUR_S:+d}"  # POSIX signs: Etc/GMT-2 is two hours ahead of UTC
-    return next((zone for zone in _UNEVEN_ZONES if _offset(at, zoneinfo.ZoneInfo(zone)) == offset), None)
 
 
 # --- traces: each belongs to an iteration ---------------------------------------------------------------------------
