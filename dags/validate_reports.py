@@ -6,14 +6,22 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import Asset, AssetWatcher, Param, TriggerRule, dag, get_current_context, task
-from airflow.sdk.definitions.timetables.assets import AssetOrTimeSchedule
+from airflow.sdk import (
+    Asset,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    CronTriggerTimetable,
+    Param,
+    TriggerRule,
+    dag,
+    get_current_context,
+    task,
+)
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from airflow.timetables.trigger import CronTriggerTimetable
 
 from faultset_dags.defaults import DEFAULT_ARGS
 from faultset_dags.notices import on_failure
+from faultset_dags.setting_off import SetOff
 from faultset_dags.use_cases import REASON, SUBJECT, use_case
 from faultset_inbox import InboxTrigger
 
@@ -139,7 +147,7 @@ def validate_reports() -> None:
     judged = judge.expand(arrivals=take())
     experiments = accepted()
     judged >> experiments
-    rebuild = TriggerDagRunOperator(task_id="rebuild", trigger_dag_id="rebuild_datasets", conf=experiments)
+    rebuild = SetOff(task_id="rebuild", trigger_dag_id="rebuild_datasets", conf=experiments)
     [judged, rebuild] >> report()
 
 

@@ -19,8 +19,6 @@ USE_CASES = {"faultset.pipeline", "faultset.settings", "faultset.errors", "fault
 # Beside the task SDK: what it has no equal for, and what imports in milliseconds once the SDK is there.
 LIGHT = {
     "airflow.providers.standard.operators.hitl",
-    "airflow.providers.standard.operators.trigger_dagrun",
-    "airflow.timetables.trigger",
 }
 OURS = {"faultset_dags", "faultset_inbox"}
 
@@ -128,6 +126,21 @@ def test_the_notifiers_of_the_environment_are_told_of_failed_runs(name: str, tmp
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
     )
     assert answer.stdout.splitlines()[-1] == "[('Bell', '{{ dag.dag_id }}')]"
+
+
+def test_what_was_accepted_sets_off_one_rebuild_however_often_it_is_tried(bag: Any) -> None:
+    from airflow.sdk.exceptions import DagRunTriggerException
+
+    dag = bag.dags["validate_reports"]
+    task = dag.get_task("rebuild")
+    task.conf = {"experiments": ["a"]}
+    with pytest.raises(DagRunTriggerException) as caught:
+        task.execute({"dag": dag, "run_id": "asset_triggered__2026-01-02T03:04:05+00:00"})
+    asked = caught.value
+    assert (asked.trigger_dag_id, asked.conf) == ("rebuild_datasets", {"experiments": ["a"]})
+    assert asked.dag_run_id == "validate_reports__asset_triggered__2026-01-02T03:04:05+00:00"
+    assert asked.skip_when_already_exists
+    assert not asked.reset_dag_run
 
 
 def test_rebuild_datasets_runs_daily_and_one_at_a_time(rebuild: Any) -> None:
