@@ -32,6 +32,7 @@ from faultset.bucket import is_bucket, public
 from faultset.errors import InputError, nearest
 from faultset.moments import EARLIEST, LATEST
 from faultset.severity import Severity
+from faultset.slug import check_slug
 from faultset.sources import files, places, yaml_tree
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 FILE_NAME = "experiment.yaml"
 _SIZE_LIMIT = 1_000_000  # bytes; ten thousand runs fit
-SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 _LICENSE = r"^\(?[A-Za-z0-9][A-Za-z0-9.+-]*\)?(?: (?:AND|OR|WITH) \(?[A-Za-z0-9][A-Za-z0-9.+-]*\)?)*$"
@@ -387,21 +387,6 @@ def read_experiment(catalog: str, slug: str) -> Experiment:
         )
     text = yaml_tree.decode(files.read_bytes(path, limit=_SIZE_LIMIT), public(path))
     return _experiment(text, public(path), slug, folder)
-
-
-def check_slug(slug: str) -> str:
-    """Return ``slug`` where it is one.
-
-    Raises:
-        InputError: it is not: small letters, digits and hyphens, at most 100.
-    """
-    if SLUG.fullmatch(slug) is None:
-        raise InputError(
-            slug or '""',
-            "this is no name for an experiment",
-            "use small letters, digits and hyphens, at most 100, the first no hyphen",
-        )
-    return slug
 
 
 def resolve(experiment: Experiment, reference: str) -> str:

@@ -197,7 +197,7 @@ def test_a_candidate_whose_content_is_published_need_not_be_there(tmp_path: Path
 
 
 def test_a_name_that_leaves_the_root_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no name of a dataset"):
+    with pytest.raises(InputError, match="no name for an experiment or its dataset"):
         publish(dataclasses.replace(candidate(tmp_path, "a"), slug="../x"), tmp_path, created_at=NOW)
 
 

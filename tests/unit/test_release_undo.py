@@ -254,7 +254,7 @@ def test_a_wrong_call_is_named(root: str) -> None:
         undo.rollback(root, SLUG, "../1.0.0", REASON, AUTHOR)
     with pytest.raises(InputError, match="there is no reason"):
         undo.withdraw(root, SLUG, "1.0.0", " ", AUTHOR)
-    with pytest.raises(InputError, match="no name of a dataset"):
+    with pytest.raises(InputError, match="no name for an experiment or its dataset"):
         undo.cite(root, "../x", "1.0.0", "doi", AUTHOR)
     with pytest.raises(InputError, match="there is no dataset of this name"):
         undo.cite(root, "other", "1.0.0", "doi", AUTHOR)

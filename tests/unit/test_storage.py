@@ -55,7 +55,7 @@ def test_other_storages_are_refused_in_one_line_that_names_no_secret(where: str)
 
 @pytest.mark.parametrize("slug", ["", ".", "..", "a/b", "index.json", ".staging", "-x", "a\x00b", "ä", "x" * 201])
 def test_a_name_that_could_leave_the_root_is_no_dataset(slug: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no name of a dataset"):
+    with pytest.raises(InputError, match="no name for an experiment or its dataset"):
         open_root(tmp_path).listing(slug)
 
 

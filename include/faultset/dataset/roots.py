@@ -20,7 +20,8 @@ from faultset.release import decisions, history, number
 from faultset.release.history import History
 from faultset.release.manifest import Manifest, decode
 from faultset.settings import Settings
-from faultset.storage import INDEX, MANIFEST, POINTER, Store, check_slug, open_root
+from faultset.slug import check_slug
+from faultset.storage import INDEX, MANIFEST, POINTER, Store, open_root
 from faultset.storage.web import WebRoot, is_web
 
 if TYPE_CHECKING:

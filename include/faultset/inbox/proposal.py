@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from faultset import catalog
-from faultset.catalog import SLUG
 from faultset.errors import InputError, printable
 from faultset.inbox.roles import Recognised, of_role
 from faultset.records import RallyRun
+from faultset.slug import is_slug
 from faultset.sources import files, rally_report, rally_results
 
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
@@ -115,7 +115,7 @@ def _inside(base: PurePosixPath, reference: str, where: str) -> str:
 def slug_of(name: str) -> str:
     """Return the name of an experiment made of the name that a run was dropped under."""
     slug = _NO_SLUG.sub("-", _ARCHIVES.sub("", name.lower())).strip("-")[:80].strip("-")
-    return slug if SLUG.fullmatch(slug) else "run"
+    return slug if is_slug(slug) else "run"
 
 
 def _title(name: str) -> str:

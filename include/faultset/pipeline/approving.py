@@ -36,6 +36,7 @@ from faultset.release.manifest import FileEntry, Manifest
 from faultset.release.number import Change
 from faultset.release.policy import Decision
 from faultset.settings import Settings
+from faultset.slug import check_slug, is_slug
 from faultset.storage import bytes_of, open_root, reported, unless_gone
 
 _LONGEST_PAGE = 60_000  # characters; a database column and a browser show it
@@ -155,7 +156,7 @@ def picture(slug: str, fingerprint: str, name: str, settings: Settings) -> bytes
         InputError: this is no name of an experiment.
         SetupError: the storage is in trouble.
     """
-    catalog.check_slug(slug)
+    check_slug(slug)
     if not _PICTURE.fullmatch(name) or not _FINGERPRINT.fullmatch(fingerprint):
         return None
     for folder in candidates.folders(slug, fingerprint, settings):
@@ -167,7 +168,7 @@ def picture(slug: str, fingerprint: str, name: str, settings: Settings) -> bytes
 
 def _of_newest(slug: str, settings: Settings, make: Callable[[_Compared], Proposal]) -> Proposal | None:
     """Return what is made of the newest candidate; of the next one where it is replaced or published meanwhile."""
-    catalog.check_slug(slug)
+    check_slug(slug)
     while (mark := candidates.waiting(slug, settings)) is not None:
         if candidates.standing(slug, mark, settings) == "published":  # built again by force
             candidates.withdraw(slug, settings)
@@ -430,7 +431,7 @@ def _outdated(made: Proposal, how: str) -> AnswerIsNo:
 def waiting(settings: Settings) -> list[str]:
     """Return the experiments of the catalog of which a candidate waits, by name."""
     slugs = catalog.list_slugs(settings.catalog)
-    return [slug for slug in slugs if catalog.SLUG.fullmatch(slug) and candidates.waiting(slug, settings)]
+    return [slug for slug in slugs if is_slug(slug) and candidates.waiting(slug, settings)]
 
 
 def publish_by_hand(built: Built, settings: Settings, *, reason: str, progress: Progress = silent) -> Published:

@@ -20,7 +20,8 @@ from faultset.release.diff import diff
 from faultset.release.history import Head, History, latest_manifest
 from faultset.release.manifest import CARD, CHANGES, DESCRIPTION, FileEntry, Manifest, Previous
 from faultset.release.number import Number
-from faultset.storage import MANIFEST, NOTE, LostRaceError, Store, bytes_of, check_slug, open_root, reported
+from faultset.slug import check_slug
+from faultset.storage import MANIFEST, NOTE, LostRaceError, Store, bytes_of, open_root, reported
 
 _WRITTEN_HERE = (CARD, CHANGES, *DESCRIPTION, MANIFEST)
 # Each lost race is another writer's success, so that this many in a row mean that something is wrong.

@@ -19,7 +19,8 @@ from faultset.release.decisions import Decision, Latest
 from faultset.release.manifest import Manifest, to_json
 from faultset.release.number import Change, Number
 from faultset.severity import SEVERITIES
-from faultset.storage import INDEX, MANIFEST, POINTER, Listing, State, Store, check_slug, log, open_root
+from faultset.slug import check_slug
+from faultset.storage import INDEX, MANIFEST, POINTER, Listing, State, Store, log, open_root
 
 _COMPLETIONS = 1000
 

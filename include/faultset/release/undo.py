@@ -19,7 +19,8 @@ from faultset.release import number as numbers
 from faultset.release.decisions import Answer, Decision, Kind
 from faultset.release.history import History
 from faultset.release.retention import Policy
-from faultset.storage import LostRaceError, Store, check_slug, open_root
+from faultset.slug import check_slug
+from faultset.storage import LostRaceError, Store, open_root
 
 _ATTEMPTS = 1000
 _LONGEST_REASON = 2000

@@ -13,7 +13,8 @@ from faultset.errors import InputError, SetupError
 from faultset.release import decisions, history, manifest, number
 from faultset.release.decisions import Decision
 from faultset.release.manifest import FileEntry, Manifest
-from faultset.storage import INDEX, LOG, MANIFEST, POINTER, Store, check_slug, open_root
+from faultset.slug import check_slug
+from faultset.storage import INDEX, LOG, MANIFEST, POINTER, Store, open_root
 
 Kind = Literal["changed", "missing", "added", "manifest", "pointer", "index", "log"]
 _RESTORE = "restore it from a copy; a version's content never changes"

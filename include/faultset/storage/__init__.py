@@ -24,7 +24,6 @@ from faultset.storage.common import (
     LostRaceError,
     Store,
     bytes_of,
-    check_slug,
     reported,
     unless_gone,
 )
@@ -53,7 +52,6 @@ __all__ = [
     "State",
     "Store",
     "bytes_of",
-    "check_slug",
     "files",
     "open_root",
     "reported",

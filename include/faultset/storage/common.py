@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from faultset.errors import FaultsetError, InputError, SetupError
+from faultset.errors import FaultsetError, SetupError
 from faultset.storage.log import State
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ MANIFEST = "manifest.json"
 NOTE = "candidate.json"  # beside the tables of a candidate; no version has it
 # What nobody touched for so long belongs to no living process; only asked where nothing better tells.
 ABANDONED_S = 24 * 3600.0
-# No dots: neither ``..`` nor ``index.json`` can be the name of a dataset.
-_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 
 _NAMED_BY = "FAULTSET_DATASETS, FAULTSET_WORK, FAULTSET_INBOX"
 _EXPLAINED = {
@@ -97,22 +94,6 @@ def bytes_of(path: Path) -> bytes | None:
             return path.read_bytes()
         except FileNotFoundError:
             return None
-
-
-def is_slug(name: str) -> bool:
-    """Whether ``name`` can be that of a dataset."""
-    return _SLUG.fullmatch(name) is not None
-
-
-def check_slug(slug: str) -> str:
-    """Return ``slug`` if it can name a dataset's folder.
-
-    Raises:
-        InputError: it cannot.
-    """
-    if not is_slug(slug):
-        raise InputError(slug, "this is no name of a dataset", "use letters, digits, - and _, at most 200 of them")
-    return slug
 
 
 @dataclass(frozen=True, slots=True)

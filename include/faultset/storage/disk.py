@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faultset.errors import SetupError
+from faultset.slug import check_slug, is_slug
 from faultset.storage import folders, log
 from faultset.storage.common import (
     ABANDONED_S,
@@ -23,8 +24,6 @@ from faultset.storage.common import (
     Listing,
     LostRaceError,
     bytes_of,
-    check_slug,
-    is_slug,
     reported,
 )
 from faultset.storage.log import LOG, Entry, State

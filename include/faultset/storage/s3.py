@@ -24,6 +24,7 @@ from pathlib import Path
 from faultset.bucket import Bucket
 from faultset.bucket import Entry as Object
 from faultset.errors import SetupError
+from faultset.slug import check_slug, is_slug
 from faultset.storage import folders, log
 from faultset.storage.common import (
     ABANDONED_S,
@@ -32,8 +33,6 @@ from faultset.storage.common import (
     STAGING,
     Listing,
     LostRaceError,
-    check_slug,
-    is_slug,
     reported,
 )
 from faultset.storage.log import LOG, Commit, Entry, State
