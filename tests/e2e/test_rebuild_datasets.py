@@ -304,7 +304,9 @@ def test_the_next_rebuild_asks_only_about_what_nobody_was_asked_about(ended: End
 
 def test_only_references_travel_between_the_tasks(ended: Ended) -> None:
     for run in (ended.run, ended.publishing[APPROVED], ended.publishing[REFUSED]):
-        for entry in ended.of_run("taskInstances/~/xcomEntries?limit=200", run)["xcom_entries"]:
+        entries = ended.of_run("taskInstances/~/xcomEntries?limit=200", run)["xcom_entries"]
+        assert entries
+        for entry in entries:
             path = f"taskInstances/{entry['task_id']}/xcomEntries/{entry['key']}?map_index={entry['map_index']}"
             value = ended.of_run(path, run)["value"]
             # A list has a reference for each experiment or file.

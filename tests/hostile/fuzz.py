@@ -36,6 +36,9 @@ from faultset_cli import run  # noqa: E402
 
 LONGEST_S = 10.0
 MOST_MEMORY_KB = 1024 * 1024
+_SUBJECTS = ("report", "report", "results", "cluster", "script", "telemetry", "telemetry")
+# So many cases hold some of each subject that are read, and some that are refused.
+ENOUGH = 100
 _ROWS = 120
 _WINDOWS = windows([], [], [], Policy())
 VALUES: tuple[Any, ...] = (
@@ -239,7 +242,7 @@ class Fuzzer:
             Failure: something did not hold; names the case.
         """
         chance = random.Random(f"{self.seed}/{number}")
-        subject = chance.choice(("report", "report", "results", "cluster", "script", "telemetry", "telemetry"))
+        subject = chance.choice(_SUBJECTS)
         started = time.process_time()
         try:
             outcome = self._telemetry(chance) if subject == "telemetry" else self._run_of(subject, chance)
@@ -294,7 +297,7 @@ class Fuzzer:
         return "0"
 
     def check_surroundings(self) -> None:
-        """Hold that nothing was written beside the cases, and that memory stayed bounded.
+        """Hold that nothing was written beside the cases, that memory stayed bounded, and that the cases say something.
 
         Raises:
             Failure: it did not.
@@ -306,6 +309,9 @@ class Fuzzer:
         peak = _memory_kb("VmHWM") - self.memory_before_kb
         if peak > MOST_MEMORY_KB:
             raise Failure(f"{peak / 1024:.0f} MiB of memory were used")
+        expected_outcomes = {f"{subject} {code}" for subject in _SUBJECTS for code in (0, 2)}
+        if self.codes.total() >= ENOUGH and not expected_outcomes <= self.codes.keys():
+            raise Failure(f"some are only read or only refused: {dict(self.codes)}")
 
 
 def _mutated(data: bytes, structure: Mutation, *, structural: bool, chance: random.Random) -> bytes:

@@ -250,12 +250,13 @@ def test_a_judge_that_is_killed_loses_nothing(settings: Settings, sample: Path) 
     asked = '[{"catalog": "%s", "datasets": "%s", "inbox": "%s"}, ["%s"]]'
     text = asked % (settings.catalog, settings.datasets, settings.inbox, '", "'.join(arrivals))
     process = subprocess.Popen([sys.executable, "-c", script, text])
-    end = time.monotonic() + 120
-    while not any((inbox / ".claimed").glob("*/work/datasets")) and time.monotonic() < end:
+    while not any((inbox / ".claimed").glob("*/work/datasets")):
+        assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     again = judging.take(settings).arrivals
+    assert again
     assert set(again) | {one.arrival for one in filing.recorded(inbox)} == set(arrivals)
     for arrival in again:
         judging.judge(arrival, settings)

@@ -120,13 +120,16 @@ def each_death(
     assert steps > 10
     yield whole
     places.drop(whole)
-    for step in dying.points(steps, POINTS):
+    deaths, chosen = 0, dying.points(steps, POINTS)
+    for step in chosen:
         place = places.copy(prepared)
         died = template.run(action, root=place.root, work=place.work, mark=mark, die_at=step)
         assert died == -1 or died < step + steps  # threads need not take the same steps twice
+        deaths += died == -1
         yield place
         places.drop(place)
-    print(f"{action}: {steps} steps")
+    print(f"{action}: {steps} steps, {deaths} deaths")
+    assert deaths >= len(chosen) // 2
 
 
 @pytest.mark.parametrize("earlier", [0, 1], ids=["first version", "second version"])

@@ -35,6 +35,7 @@ def test_every_row_outside_of_boundaries_is_right(scenario: str, seed: int, opti
 
 def test_rows_that_name_the_injection_are_found(tmp_path: Path):
     _, files = row_labels.labeled("nova-compute-restart", 7, tmp_path)
-    for file in files:
-        if file.kind == "logs":
-            assert file.rows["names_injection"].tolist() == file.truth.leaks.tolist()
+    logs = [file for file in files if file.kind == "logs"]
+    assert any(file.truth.leaks.any() for file in logs)
+    for file in logs:
+        assert file.rows["names_injection"].tolist() == file.truth.leaks.tolist()

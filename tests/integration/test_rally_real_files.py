@@ -196,6 +196,7 @@ def test_trap_the_first_failed_glance_iteration_starts_before_its_hook() -> None
 
 def test_trap_all_nova_hooks_failed_and_kept_their_output() -> None:
     (workload,) = read_report(str(MSOD / "j_boot_delete_report.html")).workloads
+    assert workload.results
     for result in workload.results:
         assert (result.status, result.return_code) == ("failed", 1)
         assert result.stdout.splitlines().count("nova_compute") == 16

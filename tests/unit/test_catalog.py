@@ -387,9 +387,7 @@ def test_experiments_are_the_folders_with_the_file_sorted(tmp_path):
 def test_a_folder_with_a_bad_name_is_listed_and_refused_by_name(tmp_path):
     write(tmp_path, "Nova Restart", SMALL)
     assert catalog.list_slugs(str(tmp_path)) == ["Nova Restart"]
-    with pytest.raises(
-        InputError, match=r"^Nova Restart: this is no name for an experiment .*; use small letters"
-    ):
+    with pytest.raises(InputError, match=r"^Nova Restart: this is no name for an experiment .*; use small letters"):
         catalog.read_experiment(str(tmp_path), "Nova Restart")
 
 

@@ -126,8 +126,7 @@ def test_figures_are_1200_pixels_wide(tmp_path: Path) -> None:
 def test_the_time_axis_names_its_zone_and_day(tmp_path: Path, drawn: list[mpl.figure.Figure]) -> None:
     overview(EVERYTHING, tmp_path / "a.png")
     injection_figure(CLOSE_UP, tmp_path / "b.png")
-    for figure in drawn:
-        assert "time (UTC), 2025-11-18" in texts_of(figure)
+    assert ["time (UTC), 2025-11-18" in texts_of(figure) for figure in drawn] == [True, True]
 
 
 def test_kpis_stand_with_their_units(tmp_path: Path, drawn: list[mpl.figure.Figure]) -> None:
