@@ -104,6 +104,18 @@ def content(root: Path, built: pipeline.Built) -> dict[str, bytes]:
     return found
 
 
+def test_the_root_that_an_option_names_is_that_of_inputs_that_are_fetched_too(
+    in_bucket: Bucket, work: Path, tmp_path: Path
+):
+    """Trap: readers ask the environment, so that copies of inputs went to the root that the option replaces."""
+    named = tmp_path / "named"
+    done = run("inspect", f"{in_bucket.uri}/{SLUG}/report.html", "--datasets", str(named), "--json")
+    assert done.exit_code == 0, done.stderr
+    assert list((named / fetched.FOLDER).iterdir())
+    assert not (work / fetched.FOLDER).exists()
+    assert os.environ["FAULTSET_DATASETS"] == str(work)
+
+
 def test_a_catalog_in_a_bucket_is_listed_and_its_files_are_found(in_bucket: Bucket, work: Path):
     assert catalog.list_slugs(in_bucket.uri + "/") == [SLUG]
     experiment = catalog.read_experiment(in_bucket.uri, SLUG)

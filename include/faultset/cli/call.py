@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import json
 import math
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -54,6 +55,20 @@ class Call:
             datasets=found.datasets if self.datasets is None else self.datasets,
         )
 
+    @contextlib.contextmanager
+    def in_environment(self) -> Iterator[None]:
+        """Have the environment say what the options say, to whoever asks it: readers, threads and other processes."""
+        options = {"FAULTSET_CATALOG": self.catalog, "FAULTSET_DATASETS": self.datasets}
+        before = {name: os.environ.get(name) for name in options}
+        os.environ.update({name: value for name, value in options.items() if value is not None})
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -96,7 +111,9 @@ class AnsweringCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Answer:
         """Run and return the answer."""
-        with contextlib.redirect_stdout(sys.stderr):  # whatever a library prints is no part of the answer
+        call = ctx.ensure_object(Call)
+        # Whatever a library prints is no part of the answer.
+        with contextlib.redirect_stdout(sys.stderr), call.in_environment():
             try:
                 answer: Answer = super().invoke(ctx)
             except ModuleNotFoundError as error:
