@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultset.dataset.spans import ALWAYS
-from faultset.dataset.timeline import Extent, Group, folds, groups, segments
+import truth_rows
+from faultset.dataset.spans import ALWAYS, window_of
+from faultset.dataset.timeline import Extent, Group, extents, folds, groups, segments
 from faultset.errors import InputError
 from faultset.moments import Window
 
@@ -30,6 +32,26 @@ spans = st.tuples(st.integers(0, 10_000), st.integers(1, 2_000))
 recordings = st.lists(spans, min_size=2, max_size=20).map(
     lambda found: [extent(str(number), start, start + length) for number, (start, length) in enumerate(found)]
 )
+
+
+@pytest.mark.parametrize(
+    ("changed", "end", "why"),
+    [
+        ({"end_uncertainty_s": 2.0}, 12, "the command's end"),
+        ({"fault_ended_at": at(60), "fault_end_uncertainty_s": 1.0}, 61, "the fault's end"),
+    ],
+)
+def test_an_injection_is_felt_as_long_as_anything_says(changed: dict[str, Any], end: float, why: str):
+    row = truth_rows.injection("a", at(0), at(10), **changed)
+    found = extents([row], [], {})[0]
+    assert found.window == Window(at(0), at(end))
+    assert why in found.why
+    assert extents([row], [], {"a": Window(at(-1), at(900))})[0].window == Window(at(-1), at(900))
+
+
+def test_during_an_injection_reaches_to_its_faults_end_and_margins_may_differ():
+    row = truth_rows.injection("a", at(0), at(10), fault_ended_at=at(60), fault_end_uncertainty_s=1.0)
+    assert window_of(row, ("5s", "1min")) == Window(at(-5), at(121))
 
 
 def test_injections_that_overlap_through_others_are_one_group():

@@ -215,7 +215,7 @@ def _leftovers(settings: Settings) -> str:
 
 _CHECKS = (
     _Check("python", _python, "use Python 3.11 to 3.13"),
-    _Check("packages", _packages, "run make setup, or pip install faultset"),
+    _Check("packages", _packages, "run make setup, or pip install 'faultset[build]'"),
     _Check("catalog", _catalog, "correct the files named, or point FAULTSET_CATALOG elsewhere"),
     _Check("datasets root", _root, "free space, correct the permissions, or point FAULTSET_DATASETS elsewhere"),
     _Check("versions", _versions, "run faultset verify, which names every damage"),
