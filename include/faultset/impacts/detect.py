@@ -6,55 +6,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
+from faultset.impacts.decide import decide
 from faultset.impacts.edges import QUESTIONS, Answers
+from faultset.impacts.found import Extent, Found, Tested
 from faultset.impacts.null import Question, QuietSeries
 from faultset.impacts.overlap import answer_all
+from faultset.impacts.scan import Move, Scan, Scanned
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Series, Windows
 from faultset.moments import epoch_us, from_epoch
-from faultset.tables import ImpactRow, InjectionRow, SourceKind, TargetRow
+from faultset.tables import ImpactRow, InjectionRow, TargetRow
 
-METHOD = "edge-medians/2"
 _SMOOTH_ROWS = 5
 _MOST_ROUNDS = 3  # the second finds what the first one's moves hid; more change little
+_SCAN_SHARE = 0.5  # of the risk of a false answer; the test by edges has the rest
+_KNOWS_ENOUGH = 15  # independent quiet places from which on a scan of a series' own is worth that share
 _PERHAPS_P = 0.05  # p value up to which time may be away from its level; less strict than what makes an impact
 _NO_ROOM = "there are too few rows beside its edges, or edges of other injections are too near"
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """A test of one injection, node and KPI, found or not.
-
-    Attributes:
-        p_value: of this test alone; None where there was none.
-        adjusted_p_value: with false discoveries controlled over all tests; None where there was none.
-        score: size of the move in robust standard deviations of the quiet time before; None where there was no test.
-        power: share of the quiet places at which a shift of three robust standard deviations would stand out; None
-            where there was no test.
-        moved: whether it is an impact.
-        question: what told: ``edges`` (a step at both), ``step`` (at the start), ``level`` (it left its level later),
-            ``end`` (a step at the end, where another injection's edge hides the start).
-        is_back: whether it returned to normal within the time that an impact is followed; None where nothing moved.
-        why_not: why there was no test; None where there was.
-        source_kind: what the KPI was taken from.
-        detectable_sd: the smallest move of 25 s that would have been found here with 90 % power, in the unit of
-            ``score``; None where nothing is known of it.
-    """
-
-    injection_id: str
-    node: str
-    kpi: str
-    p_value: float | None
-    adjusted_p_value: float | None
-    score: float | None
-    power: float | None
-    moved: bool
-    question: Question | None
-    is_back: bool | None
-    why_not: str | None
-    source_kind: SourceKind = "metrics"
-    detectable_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +57,7 @@ def detect(
         return Detection((), ())
     kpis = sorted({kpi for _, kpi in series})
     asked = [tests for kpi in kpis for tests in _ask_all(kpi, series, injections, parameters, targets or {})]
-    found = _decide([*(one for tests in asked for one in tests), *others], parameters)
+    found = decide([*(one for tests in asked for one in tests), *others], targets or {}, parameters)
     order = {one.injection_id: place for place, one in enumerate(injections)}
     found.sort(key=lambda one: (order[one.tested.injection_id], one.tested.node, one.tested.kpi))
     return Detection(
@@ -105,35 +73,6 @@ def target_nodes(targets: Sequence[TargetRow]) -> dict[str, frozenset[str]]:
         if target.effective is not False:
             nodes.setdefault(target.injection_id, set()).add(target.node)
     return {injection_id: frozenset(some) for injection_id, some in nodes.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """From when to when a KPI was away from its level, microseconds; ``is_back``: whether its return was seen."""
-
-    start_us: int
-    end_us: int
-    is_back: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The answer of one test, before false discoveries are controlled over all of them.
-
-    Attributes:
-        tested: with ``moved`` as far as this test alone tells, and no adjusted p value yet.
-        extent: there where the KPI perhaps moved.
-        direction: up or down.
-        method: how it was looked for, with the method's version.
-        smallest: p value -> the smallest move of 25 s, in the unit of the score, that would be found with 90 % power
-            where p values up to that one are; None where the test itself says it, or nobody knows.
-    """
-
-    tested: Tested
-    extent: Extent | None = None
-    direction: str = "up"
-    method: str = METHOD
-    smallest: Callable[[float], float | None] | None = None
 
 
 def _ask_all(
@@ -189,10 +128,12 @@ class Judged:
     Attributes:
         refusal: why there was no test of any; None where there was.
         told: None where there was no test of an injection.
+        smallest: p value -> the smallest move of 25 s found at such p values with 90 % power; None if nobody knows.
     """
 
     refusal: str | None
     told: tuple[Told | None, ...]
+    smallest: Callable[[float], float | None] | None = None
 
     @property
     def back_us(self) -> Microseconds:
@@ -218,7 +159,65 @@ def judged_by_node(
         if all(np.array_equal(later[node], back[node]) for node in later):
             break
         back = later
-    return judged
+    return _scanned(judged, {node: series[node, kpi] for node in windows}, windows, parameters, back)
+
+
+def _scanned(
+    judged: Mapping[str, Judged],
+    series: Mapping[str, Series],
+    windows: Mapping[str, Windows],
+    parameters: Parameters,
+    back: Mapping[str, Microseconds],
+) -> dict[str, Judged]:
+    """Return what the edges and the scan say together; nodes with little quiet time are helped by the others."""
+    scans = {
+        node: Scan(series[node], windows[node], parameters, back[node])
+        for node in judged
+        if len(series[node].known.value)
+    }
+    for node, scan in scans.items():
+        scan.peers = tuple(other for name, other in scans.items() if name != node)
+    return {node: _together(one, scans.get(node), parameters) for node, one in judged.items()}
+
+
+def _together(judged: Judged, scan: Scan | None, parameters: Parameters) -> Judged:
+    if scan is None:
+        return judged
+    scanned = scan.answers([_known(one, parameters) for one in judged.told])
+    told = tuple(_clearer(one, scanned, place, scan, parameters) for place, one in enumerate(judged.told))
+    return Judged(judged.refusal if not any(told) else None, told, scan.smallest if any(told) else None)
+
+
+def _known(told: Told | None, parameters: Parameters) -> Move | None:
+    """Return the move that the edges of a window show beyond doubt."""
+    if told is None or told.extent is None or told.p_value > parameters.largest_p:
+        return None
+    return Move(told.step, told.extent.start_us, told.extent.end_us)
+
+
+def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parameters: Parameters) -> Told | None:
+    """Return the clearer one of two answers, which share the risk of a false one."""
+    p_value, size = float(scanned.p_value[place]), float(scanned.size[place])
+    if not p_value >= 0:
+        return told
+    if told is not None:
+        is_clear = scan.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
+        share = _SCAN_SHARE if is_clear else _SCAN_SHARE / 2
+        told, p_value = replace(told, p_value=min(told.p_value / (1 - share), 1.0)), min(p_value / share, 1.0)
+        told = replace(told, is_acceptable=told.p_value <= parameters.largest_p and told.step != 0)
+        if told.p_value <= p_value:
+            return told
+    extent = Extent(int(scanned.start_us[place]), int(scanned.end_us[place]), is_back=True)
+    return Told(
+        p_value=p_value,
+        step=size,
+        base=0.0,
+        scale=scan.scale_at(place),
+        power=told.power if told else 0.0,
+        question="filter" if scan.way == "filter" else "pulse",
+        is_acceptable=p_value <= parameters.largest_p and size != 0,
+        extent=extent if p_value <= max(parameters.largest_p, _PERHAPS_P) and size else None,
+    )
 
 
 def _late(judged: Judged, windows: Windows, parameters: Parameters) -> Microseconds:
@@ -270,7 +269,7 @@ def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) ->
 def _ask(node: str, kpi: str, judged: Judged, injections: Sequence[InjectionRow]) -> list[Found]:
     why_not = judged.refusal or _NO_ROOM
     return [
-        _found(one, node, kpi, told) if told else _not_tested(one, node, kpi, why_not)
+        _found(one, node, kpi, told, judged.smallest) if told else _not_tested(one, node, kpi, why_not)
         for one, told in zip(injections, judged.told, strict=True)
     ]
 
@@ -279,7 +278,9 @@ def _not_tested(injection: InjectionRow, node: str, kpi: str, why: str) -> Found
     return Found(Tested(injection.injection_id, node, kpi, None, None, None, None, False, None, None, why))
 
 
-def _found(injection: InjectionRow, node: str, kpi: str, told: Told) -> Found:
+def _found(
+    injection: InjectionRow, node: str, kpi: str, told: Told, smallest: Callable[[float], float | None] | None
+) -> Found:
     tested = Tested(
         injection_id=injection.injection_id,
         node=node,
@@ -288,41 +289,12 @@ def _found(injection: InjectionRow, node: str, kpi: str, told: Told) -> Found:
         adjusted_p_value=None,
         score=abs(told.step) / told.scale,
         power=told.power,
-        moved=told.is_acceptable,
+        moved=told.step != 0,
         question=told.question,
         is_back=told.extent.is_back if told.extent else None,
         why_not=None,
     )
-    return Found(tested, told.extent, "up" if told.step > 0 else "down")
-
-
-def _decide(found: Sequence[Found], parameters: Parameters) -> list[Found]:
-    """Control false discoveries over all tests (Benjamini and Hochberg, 1995), and say what could have hidden."""
-    with_test = [place for place, one in enumerate(found) if one.tested.p_value is not None]
-    decided = list(found)
-    if not with_test:
-        return decided
-    p_values = np.array([found[place].tested.p_value for place in with_test], dtype=np.float64)
-    adjusted = false_discovery_control(p_values)
-    accepted = _accepted(p_values, adjusted, parameters)
-    for place, p_value in zip(with_test, adjusted.tolist(), strict=True):
-        one = found[place]
-        moved = one.tested.moved and p_value <= parameters.alpha
-        tested = replace(
-            one.tested,
-            adjusted_p_value=p_value,
-            moved=moved,
-            is_back=one.tested.is_back if moved else None,
-            detectable_sd=one.smallest(accepted) if one.smallest else one.tested.detectable_sd,
-        )
-        decided[place] = replace(one, tested=tested)
-    return decided
-
-
-def _accepted(p_values: Floats, adjusted: Floats, parameters: Parameters) -> float:
-    """Return the largest p value that another test could have had to be accepted beside these."""
-    more = np.count_nonzero(adjusted <= parameters.alpha) + 1
-    return min(parameters.largest_p, parameters.alpha * float(more) / (len(p_values) + 1))
+    return Found(tested, told.extent, "up" if told.step > 0 else "down", smallest=smallest)
 
 
 def _cut_at_the_next(found: Sequence[Found], injections: Sequence[InjectionRow]) -> tuple[ImpactRow, ...]:

@@ -24,7 +24,7 @@ from faultset.impacts.windows import (
     quiet_rows,
 )
 
-Question = Literal["edges", "step", "level", "end"]
+Question = Literal["edges", "step", "level", "end", "pulse", "filter"]
 Chain = tuple[int, ...]  # lengths of the stretches that a step has to show in, ascending
 
 _MAD_TO_SD = 1.4826  # of a normal distribution

@@ -30,8 +30,10 @@ class Parameters:
     """All that the test can be told; the defaults are meant to be left alone.
 
     Attributes:
-        alpha: share of false impacts to expect among those found (Benjamini-Hochberg over all tests of an experiment).
+        alpha: share of false impacts to expect among those found where an injection is not known to have acted.
+        alpha_targets: the same on nodes that it is known to have acted on, or on one of them.
         largest_p: no single test is accepted with a p value above this, however many others are.
+        largest_p_targets: the same on nodes that the injection is known to have acted on.
         shares: how edges, step and level share the risk of a false answer (see ``edges``).
         baseline_s: seconds of quiet time before an injection that its robust standard deviation is taken from.
         probe_s: seconds between the probes that tell how restless a series is around a moment.
@@ -49,7 +51,9 @@ class Parameters:
     """
 
     alpha: float = 0.02
+    alpha_targets: float = 0.05
     largest_p: float = 0.01
+    largest_p_targets: float = 0.05
     shares: tuple[float, float, float] = (0.6, 0.3, 0.1)
     baseline_s: float = 300.0
     probe_s: float = 15.0

@@ -10,7 +10,8 @@ from typing import Any
 from faultset import figures
 from faultset.impacts.agreement import agreement
 from faultset.impacts.calibration import calibrate
-from faultset.impacts.detect import Tested, detect, target_nodes
+from faultset.impacts.detect import detect, target_nodes
+from faultset.impacts.found import Tested
 from faultset.impacts.windows import SECOND, Parameters, Series
 from faultset.labels.tolerance import Recorded, tolerance
 from faultset.moments import Window

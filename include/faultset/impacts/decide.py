@@ -1,0 +1,121 @@
+"""Which tests are impacts: false discoveries are controlled in strata, and KPIs that move often weigh more.
+
+A node that a fault acted on is where an effect is to be expected; fifty others are not. Were all controlled together,
+the many would make it harder to find anything on the one: so each stratum is controlled by itself (Efron, 2008). And
+in a cluster with forty KPIs a fault moves three of them, again and again: where an effect is to be expected each KPI
+weighs as much as the share of its tests that are no chance results makes likely (Hu, Zhao and Zhou, 2010), the share
+being estimated from their p values (Storey, 2002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from faultset.impacts.found import Found
+from faultset.impacts.windows import Floats, Parameters
+
+_Stratum = Literal["targets", "anywhere", "others"]  # hit; perhaps hit, as any node; not hit
+
+_CHANCE = 0.5  # p values above this are taken to be chance results
+_LEAST_WEIGHT = 0.05  # of the largest: no KPI is given up
+_FEW_TESTS = 4.0  # so few tests of a KPI say little of how often it moves
+
+
+def decide(found: Sequence[Found], targets: Mapping[str, frozenset[str]], parameters: Parameters) -> list[Found]:
+    """Return the tests with their adjusted p values, whether they are impacts, and what could have hidden.
+
+    Args:
+        found: all tests of an experiment.
+        targets: injection id -> nodes that it acted on or may have; where there are none it may have acted on any.
+        parameters: of the tests.
+    """
+    decided = list(found)
+    strata: dict[_Stratum, list[int]] = {}
+    for place, one in enumerate(found):
+        if one.tested.p_value is not None:
+            strata.setdefault(_stratum(one, targets), []).append(place)
+    for stratum, members in strata.items():
+        kpis = [(found[place].tested.source_kind, found[place].tested.kpi) for place in members]
+        p_value = np.array([found[place].tested.p_value for place in members], dtype=np.float64)
+        weight = np.ones(len(members)) if stratum == "others" else _weights(p_value, kpis)
+        limits = _Limits.of(stratum, parameters)
+        for place, controlled in zip(members, _controlled(p_value, weight, limits), strict=True):
+            decided[place] = _with(found[place], controlled, limits)
+    return decided
+
+
+def _stratum(one: Found, targets: Mapping[str, frozenset[str]]) -> _Stratum:
+    nodes = targets.get(one.tested.injection_id)
+    if not nodes:
+        return "anywhere"
+    return "targets" if one.tested.node in nodes else "others"
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What a stratum accepts: a share of false impacts among those found, and a p value of a single test."""
+
+    alpha: float
+    largest_p: float
+
+    @classmethod
+    def of(cls, stratum: _Stratum, parameters: Parameters) -> _Limits:
+        if stratum == "targets":
+            return cls(parameters.alpha_targets, parameters.largest_p_targets)
+        return cls(parameters.alpha, parameters.largest_p)
+
+
+@dataclass(frozen=True, slots=True)
+class _Controlled:
+    """An adjusted p value, whether it is small enough, and up to which p value its test would have been accepted."""
+
+    adjusted: float
+    is_small: bool
+    accepted: float
+
+
+def _controlled(p_value: Floats, weight: Floats, limits: _Limits) -> list[_Controlled]:
+    """Control false discoveries (Benjamini and Hochberg, 1995; weighted: Genovese, Roeder and Wasserman, 2006)."""
+    adjusted = false_discovery_control(np.minimum(p_value / weight, 1.0))
+    more = np.count_nonzero(adjusted <= limits.alpha) + 1
+    accepted = np.minimum(limits.largest_p, limits.alpha * weight * more / len(p_value))
+    return [
+        _Controlled(one, one <= limits.alpha, up_to)
+        for one, up_to in zip(adjusted.tolist(), accepted.tolist(), strict=True)
+    ]
+
+
+def _weights(p_value: Floats, groups: Sequence[tuple[str, str]]) -> Floats:
+    """Return the weight of each test: the odds that a test of its KPI is no chance result.
+
+    Over chance results the weights sum to as many as there are tests, so that false discoveries stay controlled.
+    """
+    names, group = np.unique([" ".join(one) for one in groups], return_inverse=True)
+    count = np.bincount(group, minlength=len(names))
+    by_chance = np.bincount(group, p_value > _CHANCE, len(names))
+    chance = np.minimum(1.0, (by_chance + 1) / (count * (1 - _CHANCE)))
+    moved = 1 - chance
+    if not moved.any():
+        return np.ones(len(p_value))
+    least = np.maximum(_LEAST_WEIGHT, 1 / (1 + count / _FEW_TESTS))
+    odds = np.maximum(moved, least * moved.max()) / chance
+    weight = odds * len(p_value) / np.sum(count * chance * odds)
+    return np.asarray(weight[group])
+
+
+def _with(one: Found, controlled: _Controlled, limits: _Limits) -> Found:
+    moved = one.tested.moved and controlled.is_small and (one.tested.p_value or 0.0) <= limits.largest_p
+    hidden = one.smallest(controlled.accepted) if one.smallest else one.tested.detectable_sd
+    tested = replace(
+        one.tested,
+        adjusted_p_value=controlled.adjusted,
+        moved=moved,
+        is_back=one.tested.is_back if moved else None,
+        detectable_sd=hidden,
+    )
+    return replace(one, tested=tested)

@@ -1,0 +1,67 @@
+"""How rare a number is beside those of quiet places, where large numbers need not be the rarest.
+
+A series can have events of its own: a nightly job that moves memory by fifty standard deviations. A move of five is not
+explained by those, though every one of them is larger. So a number is not ranked by its size alone but by how rarely
+numbers *of about its size* come at quiet places, on a logarithmic scale, of those above the median. The p value is the
+share of quiet places whose numbers are as rare or rarer: a valid p value whatever the order is, and what it says of the
+largest numbers is what a rank by size would say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import convolve1d
+
+from faultset.impacts.windows import Floats, Rows
+
+_BIN = 0.02  # of the logarithm of a number
+_NARROW, _WIDE, _WIDE_SHARE = 0.1, 0.3, 0.07
+_LEAST = 1e-3  # numbers below this are all the same
+
+
+def _kernel() -> Floats:
+    """Return a kernel with a narrow core and a wide foot: larger numbers than those seen are to be expected."""
+    at = np.arange(-150, 151) * _BIN
+    core, foot = np.exp(-0.5 * (at / _NARROW) ** 2), np.exp(-np.abs(at) / _WIDE)
+    return np.asarray((1 - _WIDE_SHARE) * core / core.sum() + _WIDE_SHARE * foot / foot.sum())
+
+
+_KERNEL = _kernel()
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """Numbers at quiet places as places on a logarithmic scale.
+
+    Attributes:
+        bins: of each number.
+        first: logarithm at bin 0.
+        count: how many bins there are.
+    """
+
+    bins: Rows
+    first: float
+    count: int
+
+    @classmethod
+    def of(cls, numbers: Floats) -> Quiet:
+        """Place ``numbers``, each at least 0."""
+        logs = np.log(np.maximum(numbers, _LEAST))
+        first = float(logs.min()) - 150 * _BIN
+        bins = ((logs - first) / _BIN).astype(np.intp)
+        return cls(bins, first, int(bins.max()) + 300)
+
+    def p_value(self, number: Floats, weight: Floats) -> Floats:
+        """Return how probable numbers as rare as each of ``number`` are at quiet places, counted with their weights."""
+        mass = np.bincount(self.bins, weight / weight.sum(), self.count)
+        median = int(np.searchsorted(np.cumsum(mass), 0.5))
+        density = np.maximum(convolve1d(mass, _KERNEL, mode="constant"), 1e-12)
+        above = np.sort(density[median + 1 :])
+        rarer = np.cumsum(above)
+        place = ((np.log(np.maximum(number, _LEAST)) - self.first) / _BIN).astype(np.intp)
+        beyond = np.maximum(place - self.count + 1, 0) * _BIN
+        here = density[np.clip(place, 0, self.count - 1)]
+        p_value = rarer[np.maximum(np.searchsorted(above, here, side="right") - 1, 0)] * np.exp(-beyond / _WIDE)
+        return np.where(place <= median, 1.0, np.minimum(p_value, 1.0))

@@ -1,0 +1,509 @@
+"""Moves that begin some seconds after a fault did, or much later, and end when they like: one series, all injections.
+
+Every moment of the series is asked whether a move begins there (``shapes``). A window's number is the largest at the
+moments at which its effect may begin; the same maximum at quiet places says how rare it is (``rarity``), near ones in
+time counting for more: hours differ. Where windows are near each other, the clearest move is taken out of the series
+before the others are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.ndimage import maximum_filter1d
+
+from faultset.impacts.grid import Grid
+from faultset.impacts.rarity import Quiet
+from faultset.impacts.shapes import Moves, Whitener, filtered, pulses
+from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Rows, Series, Windows
+
+LENGTHS_S = (8, 11, 15, 20, 27, 36, 50, 68, 92, 122)
+_BESIDE_S = (8, 20)
+_LEAST_BESIDE = (3, 8)
+_ONSET_S = 20.0  # how late an effect may begin; during a long command later
+_LATEST_ONSET_S, _ONSETS_APART_S = 40.0, 5.0
+_TOUCHES_S = 3.0  # what another move leaves beside its edges where it is taken out
+_MOST_PLACES = 4000
+_LEAST_INDEPENDENT, _ENOUGH_INDEPENDENT = 10, 40
+_PLANTS = 48
+_PLANTED_SD = 5.0
+_SIZES_SD = (1.0, 2.0, 3.0, 4.5, 6.0, 9.0, 14.0, 22.0)
+_SOUGHT_S = 25.0
+_POWER = 0.9
+_LEAST_P = 1e-4  # below this a p value is as good as any other when ways to ask are compared
+_MARGIN = 64  # cells that a filter needs before what is asked
+_PERHAPS_P = 0.05
+_LEAST_THERE = 0.6  # share of the cells around a start that need a row
+
+Way = Callable[[Floats, Rows], Moves]  # values, their cells -> moves at each
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """What the scan says of each window; arrays of one item a window.
+
+    Attributes:
+        p_value: NaN where nothing could be asked.
+        size: of the move, signed, in the series' unit.
+        start_us, end_us: when the move was there.
+    """
+
+    p_value: Floats
+    size: Floats
+    start_us: Microseconds
+    end_us: Microseconds
+
+    @classmethod
+    def nothing(cls, count: int) -> Scanned:
+        """Return that none of ``count`` windows could be asked."""
+        return cls(np.full(count, np.nan), np.zeros(count), *(np.zeros(count, dtype=np.int64) for _ in range(2)))
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A move that is known: its signed size in the series' unit, and when it was there."""
+
+    size: float
+    start_us: int
+    end_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """A stretch of a series from cell ``first`` on, and the moves that begin in it."""
+
+    value: Floats
+    moves: Moves
+    first: int
+
+
+class Scan:
+    """A series, its quiet places and how it is asked."""
+
+    def __init__(self, series: Series, windows: Windows, parameters: Parameters, back_us: Microseconds) -> None:
+        self.grid = Grid.of(series)
+        self.windows = windows
+        self.parameters = parameters
+        self.peers: tuple[Scan, ...] = ()
+        self.lengths, self.loud = self._fitting(np.maximum(windows.end + windows.end_slack, back_us))
+        self._beside = tuple(
+            max(least, self.grid.rows(seconds)) for least, seconds in zip(_LEAST_BESIDE, _BESIDE_S, strict=True)
+        )
+        self._numbers: dict[int, Floats] = {}
+
+    # --- quiet time -------------------------------------------------------------------------------------------------
+
+    def _fitting(self, ends: Microseconds) -> tuple[tuple[int, ...], Flags]:
+        """Return the lengths that are looked for, in cells, and which cells are loud: as long as leave quiet places."""
+        chosen: tuple[tuple[int, ...], Flags] = ((), np.ones(len(self.grid.value), dtype=bool))
+        for most in (122, 68, 36, 20):
+            lengths = _lengths(self.grid, most)
+            for share in (1.0, 0.3):
+                loud = self._loud(ends, share * self.parameters.guard_s, _ONSET_S + share * most)
+                if self._independent(loud, lengths) >= _ENOUGH_INDEPENDENT / 2:
+                    return lengths, loud
+                if not chosen[0] or self._independent(loud, lengths) > self._independent(chosen[1], chosen[0]):
+                    chosen = lengths, loud
+        return chosen
+
+    def _loud(self, ends: Microseconds, guard_s: float, follow_s: float) -> Flags:
+        until = np.maximum(ends + round(guard_s * SECOND), self.windows.start + round(follow_s * SECOND))
+        change = np.zeros(len(self.grid.value) + 1, dtype=np.int64)
+        first = np.searchsorted(self.grid.cell_us, self.windows.start - self.grid.step_us, side="right")
+        np.add.at(change, np.maximum(first - 1, 0), 1)
+        np.add.at(change, np.searchsorted(self.grid.cell_us, until), -1)
+        return np.asarray(np.cumsum(change[:-1]) > 0)
+
+    def _independent(self, loud: Flags, lengths: tuple[int, ...]) -> float:
+        """Return how many moves of the longest length would fit into quiet time beside each other."""
+        whole = self.grid.rows(_ONSET_S) + lengths[-1] + 2 * self.grid.rows(_BESIDE_S[-1])
+        edges = np.flatnonzero(np.diff(np.concatenate(([True], loud, [True])).astype(np.int8)))
+        return float(np.sum(np.maximum(edges[1::2] - edges[::2], 0) // whole))
+
+    def places(self, onset: int) -> Rows:
+        """Return cells from which on a move could begin within ``onset`` cells and end in quiet time, evenly chosen."""
+        before, after = max(_MARGIN // 2, self._beside[-1]), onset + self.lengths[-1] + self._beside[-1]
+        count = len(self.grid.value)
+        cells = np.arange(before, count - after)
+        loud = np.concatenate(([0], np.cumsum(self.loud)))
+        whole = self.grid.cell_us[cells + after] - self.grid.cell_us[cells - before]
+        quiet = (loud[cells + after] == loud[cells - before]) & (whole == (before + after) * self.grid.step_us)
+        found: Rows = cells[quiet]
+        return found[:: max(1, len(found) // _MOST_PLACES)]
+
+    # --- scales -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def scale(self) -> Floats:
+        """Robust standard deviation of the quiet cells in the time before each cell."""
+        return self._of_the_past(self.grid.value, _deviation)
+
+    @cached_property
+    def _whitener(self) -> Whitener:
+        order = 20 if self.grid.step_us <= 2 * SECOND else 8
+        return Whitener.of(self.grid.value, ~self.loud, order)
+
+    @cached_property
+    def _white_scale(self) -> Floats:
+        white = np.abs(self._whitener.white(self.grid.value))
+        return self._of_the_past(white, lambda past: np.quantile(past, 0.9, axis=1) / 1.645)
+
+    def _of_the_past(self, value: Floats, spread: Callable[[Floats], Floats]) -> Floats:
+        """Return the spread of the quiet cells before each cell; at least a share of what is usual for the series."""
+        quiet = np.flatnonzero(~self.loud)
+        width = min(self.grid.rows(self.parameters.baseline_s), max(len(quiet) // 2, 1))
+        every = max(1, width // 60)
+        last = np.arange(width, len(quiet) + 1, every)
+        if not len(last):
+            return np.full(len(value), np.nan)
+        rows = np.lib.stride_tricks.sliding_window_view(value[quiet], width)[last - width, :: max(1, width // 100)]
+        seen = spread(np.asarray(rows))
+        usual = seen[seen > 0]
+        least = 0.1 * float(np.median(usual)) if len(usual) else np.nan
+        before = np.concatenate(([0], np.cumsum(~self.loud)))[:-1]
+        return np.asarray(np.maximum(np.interp(before, last, seen), least))
+
+    def scale_at(self, window: int) -> float:
+        """Return the robust standard deviation before a window."""
+        return float(self.scale[self.grid.cell(self.windows.start[[window]])[0]])
+
+    # --- ways to ask ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _ways(self) -> dict[str, Way]:
+        shapes = list(self._whitener.shapes(self.lengths))
+
+        def pulsing(beside: int) -> Way:
+            def ask(value: Floats, cells: Rows) -> Moves:
+                moves = pulses(value, beside, self.lengths)
+                return replace(moves, number=moves.number / self.scale[cells])
+
+            return ask
+
+        def filtering(value: Floats, cells: Rows) -> Moves:
+            return filtered(self._whitener.white(value) / self._white_scale[cells], shapes)
+
+        return {"pulse": pulsing(self._beside[0]), "wide pulse": pulsing(self._beside[1]), "filter": filtering}
+
+    @cached_property
+    def way(self) -> str:
+        """The way that finds most of what is planted at quiet places."""
+        onset = self.onset_cells(None)
+        told = {name: self._told(name, onset) for name in self._ways}
+        return max(told, key=told.__getitem__)
+
+    def _told(self, way: str, onset: int) -> float:
+        """Return how little planted moves of mixed onset, length and shape look like quiet time, in powers of ten."""
+        numbers = self._numbers_with(way, onset, (_PLANTED_SD,), _mixed)[0]
+        if not len(numbers):
+            return 0.0
+        quiet = np.abs(_largest(self._everywhere(way).number, onset)[self.places(onset)])
+        p_value = Quiet.of(quiet).p_value(numbers, np.ones(len(quiet)))
+        return float(np.mean(-np.log10(np.maximum(p_value, _LEAST_P))))
+
+    def _everywhere(self, way: str) -> Moves:
+        return self._ways[way](self.grid.value, np.arange(len(self.grid.value)))
+
+    @cached_property
+    def moves(self) -> Moves:
+        """The most striking move at each cell, asked in the chosen way."""
+        return self._everywhere(self.way)
+
+    def onset_cells(self, window: int | None) -> int:
+        """Return over how many cells an effect may begin: some seconds after the command's start, or during it."""
+        if window is None or not len(self.windows.start):
+            return self.grid.rows(_ONSET_S) + 1
+        lasts = float(self.windows.end[window] - self.windows.start[window]) / SECOND
+        lasts = np.ceil(lasts / _ONSETS_APART_S) * _ONSETS_APART_S
+        onset = min(max(_ONSET_S, lasts), _LATEST_ONSET_S)
+        return self.grid.rows(onset) + 1 - int(-self.windows.start_slack[window] // self.grid.step_us)
+
+    # --- planting ---------------------------------------------------------------------------------------------------
+
+    def _numbers_with(
+        self, way: str, onset: int, sizes: tuple[float, ...], course: Callable[[Scan, int, np.random.Generator], Floats]
+    ) -> Floats:
+        """Return the number at quiet places with moves planted there, of shape (sizes, places)."""
+        places = self.places(onset)
+        places = places[:: max(1, len(places) // _PLANTS)][:_PLANTS]
+        reach = onset + self.lengths[-1] + self._beside[-1]
+        cells = places[:, None] + np.arange(-min(_MARGIN, int(places.min(initial=_MARGIN))), reach)
+        ahead = cells.shape[1] - reach
+        random = np.random.default_rng(self.parameters.seed)
+        courses = np.array([course(self, onset, random) for _ in places]).reshape(len(places), -1)
+        numbers = []
+        for size in sizes:
+            value = self.grid.value[cells]
+            value[:, ahead : ahead + courses.shape[1]] += size * self.scale[places, None] * courses
+            number = self._ways[way](value.ravel(), cells.ravel()).number.reshape(cells.shape)
+            numbers.append(np.abs(number[:, ahead : ahead + onset]).max(axis=1, initial=0.0))
+        return np.array(numbers)
+
+    def smallest(self, p_value: float) -> float | None:
+        """Return the smallest move of 25 s, in deviations, that is found nine times out of ten; None if none is."""
+        onset = self.onset_cells(None)
+        if not self.lengths or not np.isfinite(self.scale).all() or self._quiet(onset) is None:
+            return None
+        sizes, found = self._found_at(onset)
+        reached = np.array(
+            [np.interp(-np.log(p_value / 2), np.maximum.accumulate(one), sizes, right=np.inf) for one in found]
+        )
+        smallest = float(np.quantile(reached, _POWER, method="higher")) if len(reached) else np.inf
+        return smallest if np.isfinite(smallest) else None
+
+    @cached_property
+    def _planted(self) -> dict[int, tuple[Floats, Floats]]:
+        return {}
+
+    def _found_at(self, onset: int) -> tuple[Floats, Floats]:
+        """Return sizes, and of shape (places, sizes) minus the logarithm of the p value that each has there."""
+        if onset not in self._planted:
+            numbers = self._numbers_with(self.way, onset, _SIZES_SD, _sought)
+            p_value = np.array([self._p_values(onset, one, None) for one in numbers]).reshape(numbers.shape)
+            self._planted[onset] = np.array(_SIZES_SD), -np.log(np.maximum(p_value, 1e-12)).T
+        return self._planted[onset]
+
+    # --- p values ---------------------------------------------------------------------------------------------------
+
+    def quiet_numbers(self, onset: int) -> Floats:
+        """Return the numbers at the series' own quiet places."""
+        if onset not in self._numbers:
+            places = self.places(onset) if np.isfinite(self.scale).all() else np.empty(0, dtype=np.intp)
+            self._numbers[onset] = np.abs(_largest(self.moves.number, onset)[places])
+        return self._numbers[onset]
+
+    def _quiet(self, onset: int) -> tuple[Quiet, Floats, Rows] | None:
+        """Return what is usual, the weights of peers' places, and own places; None where too little is quiet."""
+        own = self.quiet_numbers(onset) if self.lengths else np.empty(0)
+        known = self._independent(self.loud, self.lengths) if len(own) else 0.0
+        others = [peer.quiet_numbers(onset) for peer in self.peers] if known < _ENOUGH_INDEPENDENT else []
+        together = np.concatenate([own, *others])
+        if known + sum(peer.independent for peer in self.peers if others) < _LEAST_INDEPENDENT or not len(own):
+            return None
+        share = 1 - known / _ENOUGH_INDEPENDENT if len(together) > len(own) else 0.0
+        strangers = np.full(len(together) - len(own), share / max(len(together) - len(own), 1))
+        return Quiet.of(together), strangers, self.places(onset)
+
+    @cached_property
+    def independent(self) -> float:
+        """How many independent quiet places the series has."""
+        return self._independent(self.loud, self.lengths)
+
+    def _p_values(self, onset: int, number: Floats, cell: int | None) -> Floats:
+        """Return the p values of numbers; with a cell, places near it in time count for more."""
+        usual = self._quiet(onset)
+        if usual is None:
+            return np.full(len(number), np.nan)
+        quiet, strangers, places = usual
+        weight = np.ones(len(places))
+        if cell is not None:
+            far = np.abs(places - cell).astype(np.float64)
+            near = max(float(np.partition(far, len(far) // 3)[len(far) // 3]), 1.0)
+            weight = np.exp(-0.5 * (far / near) ** 2)
+        weight = weight / weight.sum() * (1 - strangers.sum())
+        return quiet.p_value(number, np.concatenate([weight, strangers]))
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    def answers(self, known: Sequence[Move | None]) -> Scanned:
+        """Ask all windows.
+
+        Args:
+            known: of each window, the move that its own edges show; windows near it are asked without that.
+        """
+        count = len(self.windows.start)
+        if not self.lengths or not np.isfinite(self.scale).all() or self._quiet(self.onset_cells(None)) is None:
+            return Scanned.nothing(count)
+        found = Scanned.nothing(count)
+        for members in self._clusters():
+            if len(members) == 1:
+                self._put(found, int(members[0]), _Course(self.grid.value, self.moves, 0))
+            else:
+                self._peel(found, members, known)
+        return found
+
+    def _clusters(self) -> list[Rows]:
+        """Return the windows in groups whose moves may touch."""
+        order = np.argsort(self.windows.start, kind="stable")
+        reach = (self.lengths[-1] + self._beside[-1] + self.onset_cells(None)) * self.grid.step_us
+        cuts = np.flatnonzero(np.diff(self.windows.start[order]) > reach) + 1
+        return [members for members in np.split(order, cuts) if len(members)]
+
+    def _range(self, window: int) -> tuple[int, int]:
+        """Return the cells [first, last) at which the effect of a window may begin: no later than the next one's."""
+        windows = self.windows
+        first = int(self.grid.cell(windows.start[[window]])[0])
+        near = round(self.parameters.shared_edge_s * SECOND)
+        rival = (windows.start > windows.start[window] + near) & (windows.yields <= windows.yields[window])
+        last = first + self.onset_cells(window)
+        if rival.any():
+            last = min(last, int(self.grid.cell(windows.start[rival].min(keepdims=True))[0]))
+        return first, min(max(last, first + 1), len(self.grid.value))
+
+    def _put(self, found: Scanned, window: int, course: _Course, taken: Collection[Move] = ()) -> None:
+        """Ask one window on a course, but where the edges of ``taken`` are."""
+        moves, value, offset = course.moves, course.value, course.first
+        first, last = self._range(window)
+        around = self.grid.there[max(first - self._beside[-1], 0) : last + self._beside[-1]]
+        number = np.where(self._touched(first, last, taken), 0.0, moves.number[first - offset : last - offset])
+        if not len(number) or np.mean(around) < _LEAST_THERE:
+            return
+        at = int(np.argmax(np.abs(number)))
+        onset = self.onset_cells(window)
+        p_value = self._p_values(onset, np.abs(number[[at]]), first)[0]
+        # What another move leaves behind looks like a move; and this is a second chance.
+        found.p_value[window] = min(2 * p_value, 1.0) if taken else p_value
+        begun, length = first + at, int(moves.rows[first + at - offset])
+        size, start, end = _extent(value, begun - offset, length, (first - offset, last - offset))
+        found.size[window] = size if np.sign(size) == np.sign(number[at]) else 0.0
+        found.start_us[window] = max(self._between(start + offset), self.windows.start[window])
+        found.end_us[window] = max(self._between(end + offset), found.start_us[window] + 1)
+
+    def _touched(self, first: int, last: int, taken: Collection[Move]) -> Flags:
+        """Return which of the cells [first, last) lie where another move begins or ends."""
+        us = self.grid.cell_us[first:last]
+        near = round(_TOUCHES_S * SECOND) + self.grid.step_us
+        touched = np.zeros(len(us), dtype=bool)
+        for edge in (edge for move in taken for edge in (move.start_us, move.end_us)):
+            touched |= np.abs(us - edge) < near
+        return touched
+
+    def _between(self, cell: int) -> int:
+        """Return the moment in the middle between the row of a cell and the one before: when it changed is not seen."""
+        inside = round(self.parameters.row_resolution_s * SECOND)
+        return int(self.grid.cell_us[min(cell, len(self.grid.cell_us) - 1)]) + (inside - self.grid.step_us) // 2
+
+    def _peel(self, found: Scanned, members: Rows, known: Sequence[Move | None]) -> None:
+        """Ask windows that are near each other: the clearest move first, each then without those of the others."""
+        first = max(min(self._range(int(one))[0] for one in members) - 4 * _MARGIN, 0)
+        last = max(self._range(int(one))[1] for one in members) + self.lengths[-1] + 4 * _MARGIN
+        cells = np.arange(first, min(last, len(self.grid.value)))
+        shown = {int(one): move for one in members if (move := known[int(one)]) is not None}
+        taken = dict(shown)
+        for _ in range(len(members)):
+            open_yet = [int(one) for one in members if int(one) not in taken]
+            if not open_yet:
+                break
+            course = self._course(taken.values(), cells)
+            for one in open_yet:
+                self._put(found, one, course, taken.values())
+            clearest = min(open_yet, key=lambda one: found.p_value[one] if found.p_value[one] >= 0 else np.inf)
+            if not found.p_value[clearest] <= _PERHAPS_P or not found.size[clearest]:
+                break
+            taken[clearest] = _move(found, clearest)
+            for twin in self._twins(clearest, open_yet):
+                taken[twin] = replace(taken[clearest], size=0.0)
+                for name in ("p_value", "size", "start_us", "end_us"):
+                    getattr(found, name)[twin] = getattr(found, name)[clearest]
+        if len(taken) > 1:
+            self._again(found, taken, shown.keys(), cells)
+
+    def is_entangled(self, window: int) -> bool:
+        """Whether an edge of another window lies where the effect of this one may begin or end."""
+        windows, near = self.windows, round(_ONSET_S * SECOND)
+        length = windows.end[window] - windows.start[window]
+        beside = (windows.before_start, windows.after_start, windows.after_end)
+        return bool(
+            any(distance[window] < near for distance in beside) or windows.before_end[window] < min(near, length)
+        )
+
+    def _twins(self, window: int, open_yet: list[int]) -> list[int]:
+        """Return windows that start with this one and act here as much: whose move it is cannot be told."""
+        near = self.parameters.shared_edge_s * SECOND
+        return [
+            one
+            for one in open_yet
+            if one != window
+            and abs(self.windows.start[one] - self.windows.start[window]) < near
+            and self.windows.yields[one] <= self.windows.yields[window]
+        ]
+
+    def _course(self, moves: Collection[Move], cells: Rows) -> _Course:
+        """Return the series without some moves."""
+        us, value = self.grid.cell_us[cells], self.grid.value[cells].copy()
+        for move in moves:
+            value[(us >= move.start_us) & (us < move.end_us)] -= move.size
+        return _Course(value, self._ways[self.way](value, cells), int(cells[0]))
+
+    def _again(self, found: Scanned, taken: dict[int, Move], shown: Collection[int], cells: Rows) -> None:
+        """Ask each window that moved something again, on the series without the moves of all others."""
+        for window, own in taken.items():
+            if own.size and window not in shown:
+                others = [move for other, move in taken.items() if other != window and move.size]
+                self._put(found, window, self._course(others, cells), others)
+
+
+def _move(found: Scanned, window: int) -> Move:
+    return Move(float(found.size[window]), int(found.start_us[window]), int(found.end_us[window]))
+
+
+def _lengths(grid: Grid, most_s: float) -> tuple[int, ...]:
+    cells = {max(2, round(seconds * SECOND / grid.step_us)) for seconds in LENGTHS_S if seconds <= most_s}
+    return tuple(sorted(cells if len(cells) >= 3 else {2, 3, 5}))
+
+
+def _deviation(rows: Floats) -> Floats:
+    middle = np.median(rows, axis=1, keepdims=True)
+    deviation: Floats = np.median(np.abs(rows - middle), axis=1)
+    return 1.4826 * deviation
+
+
+def _largest(number: Floats, onset: int) -> Floats:
+    """Return the largest size of the numbers of the ``onset`` cells from each cell on; 0 at the end."""
+    centred = maximum_filter1d(np.abs(number), onset, mode="constant")
+    shifted = np.zeros(len(number))
+    shifted[: max(len(number) - onset // 2, 0)] = centred[onset // 2 :]
+    return shifted
+
+
+def _mixed(scan: Scan, onset: int, random: np.random.Generator) -> Floats:
+    """Return the course of a move of any onset, length and shape."""
+    length = int(random.choice(scan.lengths))
+    share = (np.arange(length) + 0.5) / length
+    shape = [np.ones(length), np.minimum(1, 3 * share), np.minimum(1, 2 * (1 - share))][int(random.integers(3))]
+    return _placed(scan, onset, shape, random)
+
+
+def _sought(scan: Scan, onset: int, random: np.random.Generator) -> Floats:
+    """Return the course of a held move of 25 s and any onset."""
+    return _placed(scan, onset, np.ones(scan.grid.rows(_SOUGHT_S)), random)
+
+
+def _placed(scan: Scan, onset: int, shape: Floats, random: np.random.Generator) -> Floats:
+    course = np.zeros(onset + scan.lengths[-1])
+    begin = int(random.integers(onset))
+    course[begin : begin + len(shape)] = shape[: len(course) - begin]
+    return random.choice([-1.0, 1.0]) * course
+
+
+def _extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> tuple[float, int, int]:
+    """Return the size of a move, and the cells [start, end) that are nearer to its level than to the one around it.
+
+    Args:
+        value: the series.
+        begun: about where it begins.
+        length: about how many cells it lasts.
+        onsets: cells [first, last) at which it may begin.
+    """
+    first, last = max(onsets[0], 0), min(begun + length + max(length, 20), len(value))
+    beside = max(5, min(length, 20))
+    around = np.concatenate([value[max(begun - beside, 0) : begun], value[begun + length : begun + length + beside]])
+    if not len(around) or last - first < 1:
+        return 0.0, begun, begun + length
+    base = float(np.median(around))
+    size = float(np.median(value[begun : begun + length])) - base
+    away = np.sign(size) * (value[first:last] - base)
+    gain = np.abs(away) - np.abs(away - abs(size))
+    start, end = _heaviest(gain, (begun - first, begun + length - first), onsets[1] - first)
+    return size, first + start, first + end
+
+
+def _heaviest(gain: Floats, about: tuple[int, int], until: int) -> tuple[int, int]:
+    """Return the run [start, end) of the largest sum that holds the middle of ``about`` and starts before ``until``."""
+    middle = int(np.clip(sum(about) // 2, 0, len(gain) - 1))
+    sums = np.cumsum(gain[middle::-1])[::-1]
+    start = int(np.argmax(sums[: max(until, 1)]))
+    return start, middle + int(np.argmax(np.cumsum(gain[middle:]))) + 1

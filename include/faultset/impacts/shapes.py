@@ -1,0 +1,146 @@
+"""Three ways to ask a series at every moment: did a move begin here, of whatever length and shape?
+
+*Pulses* compare medians: the level of a stretch against the level before it and the level after it. Spikes do not
+matter to them, nor how the noise is distributed; they suit steps and series that jump. The *filter* compares the whole
+course: the noise is made white by an autoregression, and so is each shape that a move may have (held, ramping in,
+fading out); how well they agree is summed (a matched filter in coloured noise). It suits noise that swings smoothly,
+and short moves. Which of them a series is asked with, the series decides by what would find most (``scan``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import median_filter
+from scipy.signal import lfilter, oaconvolve
+
+from faultset.impacts.windows import Flags, Floats, Rows
+
+_CLIP = 3.0  # robust standard deviations of white noise beyond which a value says no more
+_SETTLES_ROWS = 40  # in which what a shape leaves behind in white noise has faded
+_TREND_ROWS = 601
+_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Moves:
+    """The most striking move that begins at each moment.
+
+    Attributes:
+        number: how striking, with the sign of the move; in the series' unit for pulses, of variance one for the filter.
+        rows: its length in cells.
+    """
+
+    number: Floats
+    rows: Rows
+
+    @classmethod
+    def largest(cls, count: int, candidates: Iterator[tuple[int, Floats]]) -> Moves:
+        """Return at each of ``count`` moments the largest of the candidates, each of a length and its numbers."""
+        number, rows = np.zeros(count), np.zeros(count, dtype=np.intp)
+        for length, candidate in candidates:
+            larger = np.abs(candidate) > np.abs(number)
+            number[larger], rows[larger] = candidate[larger], length
+        return cls(number, rows)
+
+
+# --- pulses ---------------------------------------------------------------------------------------------------------
+
+
+def pulses(value: Floats, beside: int, lengths: tuple[int, ...]) -> Moves:
+    """Compare the median of each stretch with those of ``beside`` cells before and after: the smaller difference."""
+    before, after = _medians(value, beside, -beside), _medians(value, beside, 0)
+
+    def candidates() -> Iterator[tuple[int, Floats]]:
+        for length in lengths:
+            middle = _medians(value, length, 0)
+            up, down = middle - before, middle - _ahead(after, length)
+            low, high = np.minimum(up, down), np.maximum(up, down)
+            yield length, np.nan_to_num(np.where(low > 0, low, np.where(high < 0, high, 0.0)))
+
+    return Moves.largest(len(value), candidates())
+
+
+def _medians(value: Floats, count: int, offset: int) -> Floats:
+    """Return the median of ``count`` cells from each cell + ``offset`` on, NaN beyond the ends."""
+    return _ahead(median_filter(value, size=count, mode="nearest"), count // 2 + offset)
+
+
+def _ahead(value: Floats, cells: int) -> Floats:
+    """Return what stands ``cells`` later, NaN beyond the ends."""
+    shifted = np.full(len(value), np.nan)
+    if abs(cells) >= len(value):
+        return shifted
+    if cells >= 0:
+        shifted[: len(value) - cells] = value[cells:]
+    else:
+        shifted[-cells:] = value[:cells]
+    return shifted
+
+
+# --- the filter -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Whitener:
+    """An autoregression that makes the noise of a series white.
+
+    Attributes:
+        taps: what each cell and those before it are multiplied with.
+        centre: level that values are taken relative to.
+    """
+
+    taps: Floats
+    centre: float
+
+    @classmethod
+    def of(cls, value: Floats, quiet: Flags, order: int) -> Whitener:
+        """Fit it to the quiet cells by least squares, far ones counting for less (Huber, 1964)."""
+        width = min(_TREND_ROWS, len(value) // 2 * 2 - 1)
+        level = value - median_filter(value, size=max(width, 1), mode="nearest")
+        usable = np.flatnonzero(quiet[order:]) + order
+        if len(usable) < 5 * order:
+            return cls(np.array([1.0, -1.0]), float(np.median(value)))
+        past = np.stack([level[usable - lag] for lag in range(1, order + 1)], axis=1)
+        now = level[usable]
+        weight, taps = np.ones(len(usable)), np.zeros(order)
+        for _ in range(_ROUNDS):
+            weighted = past * weight[:, None]
+            normal = weighted.T @ past
+            ridge = 1e-6 * (np.trace(normal) / order + 1e-12)
+            taps = np.linalg.solve(normal + ridge * np.eye(order), weighted.T @ now)
+            rest = now - past @ taps
+            spread = 1.4826 * float(np.median(np.abs(rest))) + 1e-12
+            weight = np.minimum(1.0, 2.0 / np.maximum(np.abs(rest) / spread, 1e-9))
+        return cls(np.concatenate(([1.0], -taps)), float(np.median(value)))
+
+    def white(self, value: Floats) -> Floats:
+        """Return the noise made white; 0 where there is too little before a cell."""
+        rest = np.asarray(lfilter(self.taps, [1.0], value - self.centre))
+        rest[: len(self.taps)] = 0.0
+        return rest
+
+    def shapes(self, lengths: tuple[int, ...]) -> Iterator[tuple[int, Floats]]:
+        """Yield the length of each shape and what the shape looks like in white noise, of norm one."""
+        for length in lengths:
+            for shape in _shapes(length):
+                white = lfilter(self.taps, [1.0], np.concatenate([shape, np.zeros(_SETTLES_ROWS)]))
+                yield length, np.asarray(white / np.sqrt(np.sum(white**2)))
+
+
+def _shapes(length: int) -> Iterator[Floats]:
+    """Yield how a move of so many cells may go: held; ramping in; fading out."""
+    yield np.ones(length)
+    if length >= 4:
+        share = (np.arange(length) + 0.5) / length
+        yield np.minimum(1.0, 3 * share)
+        yield np.minimum(1.0, 2 * (1 - share))
+
+
+def filtered(white: Floats, shapes: list[tuple[int, Floats]]) -> Moves:
+    """Sum at each moment how well white noise of variance one agrees with each shape that begins there."""
+    clipped = np.clip(white, -_CLIP, _CLIP)
+    matched = ((length, oaconvolve(clipped, shape[::-1])[len(shape) - 1 :]) for length, shape in shapes)
+    return Moves.largest(len(white), matched)
