@@ -343,10 +343,14 @@ class ImpactTestRow:
     detectable_sd: Annotated[
         float | None,
         Column(
-            "The smallest move of 25 s that would have been found here with 90 % power, in the unit of the score; null "
-            "where nothing is known of it.",
+            "The smallest move of 25 s that would have been found here with 90 % power, in the unit of the score, had "
+            "the KPI moved so with every third injection; null where none would have been, or nothing is known of it.",
             COUNT,
         ),
+    ]
+    detectable_once_sd: Annotated[
+        float | None,
+        Column("The same, had the KPI moved so with this injection only: a single move has to be larger.", COUNT),
     ]
 
 
@@ -440,7 +444,7 @@ IMPACT_TESTS = Table(
     "impact_tests",
     ImpactTestRow,
     ("injection_id", "node", "kpi", "source_kind"),
-    frozenset({"p_value", "adjusted_p_value", "score", "detectable_sd"}),
+    frozenset({"p_value", "adjusted_p_value", "score", "detectable_sd", "detectable_once_sd"}),
 )
 TABLES = (WORKLOADS, TRIGGERS, INJECTIONS, TARGETS, ITERATIONS)
 EVERY_TABLE = tuple(dict.fromkeys((*TABLES, IMPACTS, IMPACT_TESTS)))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faultset.impacts.detect import METHOD, Detection, detect, target_nodes
+from faultset.impacts.detect import Detection, detect, target_nodes
+from faultset.impacts.found import METHOD
 from faultset.impacts.windows import SECOND, Parameters, Series, Windows, quiet_rows
 from faultset.moments import epoch_us
 from faultset.tables import TargetRow

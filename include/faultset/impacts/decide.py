@@ -17,12 +17,13 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from faultset.impacts.found import Found
-from faultset.impacts.windows import Floats, Parameters
+from faultset.impacts.windows import Floats, Parameters, Rows
 
 _Stratum = Literal["targets", "anywhere", "others"]  # hit; perhaps hit, as any node; not hit
 
 _CHANCE = 0.5  # p values above this are taken to be chance results
 _LEAST_WEIGHT = 0.05  # of the largest: no KPI is given up
+_OFTEN = 3
 _FEW_TESTS = 4.0  # so few tests of a KPI say little of how often it moves
 
 
@@ -42,9 +43,8 @@ def decide(found: Sequence[Found], targets: Mapping[str, frozenset[str]], parame
     for stratum, members in strata.items():
         kpis = [(found[place].tested.source_kind, found[place].tested.kpi) for place in members]
         p_value = np.array([found[place].tested.p_value for place in members], dtype=np.float64)
-        weight = np.ones(len(members)) if stratum == "others" else _weights(p_value, kpis)
         limits = _Limits.of(stratum, parameters)
-        for place, controlled in zip(members, _controlled(p_value, weight, limits), strict=True):
+        for place, controlled in zip(members, _controlled(p_value, kpis, stratum, limits), strict=True):
             decided[place] = _with(found[place], controlled, limits)
     return decided
 
@@ -72,32 +72,60 @@ class _Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Controlled:
-    """An adjusted p value, whether it is small enough, and up to which p value its test would have been accepted."""
+    """What becomes of one test.
+
+    Attributes:
+        adjusted: its p value with false discoveries controlled.
+        is_small: whether that is small enough.
+        once: up to which p value it would have been accepted.
+        often: the same, had its KPI moved with every third injection of the stratum.
+    """
 
     adjusted: float
     is_small: bool
-    accepted: float
+    once: float
+    often: float
 
 
-def _controlled(p_value: Floats, weight: Floats, limits: _Limits) -> list[_Controlled]:
+def _controlled(
+    p_value: Floats, kpis: Sequence[tuple[str, str]], stratum: _Stratum, limits: _Limits
+) -> list[_Controlled]:
     """Control false discoveries (Benjamini and Hochberg, 1995; weighted: Genovese, Roeder and Wasserman, 2006)."""
-    adjusted = false_discovery_control(np.minimum(p_value / weight, 1.0))
-    more = np.count_nonzero(adjusted <= limits.alpha) + 1
-    accepted = np.minimum(limits.largest_p, limits.alpha * weight * more / len(p_value))
-    return [
-        _Controlled(one, one <= limits.alpha, up_to)
-        for one, up_to in zip(adjusted.tolist(), accepted.tolist(), strict=True)
-    ]
+    names, group = np.unique([" ".join(one) for one in kpis], return_inverse=True)
+    weighs = stratum != "others"
+    weight = _weights(p_value, group) if weighs else np.ones(len(p_value))
+    adjusted = _adjusted(p_value, weight)
+    once = _accepted(weight, adjusted, 1, limits)
+    often = once.copy()
+    for number in range(len(names)) if weighs else ():
+        members = np.flatnonzero(group == number)
+        moved = p_value.copy()
+        moved[members[:: _OFTEN]] = 0.0
+        then = _weights(moved, group)
+        often[members] = _accepted(then, _adjusted(moved, then), 0, limits)[members]
+    rows = zip(adjusted.tolist(), once.tolist(), np.maximum(once, often).tolist(), strict=True)
+    return [_Controlled(one, one <= limits.alpha, *accepted) for one, *accepted in rows]
 
 
-def _weights(p_value: Floats, groups: Sequence[tuple[str, str]]) -> Floats:
+def _adjusted(p_value: Floats, weight: Floats) -> Floats:
+    adjusted: Floats = false_discovery_control(np.minimum(p_value / weight, 1.0))
+    return adjusted
+
+
+def _accepted(weight: Floats, adjusted: Floats, more: int, limits: _Limits) -> Floats:
+    """Return the p value up to which each test is accepted, where ``more`` are beside those that are."""
+    found = np.count_nonzero(adjusted <= limits.alpha) + more
+    accepted: Floats = np.minimum(limits.largest_p, limits.alpha * weight * found / len(weight))
+    return accepted
+
+
+def _weights(p_value: Floats, group: Rows) -> Floats:
     """Return the weight of each test: the odds that a test of its KPI is no chance result.
 
     Over chance results the weights sum to as many as there are tests, so that false discoveries stay controlled.
     """
-    names, group = np.unique([" ".join(one) for one in groups], return_inverse=True)
-    count = np.bincount(group, minlength=len(names))
-    by_chance = np.bincount(group, p_value > _CHANCE, len(names))
+    count = np.bincount(group)
+    by_chance = np.bincount(group, p_value > _CHANCE)
     chance = np.minimum(1.0, (by_chance + 1) / (count * (1 - _CHANCE)))
     moved = 1 - chance
     if not moved.any():
@@ -110,12 +138,14 @@ def _weights(p_value: Floats, groups: Sequence[tuple[str, str]]) -> Floats:
 
 def _with(one: Found, controlled: _Controlled, limits: _Limits) -> Found:
     moved = one.tested.moved and controlled.is_small and (one.tested.p_value or 0.0) <= limits.largest_p
-    hidden = one.smallest(controlled.accepted) if one.smallest else one.tested.detectable_sd
+    often = one.smallest(controlled.often) if one.smallest else one.tested.detectable_sd
+    once = one.smallest(controlled.once) if one.smallest else one.tested.detectable_once_sd
     tested = replace(
         one.tested,
         adjusted_p_value=controlled.adjusted,
         moved=moved,
         is_back=one.tested.is_back if moved else None,
-        detectable_sd=hidden,
+        detectable_sd=often,
+        detectable_once_sd=once,
     )
     return replace(one, tested=tested)

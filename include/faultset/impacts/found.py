@@ -28,7 +28,8 @@ class Tested:
         why_not: why there was no test; None where there was.
         source_kind: what the KPI was taken from.
         detectable_sd: the smallest move of 25 s that would have been found here with 90 % power, in the unit of
-            ``score``; None where nothing is known of it.
+            ``score``, had the KPI moved so with every third injection; None where none would or nothing is known.
+        detectable_once_sd: the same, had it moved this once only.
     """
 
     injection_id: str
@@ -44,6 +45,7 @@ class Tested:
     why_not: str | None
     source_kind: SourceKind = "metrics"
     detectable_sd: float | None = None
+    detectable_once_sd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,6 +229,8 @@ class Scan:
         """Return the number at quiet places with moves planted there, of shape (sizes, places)."""
         places = self.places(onset)
         places = places[:: max(1, len(places) // _PLANTS)][:_PLANTS]
+        if not len(places):
+            return np.zeros((len(sizes), 0))
         reach = onset + self.lengths[-1] + self._beside[-1]
         cells = places[:, None] + np.arange(-min(_MARGIN, int(places.min(initial=_MARGIN))), reach)
         ahead = cells.shape[1] - reach
@@ -349,7 +351,7 @@ class Scan:
         first, last = self._range(window)
         around = self.grid.there[max(first - self._beside[-1], 0) : last + self._beside[-1]]
         number = np.where(self._touched(first, last, taken), 0.0, moves.number[first - offset : last - offset])
-        if not len(number) or np.mean(around) < _LEAST_THERE:
+        if not len(number) or around.sum() < _LEAST_THERE * len(around) or self._is_others(window, first, last):
             return
         at = int(np.argmax(np.abs(number)))
         onset = self.onset_cells(window)
@@ -361,6 +363,16 @@ class Scan:
         found.size[window] = size if np.sign(size) == np.sign(number[at]) else 0.0
         found.start_us[window] = max(self._between(start + offset), self.windows.start[window])
         found.end_us[window] = max(self._between(end + offset), found.start_us[window] + 1)
+
+    def _is_others(self, window: int, first: int, last: int) -> bool:
+        """Whether a move in the cells [first, last) would be put down to a window that acts here, not to this one."""
+        windows, us = self.windows, self.grid.cell_us
+        if not windows.yields[window]:
+            return False
+        until = np.maximum(windows.end, windows.start + round(_ONSET_S * SECOND))
+        until = until + windows.end_slack + round(self.parameters.guard_s * SECOND)
+        near = ~windows.yields & (windows.start <= us[last - 1]) & (until >= us[first])
+        return bool(near.any())
 
     def _touched(self, first: int, last: int, taken: Collection[Move]) -> Flags:
         """Return which of the cells [first, last) lie where another move begins or ends."""
@@ -447,8 +459,8 @@ def _lengths(grid: Grid, most_s: float) -> tuple[int, ...]:
 
 def _deviation(rows: Floats) -> Floats:
     middle = np.median(rows, axis=1, keepdims=True)
-    deviation: Floats = np.median(np.abs(rows - middle), axis=1)
-    return 1.4826 * deviation
+    deviation: Floats = 1.4826 * np.median(np.abs(rows - middle), axis=1)
+    return deviation
 
 
 def _largest(number: Floats, onset: int) -> Floats:

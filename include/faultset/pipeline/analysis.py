@@ -105,6 +105,7 @@ def _test(tested: Tested) -> ImpactTestRow:
         score=tested.score,
         found=tested.moved,
         detectable_sd=tested.detectable_sd,
+        detectable_once_sd=tested.detectable_once_sd,
     )
 
 
