@@ -315,6 +315,14 @@ class ImpactRow:
         Column("Probability of such a move in quiet time, false discoveries controlled; null: reviewed.", COUNT),
     ]
     source_kind: SourceKindColumn = "metrics"
+    wave: Annotated[
+        str | None,
+        Column(
+            "Which nodes that no fault acted on at that moment moved with this one, where most of them did: what the "
+            "whole cluster did, because of the fault or by itself, said once; null where it moved alone.",
+            NO_UNIT,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

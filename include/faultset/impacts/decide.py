@@ -100,7 +100,7 @@ def _controlled(
     for number in range(len(names)) if weighs else ():
         members = np.flatnonzero(group == number)
         moved = p_value.copy()
-        moved[members[:: _OFTEN]] = 0.0
+        moved[members[::_OFTEN]] = 0.0
         then = _weights(moved, group)
         often[members] = _accepted(then, _adjusted(moved, then), 0, limits)[members]
     rows = zip(adjusted.tolist(), once.tolist(), np.maximum(once, often).tolist(), strict=True)

@@ -13,6 +13,7 @@ from faultset.impacts.found import Extent, Found, Tested
 from faultset.impacts.null import Question, QuietSeries
 from faultset.impacts.overlap import answer_all
 from faultset.impacts.scan import Move, Scan, Scanned
+from faultset.impacts.waves import waves
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Series, Windows
 from faultset.moments import epoch_us, from_epoch
 from faultset.tables import ImpactRow, InjectionRow, TargetRow
@@ -58,6 +59,7 @@ def detect(
     kpis = sorted({kpi for _, kpi in series})
     asked = [tests for kpi in kpis for tests in _ask_all(kpi, series, injections, parameters, targets or {})]
     found = decide([*(one for tests in asked for one in tests), *others], targets or {}, parameters)
+    found = waves(found, injections, targets or {}, parameters)
     order = {one.injection_id: place for place, one in enumerate(injections)}
     found.sort(key=lambda one: (order[one.tested.injection_id], one.tested.node, one.tested.kpi))
     return Detection(
@@ -327,6 +329,7 @@ def _row(one: Found, start_us: int, end_us: int) -> ImpactRow:
         score=one.tested.score,
         p_value=one.tested.adjusted_p_value,
         source_kind=one.tested.source_kind,
+        wave=one.wave,
     )
 
 

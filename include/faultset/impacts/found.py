@@ -66,6 +66,7 @@ class Found:
         extent: there where the KPI perhaps moved.
         direction: up or down.
         method: how it was looked for, with the method's version.
+        wave: which nodes that no fault acted on moved with this one, where most did (``waves``); None: alone.
         smallest: p value -> the smallest move of 25 s, in the unit of the score, that would be found with 90 % power
             where p values up to that one are; None where the test itself says it, or nobody knows.
     """
@@ -74,4 +75,5 @@ class Found:
     extent: Extent | None = None
     direction: str = "up"
     method: str = METHOD
+    wave: str | None = None
     smallest: Callable[[float], float | None] | None = None

@@ -458,9 +458,8 @@ def _lengths(grid: Grid, most_s: float) -> tuple[int, ...]:
 
 
 def _deviation(rows: Floats) -> Floats:
-    middle = np.median(rows, axis=1, keepdims=True)
-    deviation: Floats = 1.4826 * np.median(np.abs(rows - middle), axis=1)
-    return deviation
+    middle: Floats = np.median(rows, axis=1, keepdims=True)
+    return np.asarray(1.4826 * np.median(np.abs(rows - middle), axis=1))
 
 
 def _largest(number: Floats, onset: int) -> Floats:
@@ -488,7 +487,7 @@ def _placed(scan: Scan, onset: int, shape: Floats, random: np.random.Generator) 
     course = np.zeros(onset + scan.lengths[-1])
     begin = int(random.integers(onset))
     course[begin : begin + len(shape)] = shape[: len(course) - begin]
-    return random.choice([-1.0, 1.0]) * course
+    return course if random.random() < 0.5 else -course
 
 
 def _extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> tuple[float, int, int]:

@@ -160,7 +160,9 @@ def windows(
     concerned = {(row.node, row.injection_id) for row in targets if _acted(row)}
     anywhere = unplaced(injections, targets)
     concerned |= {(node, injection_id) for node in nodes or () for injection_id in anywhere}
-    counting = _counting(row for row in impacts if row.injection_id in ends)
+    # What the whole cluster did says nothing of a node that no fault acted on.
+    alone = (row for row in impacts if row.wave is None or (row.node, row.injection_id) in concerned)
+    counting = _counting(row for row in alone if row.injection_id in ends)
     found: dict[str, dict[str, NodeWindow]] = defaultdict(dict)
     for node, injection_id in sorted(concerned | counting.keys()):
         if injection_id not in ends:

@@ -111,6 +111,7 @@ def outcome_of(
     if others:
         return "contaminated", f"{others[0]} overlaps it" + (f" and {len(others) - 1} more" if len(others) > 1 else "")
     hit = {target.node for target in targets if target.effective is not False and target.commanded is not False}
+    impacts, waves = [one for one in impacts if one.wave is None], [one for one in impacts if one.wave is not None]
     strangers = sorted(
         {impact.node for impact in impacts if impact.node not in hit and impact.source_kind in _OF_NODES}
     )
@@ -122,7 +123,8 @@ def outcome_of(
         return "visible", f"{trouble}; " + (f"moved: {', '.join(moved[:6])}" if moved else "no KPI moved")
     if moved:
         return "local", f"moved: {', '.join(moved[:6])}; the workload shows nothing"
-    return "no_effect", f"no KPI moved, and the workload shows nothing; {could_hide(hit, tests)}"
+    together = f" but with the whole cluster ({', '.join(sorted({one.kpi for one in waves})[:6])})" if waves else ""
+    return "no_effect", f"no KPI moved{together}, and the workload shows nothing; {could_hide(hit, tests)}"
 
 
 def _reached(impacts: Sequence[ImpactRow], hit: Set[str]) -> str | None:
@@ -149,9 +151,8 @@ def could_hide(nodes: Set[str], tests: Iterable[ImpactTestRow]) -> str:
 
 def _hidden(asked: Sequence[ImpactTestRow]) -> str:
     """Return the same of tests that there were."""
-    known = sorted(
-        (test.detectable_sd, f"{test.kpi} of {test.node}") for test in asked if test.detectable_sd is not None
-    )
+    sizes = [(test.detectable_once_sd or test.detectable_sd, f"{test.kpi} of {test.node}") for test in asked]
+    known = sorted((size, where) for size, where in sizes if size is not None)
     if not known:
         return "how large a move could have hidden on its targets is not known"
     worst, where = known[-1]
