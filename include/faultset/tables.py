@@ -359,7 +359,7 @@ class ImpactTestRow:
     detectable_once_sd: Annotated[
         float | None,
         Column("The same, had the KPI moved so with this injection only: a single move has to be larger.", COUNT),
-    ]
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
