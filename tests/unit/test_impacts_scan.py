@@ -188,12 +188,6 @@ def asked(value: np.ndarray, seconds: np.ndarray) -> Scan:
     return Scan(series(seconds, value), windows, parameters, np.zeros(len(windows.start), dtype=np.int64))
 
 
-def test_a_series_with_spikes_is_asked_by_medians():
-    seconds, white = noise()
-    spiky = white + np.where(np.random.default_rng(3).random(len(white)) < 0.05, 30.0, 0.0)
-    assert asked(spiky, seconds).way in {"pulse", "wide pulse"}
-
-
 def test_the_filter_sees_a_short_move_in_noise_that_follows_itself():
     seconds, white = noise(step_s=5)
     value = np.zeros(len(white))
