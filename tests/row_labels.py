@@ -16,6 +16,8 @@ from faultset.records import TelemetryFile
 from faultset.settings import Settings
 from faultset.truth import Truth, decide
 
+_BESIDE_US = 2_000_000
+_LONGEST_US = 3_600_000_000
 _COLUMNS = {
     *("timestamp", "node", "is_anomalous", "injection_ids", "node_injection_ids", "phase", "is_boundary"),
     "names_injection",
@@ -31,6 +33,8 @@ class Labeled:
         unknown: (our id of an injection, node) where no input tells whether the fault took hold.
         unplaced: our ids of injections of which no input tells where they acted.
         impacts: (our id of an injection, node) where an impact was found.
+        open: our id of an injection whose fault's end no file tells, and the moments (microseconds) between which its
+            rows have to be undecided: from its command's end to the end of the run, without the seconds beside them.
     """
 
     path: str
@@ -41,6 +45,7 @@ class Labeled:
     unknown: set[tuple[str, str]]
     unplaced: set[str]
     impacts: set[tuple[str, str]]
+    open: tuple[tuple[str, int, int], ...]
 
 
 def labeled(scenario: str, seed: int, folder: Path, **options: object) -> tuple[simulator.Truth, Iterator[Labeled]]:
@@ -86,7 +91,16 @@ def _files(
         table = pq.read_table(folder / path, columns=names)
         rows = {name: _array(table[name]) for name in names}
         row_truth = simulator.row_truth(made, file.name)
-        yield Labeled(path, file.kind, rows, row_truth, ids, unknown, unplaced, impacts)
+        yield Labeled(path, file.kind, rows, row_truth, ids, unknown, unplaced, impacts, _open(made, ids))
+
+
+def _open(made: simulator.Truth, ids: dict[str, str]) -> tuple[tuple[str, int, int], ...]:
+    run_end = max(one.ended_at_us for one in made.workloads if one.ended_at_us is not None)
+    return tuple(
+        (ids[one.injection_id], one.ended_at_us + _BESIDE_US, min(run_end, one.ended_at_us + _LONGEST_US) - _BESIDE_US)
+        for one in made.injections
+        if one.fault_end_known_us is None and one.injection_id in ids
+    )
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
@@ -116,6 +130,7 @@ class Compared:
         compared: rows whose every label was compared.
         boundary: rows that the text of their time leaves open, and undecided ones of a repeated hour: not compared.
         recovery: rows in recovery, whose end is a matter of the impact found: not compared.
+        open: rows after a command whose fault may still last, which have to be undecided.
         unknown: rows of which an injection concerns the node because no input tells whether it took hold there, or
             where it did; it has to be named, whatever is true.
         by_impact: rows of which an injection that did not take hold on the node concerns it, for an impact found there:
@@ -127,6 +142,7 @@ class Compared:
     compared: int = 0
     boundary: int = 0
     recovery: int = 0
+    open: int = 0
     unknown: int = 0
     by_impact: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -140,6 +156,11 @@ def compare(file: Labeled) -> Compared:
     found = Compared(rows=len(file.truth.true_us))
     assert len(file.rows["phase"]) == found.rows
     for i in range(found.rows):
+        lasting = {name for name, start, end in file.open if start <= file.truth.true_us[i] < end}
+        if lasting:
+            found.open += 1
+            if not file.rows["is_boundary"][i] or not lasting <= set(file.rows["injection_ids"][i]):
+                found.wrong.append(f"{file.path} row {i}: decided, although {lasting} may last")
         # The order of the rows can tell which pass of a repeated hour a row is of: then it has to be the right one.
         if file.truth.is_boundary[i] or (file.truth.is_repeated[i] and file.rows["is_boundary"][i]):
             found.boundary += 1

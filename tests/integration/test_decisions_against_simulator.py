@@ -76,6 +76,7 @@ def test_decisions_are_right_or_unknown(scenario: str, seed: int, evidence: str,
     assert_windows(matched, exact=evidence != "report")
     assert_triggers(truth, made, evidence)
     assert_targets(truth, matched)
+    assert_fault_ends(matched)
     if evidence != "report":
         assert_iterations(truth, made, matched)
 
@@ -97,6 +98,17 @@ def assert_windows(matched, *, exact: bool) -> None:
             assert abs(late) <= 1 if exact else 0 <= late < 1_000_000
         assert row.hook_status == injection.status
         assert row.return_code == injection.return_code
+
+
+def assert_fault_ends(matched) -> None:
+    """The true end lies where it was decided to; where nobody can know it, that is said and leaves room for it."""
+    for row, injection in matched:
+        if row.fault_ended_at is None:
+            assert row.fault_end_source == "unknown", row
+            assert row.fault_open_until is not None, row
+            continue
+        late = injection.lasts_until_us - epoch_us(row.fault_ended_at)
+        assert -1 <= late <= round((row.fault_end_uncertainty_s or 0) * 1_000_000) + 1, (row, injection)
 
 
 def assert_triggers(truth: Truth, made: Simulated, evidence: str) -> None:
@@ -146,13 +158,22 @@ def assert_iterations(truth: Truth, made: Simulated, matched) -> None:
     ids = {injection.injection_id: row.injection_id for row, injection in matched}
     workloads = {(row.name, row.position): row.workload_id for row in truth.workloads}
     rows = {(row.workload_id, row.iteration): row for row in truth.iterations}
+    doubtful = {row.injection_id for row, _ in matched if row.fault_end_uncertainty_s != 0}
     for workload in made.truth.workloads:
         for number, failed in enumerate(workload.iteration.failed, start=1):
             row = rows[workloads[workload.name, workload.position], number]
             wanted = {ids[name] for name in workload.iteration.injections.get(number, ())}
-            assert set(row.injection_ids or ()) == wanted
+            open_to_doubt = doubtful if row.is_boundary else set()
+            assert set(row.injection_ids or ()) - open_to_doubt == wanted - open_to_doubt
             assert row.failed == failed
-            assert not row.is_boundary
+            assert not row.is_boundary or doubtful & set(row.injection_ids or ())
+
+
+def test_with_scripts_and_results_the_end_of_a_lasting_fault_is_known_where_anything_tells_it():
+    for seed in SEEDS:
+        made = simulated("lasting-faults", seed)
+        sources = [row.fault_end_source for row, _ in pairs(decided(made, "results", scripted=True), made)]
+        assert sources == ["script", "reversed_by", "command", "unknown"]
 
 
 def test_with_scripts_and_results_the_three_experiments_are_known_completely():

@@ -33,6 +33,15 @@ def test_every_row_outside_of_boundaries_is_right(scenario: str, seed: int, opti
     assert found.compared > 0.7 * found.rows
 
 
+@pytest.mark.parametrize("options", [{}, {"results": False}, {"gaps": 2, "clock_drift_ppm": 100.0}], ids=str)
+def test_rows_follow_the_fault_and_stay_open_where_nobody_knows_its_end(options: dict, tmp_path: Path):
+    _, files = row_labels.labeled("lasting-faults", 9, tmp_path, **options)
+    found = sum((row_labels.compare(file) for file in files), row_labels.Compared())
+    assert found.wrong == []
+    assert found.compared > 0.4 * found.rows
+    assert found.open > 0.04 * found.rows
+
+
 def test_rows_that_name_the_injection_are_found(tmp_path: Path):
     _, files = row_labels.labeled("nova-compute-restart", 7, tmp_path)
     logs = [file for file in files if file.kind == "logs"]

@@ -354,7 +354,7 @@ def test_an_iteration_names_all_injections_that_overlap_it_of_every_run(name: st
             zip(workload.iteration.started_at_us, workload.iteration.ended_at_us, strict=True)
         ):
             expected = {
-                one.injection_id for one in truth.injections if start < one.ended_at_us and one.started_at_us < end
+                one.injection_id for one in truth.injections if start < one.lasts_until_us and one.started_at_us < end
             }
             assert set(workload.iteration.injections.get(index + 1, ())) == expected
 
@@ -371,6 +371,26 @@ def test_every_planned_trigger_has_an_outcome_and_every_injection_its_trigger(na
                 assert trigger.value > workload.iterations
     ids = [one.injection_id for one in truth.injections]
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_no_fault_ends_before_its_command_and_the_files_leave_room_for_its_true_end(
+    name: str, made: dict[str, Any]
+) -> None:
+    for one in made[name][1].injections:
+        assert one.ended_at_us <= one.lasts_until_us
+        if one.fault_end_known_us:
+            earliest, latest = one.fault_end_known_us
+            assert earliest <= one.lasts_until_us <= latest
+
+
+def test_faults_outlast_their_hooks_until_a_time_a_later_hook_or_nothing(made: dict[str, Any]) -> None:
+    frozen, stopped, started, left = made["lasting-faults"][1].injections
+    assert 59 * SECOND < frozen.lasts_until_us - frozen.started_at_us < 63 * SECOND
+    assert frozen.ended_at_us - frozen.started_at_us < 3 * SECOND
+    assert stopped.fault_ended_at_us == started.ended_at_us == started.fault_ended_at_us
+    assert stopped.fault_end_known_us == (started.started_at_us, started.ended_at_us)
+    assert (left.fault_ended_at_us, left.fault_end_known_us) == (None, None)
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -94,7 +94,7 @@ def test_each_row_is_covered_by_the_windows_that_hold_its_time_half_open(name: s
     _, truth = made[name]
     for _, rows in all_rows(truth):
         for moment, node, ids, hit in zip(rows.true_us, rows.node, rows.injection_ids, rows.hit_by, strict=True):
-            covering = [one for one in truth.injections if one.started_at_us <= moment < one.ended_at_us]
+            covering = [one for one in truth.injections if one.started_at_us <= moment < one.lasts_until_us]
             assert ids == tuple(one.injection_id for one in covering)
             assert hit == tuple(
                 one.injection_id for one in covering if any(t.node == node and t.effective for t in one.targets)
@@ -125,12 +125,14 @@ def test_outside_boundary_rows_the_text_alone_decides_and_decides_rightly(name: 
         for run in truth.runs:
             cut = 1 if run.results else SECOND
             for one in (one for workload in run.workloads for one in workload.injections):
-                start, end = one.started_at_us // cut * cut, one.ended_at_us // cut * cut
+                start, end = one.started_at_us // cut * cut, one.lasts_until_us // cut * cut
                 truly = np.array([one.injection_id in ids for ids in rows.injection_ids])
                 wrong = truly != ((said >= start) & (said < end))
                 assert not (wrong & ~rows.is_boundary).any()
                 seen += int(wrong.sum())
-        if file.resolution_us == 1 and all(run.results for run in truth.runs):
+        known = [one.fault_end_known_us for one in truth.injections]
+        exact = all(edges and edges[0] == edges[1] for edges in known)
+        if file.resolution_us == 1 and exact and all(run.results for run in truth.runs):
             assert not rows.is_boundary.any()
     assert seen > 0
     metrics = np.concatenate([row_truth(truth, file.path).is_boundary for file in files(truth, "metrics")])
@@ -478,7 +480,7 @@ def test_faults_move_kpis_by_five_robust_sd_and_more_for_twenty_seconds_and_more
     assert truth.kpi_moves
     for move in truth.kpi_moves:
         assert abs(move.size_in_robust_sd) >= 5
-        full = (by_id[move.injection_id].ended_at_us + move.ended_at_us) / 2 - move.started_at_us
+        full = (by_id[move.injection_id].lasts_until_us + move.ended_at_us) / 2 - move.started_at_us
         assert full >= 20 * SECOND
 
 

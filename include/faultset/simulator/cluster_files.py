@@ -80,10 +80,17 @@ def _inner(fault: ScriptFault) -> str:
     lines = ["#!/bin/bash", f"for i in {fault.rounds}", "do", f'    echo "{fault.label}"']
     for command in fault.commands:
         if isinstance(command, DockerCommand):
-            lines.append(f"    docker {command.verb} {command.container}{' &' if command.background else ''}")
+            lines.append(f"    {_line(command)}")
         else:
             lines.append(f"    sleep {command.seconds:g}")
     return "\n".join([*lines, "done", ""])
+
+
+def _line(command: DockerCommand) -> str:
+    line = f"docker {command.verb} {command.container}"
+    if command.after_s:
+        return f"(sleep {command.after_s:g}; {line}) > /dev/null 2>&1 &"
+    return f"{line} &" if command.background else line
 
 
 def experiment(

@@ -104,12 +104,21 @@ class ClusterPlan:
 
 @dataclass(frozen=True, slots=True)
 class DockerCommand:
-    """A line ``docker VERB CONTAINER`` of the script that runs on a node; ``took_s`` is (least, most) seconds."""
+    """A line ``docker VERB CONTAINER`` of the script that runs on a node.
+
+    Attributes:
+        verb: what is done.
+        container: to what.
+        took_s: (least, most) seconds.
+        background: whether the script goes on at once, and its session waits.
+        after_s: where it is not 0, the command is put off so long, and nobody waits for it.
+    """
 
     verb: Literal["stop", "start", "restart"]
     container: str
     took_s: tuple[float, float]
     background: bool = False
+    after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +155,23 @@ class ScriptFault:
 
 @dataclass(frozen=True, slots=True)
 class HumanFault:
-    """A ``fault_injection`` hook: an os-faults human command on one of ``candidates``, which leaves no output."""
+    """A ``fault_injection`` hook: an os-faults human command on one of ``candidates``, which leaves no output.
+
+    Attributes:
+        command: as os-faults takes it.
+        container: what it acts on.
+        verb: what it does.
+        candidates: nodes, of which it takes one.
+        took_s: (least, most) seconds until it returns.
+        lasts_s: seconds that the fault lasts in the background; 0 where it ends with the command.
+    """
 
     command: str
     container: str
     verb: str
     candidates: tuple[str, ...]
     took_s: tuple[float, float]
+    lasts_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ def _iterations_truth(workload: PlayedWorkload, every: list[InjectionTruth]) -> 
     load = workload.load
     covering: dict[int, list[str]] = {}
     for injection in sorted(every, key=lambda one: (one.started_at_us, one.injection_id)):
-        overlaps = (load.started_us < injection.ended_at_us) & (injection.started_at_us < load.ended_us)
+        overlaps = (load.started_us < injection.lasts_until_us) & (injection.started_at_us < load.ended_us)
         for index in np.flatnonzero(overlaps).tolist():
             covering.setdefault(index + 1, []).append(injection.injection_id)
     return IterationsTruth(

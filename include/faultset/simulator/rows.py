@@ -14,7 +14,7 @@ import numpy.typing as npt
 from faultset.errors import InputError
 from faultset.simulator import clocks
 from faultset.simulator.plan import SECOND, Flags, Floats, Microseconds
-from faultset.simulator.truth import InjectionTruth, TelemetryTruth, Truth
+from faultset.simulator.truth import NEVER_US, InjectionTruth, TelemetryTruth, Truth
 
 Ids = npt.NDArray[np.object_]  # a tuple of strings a row
 
@@ -26,7 +26,7 @@ class RowTruth:
     Attributes:
         true_us: true time, microseconds since the epoch.
         node: short name.
-        injection_ids: injections whose command window [start, end) covers the row, on any node, by start.
+        injection_ids: injections whose fault covers the row, [start, its own end), on any node, by start.
         hit_by: those of them that took hold on the row's node.
         moved_kpis: KPIs of the row's node that a fault moves at that time.
         is_boundary: the text of the row's time and the known ends of the windows leave open what covers it.
@@ -97,7 +97,7 @@ def _ppm(truth: Truth, file: TelemetryTruth) -> Floats:
 def _covering(moments: Microseconds, injections: Iterable[InjectionTruth]) -> Ids:
     found = _nothing(len(moments))
     for one in injections:
-        _add(found, (moments >= one.started_at_us) & (moments < one.ended_at_us), one.injection_id)
+        _add(found, (moments >= one.started_at_us) & (moments < one.lasts_until_us), one.injection_id)
     return found
 
 
@@ -108,7 +108,7 @@ def _hit_by(
     for one in injections:
         hit = {target.node for target in one.targets if target.effective}
         is_hit = np.array([node in hit for node in file.nodes], dtype=np.bool_)[where]
-        _add(found, is_hit & (moments >= one.started_at_us) & (moments < one.ended_at_us), one.injection_id)
+        _add(found, is_hit & (moments >= one.started_at_us) & (moments < one.lasts_until_us), one.injection_id)
     return found
 
 
@@ -145,9 +145,11 @@ def _is_boundary(true_us: Microseconds, read_us: Microseconds, resolution_us: in
         # A report alone cuts the times of hooks to whole seconds.
         unsure_us = 0 if run.results or run.results_old else SECOND
         for one in (injection for workload in run.workloads for injection in workload.injections):
-            for end in (one.started_at_us, one.ended_at_us):
-                known = end // SECOND * SECOND if unsure_us else end
-                undecided |= (first < known + unsure_us) & (last > known)
+            # Where the files cannot tell the fault's end, all that comes after the command is open.
+            end = one.fault_end_known_us or (one.ended_at_us, NEVER_US)
+            for earliest, latest in ((one.started_at_us, one.started_at_us), end):
+                known, until = (edge // SECOND * SECOND if unsure_us else edge for edge in (earliest, latest))
+                undecided |= (first < until + unsure_us) & (last > known)
     return undecided
 
 

@@ -439,6 +439,53 @@ def invisible_hook(size: Size) -> Scenario:
     )
 
 
+def lasting_faults(size: Size) -> Scenario:
+    """Faults that outlast their hooks: a freeze for a minute, a stop that a later hook undoes, and one nobody does."""
+    rabbitmq = ComponentPlan("rabbitmq", "rabbitmq", (_CONTROLLER,), "services")
+    iterations = size.iterations or 240
+    at = [iterations * place // 9 for place in (1, 3, 5, 7)]
+    freeze = HumanFault(
+        command="freeze rabbitmq service for 60 seconds",
+        container="rabbitmq",
+        verb="freeze",
+        candidates=rabbitmq.hosts,
+        took_s=(1.0, 2.0),
+        lasts_s=60.0,
+    )
+    impacts = (ImpactPlan("mem.used", -6.0, 30.0), ImpactPlan("cpu.user", 7.0, 20.0))
+    hooks = (
+        HookPlan(freeze, Event("iteration", (at[0],)), "Freeze the message queue", impacts),
+        HookPlan(_glance_script("stop", "glance_api"), Event("iteration", (at[1],)), "Stop glance_api", impacts),
+        HookPlan(_glance_script("start", "glance_api"), Event("iteration", (at[2],)), "Start glance_api"),
+        HookPlan(_glance_script("stop", "heat_api"), Event("iteration", (at[3],)), "Stop heat_api", impacts),
+    )
+    return Scenario(
+        title="Faults that outlast their hooks (simulated)",
+        description=(
+            "rabbitmq is frozen for a minute by a command that returns at once, glance_api is stopped by one hook and "
+            "started by the next, and heat_api is stopped and never started again."
+        ),
+        begins=dt.datetime(2025, 11, 23, 10, 20, 15, tzinfo=dt.UTC),
+        cluster=_cluster(size, services=(rabbitmq,)),
+        runs=(RunPlan("", (_glance(iterations, hooks, size.error_share or 0.0),)),),
+        rendered_in="UTC",
+        metric_seconds=size.metric_seconds,
+    )
+
+
+def _glance_script(verb: Literal["stop", "start"], container: str) -> ScriptFault:
+    return ScriptFault(
+        outer=f"{verb}_{container}_remotely.sh",
+        inner=f"{verb}-{container}.sh",
+        label=f"{verb} {container}",
+        rounds="{1..1}",
+        round_count=1,
+        commands=(DockerCommand(verb, container, (0.5, 3.0)),),
+        hosts=(_CONTROLLER,),
+        banner=_BANNER,
+    )
+
+
 def large(size: Size) -> Scenario:
     """Many iterations, injections and errors: a report of some 50 MB unless a size is given."""
     cluster = _cluster(size)
@@ -498,5 +545,6 @@ SCENARIOS: dict[str, Callable[[Size], Scenario]] = {
     "overlap": overlap,
     "unreached-triggers": unreached_triggers,
     "invisible-hook": invisible_hook,
+    "lasting-faults": lasting_faults,
     "large": large,
 }

@@ -267,7 +267,7 @@ def _wanted_moves(spread: _Spread) -> dict[str, list[telemetry.WantedMove]]:
 
 def _wanted_move(injection: InjectionTruth, impact: ImpactPlan, wrong: Disturbances) -> telemetry.WantedMove:
     recovery = round(impact.recovery_s * SECOND)
-    fades, end = injection.ended_at_us + recovery // 2, injection.ended_at_us + recovery
+    fades, end = injection.lasts_until_us + recovery // 2, injection.lasts_until_us + recovery
     if wrong.kpi_seconds is not None:
         fades = end = injection.started_at_us + round(wrong.kpi_seconds * SECOND)
     size = impact.size if wrong.kpi_size is None else float(np.copysign(wrong.kpi_size, impact.size))

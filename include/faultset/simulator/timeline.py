@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import uuid
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,11 +18,15 @@ _FIRST_RUN = 10  # results that an SLA needs before it may abort a task
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """A firing with what it printed; ``stdout`` and ``stderr`` are None for hooks that leave no output."""
+    """A firing with what it printed; ``stdout`` and ``stderr`` are None for hooks that leave no output.
+
+    ``stopped`` holds (node, container) that it left stopped.
+    """
 
     truth: InjectionTruth
     stdout: str | None
     stderr: str | None
+    stopped: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +254,25 @@ class _Runner:
             effect=happened.effect,
             shown_in_html=happened.stdout is not None,
             targets=happened.targets,
+            fault_ended_at_us=None if happened.fault_us is None else started + happened.fault_us,
+            fault_end_known_us=happened.known_us and (started + happened.known_us[0], started + happened.known_us[1]),
         )
-        self.firings.append(Firing(truth, happened.stdout, happened.stderr))
+        self._undo(happened.started, truth)
+        self.firings.append(Firing(truth, happened.stdout, happened.stderr, happened.stopped))
         if happened.effect != "none":
             self._disturb(truth, draws)
+
+    def _undo(self, started: frozenset[tuple[str, str]], by: InjectionTruth) -> None:
+        """End the faults of which ``by`` started again all that they had left stopped."""
+        for place, firing in enumerate(self.firings):
+            if firing.truth.fault_ended_at_us is None and firing.stopped <= started:
+                known = (by.started_at_us, by.ended_at_us)
+                ended = replace(firing.truth, fault_ended_at_us=by.ended_at_us, fault_end_known_us=known)
+                self.firings[place] = replace(firing, truth=ended)
+                self.outages = [
+                    (start, min(end, by.ended_at_us) if start == ended.started_at_us else end)
+                    for start, end in self.outages
+                ]
 
     def _injection_id(self, index: int, unit: str, value: int) -> str:
         prefix = f"{self.run_plan.name}/" if self.run_plan.name else ""
@@ -262,7 +281,7 @@ class _Runner:
     def _disturb(self, injection: InjectionTruth, draws: _Draws) -> None:
         """Let iterations fail from now on, and some of those in flight: first one that began before the hook."""
         failure = self.plan.failure
-        end = injection.ended_at_us + round(failure.outage_after_s * SECOND)
+        end = injection.lasts_until_us + round(failure.outage_after_s * SECOND)
         self.outages = [outage for outage in self.outages if outage[1] > injection.started_at_us]
         self.outages.append((injection.started_at_us, end))
         hit = sorted(number for ends, number in self.in_flight if number and ends > injection.started_at_us)

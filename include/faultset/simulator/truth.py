@@ -13,6 +13,7 @@ from faultset.simulator.plan import Disturbances, NodePlan, Unit
 
 Effect = Literal["full", "partial", "none"]
 TelemetryKind = Literal["metrics", "logs", "traces"]
+NEVER_US = 1 << 62  # past all that is recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class InjectionTruth:
         effect: on all commanded targets, some or none.
         shown_in_html: whether a report shows this firing.
         targets: what it acted on.
+        fault_ended_at_us: when the fault itself ended; None where it lasted longer than anything that is recorded.
+        fault_end_known_us: between which moments it ended, as far as the files can tell; None where they cannot.
     """
 
     injection_id: str
@@ -73,6 +76,13 @@ class InjectionTruth:
     effect: Effect
     shown_in_html: bool
     targets: tuple[TargetTruth, ...]
+    fault_ended_at_us: int | None
+    fault_end_known_us: tuple[int, int] | None
+
+    @property
+    def lasts_until_us(self) -> int:
+        """When the fault ended; later than all that is recorded where it did not."""
+        return NEVER_US if self.fault_ended_at_us is None else self.fault_ended_at_us
 
 
 @dataclass(frozen=True, slots=True)
