@@ -89,6 +89,10 @@ def injection(value: float, **changed: Any) -> tables.InjectionRow:
         effect="partial",
         effect_reason="4 of 5 nodes acted",
         outcome=None,
+        fault_ended_at=START + dt.timedelta(seconds=value + 40),
+        fault_end_uncertainty_s=1.0,
+        fault_end_source="command",
+        fault_end_reason="stop+start of nova_compute on wally117 was over when the command ended",
     )
     return dataclasses.replace(row, **changed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import struct
 from pathlib import Path
@@ -206,6 +207,23 @@ def test_a_close_up_reaches_beyond_the_last_impact() -> None:
     start, end = around(injection(300, 340), [impact(300, 900)])
     assert start < epoch_us(at(300))
     assert end > epoch_us(at(900))
+
+
+def test_a_close_up_reaches_beyond_the_end_of_the_fault_and_says_how_long_it_lasted(
+    tmp_path: Path, drawn: list[mpl.figure.Figure]
+) -> None:
+    frozen = dataclasses.replace(
+        injection(300, 302), fault_ended_at=at(450), fault_end_uncertainty_s=2.0, fault_end_source="script"
+    )
+    assert around(frozen, [])[1] > epoch_us(at(452))
+    injection_figure(InjectionData(frozen, targets=[target()], series=[series()]), tmp_path / "a.png")
+    assert any("the fault lasted 150.0 s" in text for text in texts_of(drawn[0]))
+
+
+def test_a_close_up_says_that_the_end_of_a_fault_is_unknown(tmp_path: Path, drawn: list[mpl.figure.Figure]) -> None:
+    left = dataclasses.replace(injection(300, 302), fault_end_source="unknown", fault_open_until=at(800))
+    injection_figure(InjectionData(left, targets=[target()], series=[series()]), tmp_path / "a.png")
+    assert any("the fault's end is unknown" in text for text in texts_of(drawn[0]))
 
 
 def test_injections_are_numbered_by_their_start() -> None:

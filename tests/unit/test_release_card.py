@@ -61,6 +61,18 @@ def test_the_card_tells_what_how_and_what_for(tmp_path: Path) -> None:
     assert "version 1.0.0, 2026-01-02. Fingerprint ca978112ca1bbdca" in text
 
 
+def test_the_card_says_when_each_fault_ended_and_how_long_rows_stay_open(tmp_path: Path) -> None:
+    content = releases.rows()
+    open_end = {"fault_ended_at": None, "fault_end_uncertainty_s": None, "fault_end_source": "unknown"}
+    why = "stop of nova_compute on wally117: nothing that is known undoes it"
+    content["injections"].append(releases.injection(500, fault_end_reason=why, **open_end))
+    text = (published(tmp_path, "a", content).path / "README.md").read_text()
+    assert "| with the command |" in text
+    assert "| unknown: stop of nova_compute on wally117: nothing that is known undoes it |" in text
+    assert "1 injections have a fault whose end is unknown" in text
+    assert "at most 3600 s, never beyond the end of the run" in text
+
+
 def test_the_data_dictionary_has_every_column(tmp_path: Path) -> None:
     dictionary = card(tmp_path).split("## Data dictionary")[1]
     for table in tables.TABLES:

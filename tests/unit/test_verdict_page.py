@@ -121,6 +121,30 @@ def test_targets_say_where_it_acted_where_not_and_where_nobody_knows() -> None:
     assert said in page.render(verdict(recognised=found))
 
 
+def test_the_end_of_a_fault_is_told_beside_its_commands_with_the_reason() -> None:
+    rows = [
+        injection(1, 0, 2, fault_end_source="command", fault_ended_at=at(2)),
+        injection(2, 5, 7, fault_end_source="script", fault_ended_at=at(65), fault_end_reason="freeze lasts 60 s"),
+        injection(
+            3, 8, 9, fault_end_source="unknown", fault_ended_at=None, fault_end_reason="<b>nothing</b> undoes it"
+        ),
+    ]
+    shown = page.render(verdict(recognised={"workloads": [workload("w")], "injections": rows}))
+    assert "with the command</td>" in shown
+    assert "freeze lasts 60 s" in shown
+    assert "unknown<br>" in shown
+    assert "<b>nothing</b>" not in shown
+
+
+def lines(svg: str) -> list[tuple[float, float, bool]]:
+    """From where to where each line goes that stands for a fault behind its command, and whether it is dashed."""
+    root = ET.fromstring(svg[svg.index("<svg") : svg.index("</svg>") + 6])  # noqa: S314 (the product's own)
+    found = [one for one in root.iter("line") if one.find("title") is not None]
+    return [
+        (float(one.get("x1", "")), float(one.get("x2", "")), one.get("stroke-dasharray") is not None) for one in found
+    ]
+
+
 # --- the timeline ----------------------------------------------------------------------------------------------------
 
 
@@ -131,6 +155,21 @@ def test_injections_that_overlap_lie_in_lanes_and_never_on_each_other() -> None:
     for place, (x, y, width) in enumerate(drawn):
         for other_x, other_y, other_width in drawn[place + 1 :]:
             assert y != other_y or x + width <= other_x or other_x + other_width <= x
+
+
+def test_a_fault_that_outlasts_its_command_is_a_line_behind_it_dashed_where_its_end_is_not_known() -> None:
+    rows = [
+        injection(1, 0, 2, fault_end_source="command", fault_ended_at=at(2)),
+        injection(2, 100, 102, fault_end_source="script", fault_ended_at=at(400)),
+        injection(3, 500, 502, fault_end_source="unknown", fault_open_until=at(9_000)),
+    ]
+    svg = timeline.draw({"workloads": [workload("w", ended_at=at(600))], "injections": rows})
+    known, unknown = lines(svg)
+    (_, _, _), (second, _, wide), (third, _, _) = boxes(svg)
+    assert known[0] == pytest.approx(second + wide, abs=0.2)
+    assert (known[2], unknown[2]) == (False, True)
+    assert known[1] < third < unknown[0] < unknown[1]
+    assert unknown[1] <= 1120, "it ends where the time that is drawn does"
 
 
 def test_injections_are_numbered_by_their_start_over_all_workloads() -> None:

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
+from faultset.fault_span import known_end
 from faultset.figures import style
 from faultset.figures.style import Series
 from faultset.moments import epoch_us, from_epoch
@@ -74,13 +75,13 @@ def injection_figure(data: InjectionData, path: Path) -> Path:
             _neighbours(panel, others, start_us, end_us)
             style.shade(panel, [data.injection])
         _seconds_axis(panels[0], data.injection, start_us, end_us)
-        _legend(figure, panels[0], impacts)
+        _legend(figure, panels[0], impacts, data.injection)
         return style.saved(figure, path)
 
 
 def around(injection: InjectionRow, impacts: Sequence[ImpactRow]) -> tuple[int, int]:
-    """Return from when to when (microseconds) a close-up reaches: command and impacts, with some time around."""
-    start, end = epoch_us(injection.started_at), epoch_us(injection.ended_at)
+    """Return from when to when (microseconds) a close-up reaches: fault and impacts, with some time around."""
+    start, end = epoch_us(injection.started_at), epoch_us(known_end(injection))
     last = max([end, *(epoch_us(row.ended_at) for row in impacts if row.injection_id == injection.injection_id)])
     margin = max(_LEAST_BEFORE_S * _SECOND, (last - start) // 2)
     most = _MOST_AROUND_S * _SECOND
@@ -101,6 +102,7 @@ def _facts(row: InjectionRow, targets: Sequence[TargetRow], iterations: Sequence
     failed = sum(one.failed for one in iterations)
     parts = [
         f"command {row.started_at:%Y-%m-%d %H:%M:%S} UTC, {took:.1f} s",
+        *filter(None, [style.fault_end_in_words(row)]),
         f"targets: {', '.join(nodes[:6]) or 'unknown'}{' …' if len(nodes) > 6 else ''}",
         f"effect: {row.effect}",
         f"outcome: {row.outcome or 'unknown'}",
@@ -188,7 +190,7 @@ def _kpi(
     style.row_label(panel, one.node, strong=bool(mine))
     style.draw(panel, one, *span_us, strong=bool(mine))
     _normal_band(panel, one, epoch_us(injection.started_at), unit.divisor)
-    ended = injection.ended_at
+    ended = known_end(injection)
     for row in mine:
         _recovery(panel, max(ended, row.started_at), row.ended_at)
     style.mark_impacts(panel, mine, sizes=True)
@@ -217,7 +219,7 @@ def _recovery(panel: Axes, start: dt.datetime, end: dt.datetime) -> None:
 def _neighbours(panel: Axes, others: Sequence[InjectionRow], start_us: int, end_us: int) -> None:
     """Show other injections in view as grey spans."""
     for row in others:
-        start, end = epoch_us(row.started_at), epoch_us(row.ended_at)
+        start, end = epoch_us(row.started_at), epoch_us(known_end(row))
         if end >= start_us and start < end_us:
             panel.axvspan(style.day(start), style.day(end), color=style.GREY, alpha=0.25, linewidth=0.5, zorder=0.5)
 
@@ -233,9 +235,11 @@ def _seconds_axis(panel: Axes, injection: InjectionRow, start_us: int, end_us: i
     above.spines["top"].set_visible(True)
 
 
-def _legend(figure: Figure, panel: Axes, impacts: Sequence[ImpactRow]) -> None:
+def _legend(figure: Figure, panel: Axes, impacts: Sequence[ImpactRow], injection: InjectionRow) -> None:
+    lasting = "fault lasting" if injection.fault_ended_at else "fault perhaps lasting"
     handles: list[Patch | Line2D] = [
         Patch(facecolor=style.ORANGE, alpha=0.5, label="command running"),
+        *([Patch(facecolor=style.ORANGE, alpha=0.2, label=lasting)] if style.outlasts(injection) else []),
         Patch(facecolor=style.SKY, label="iteration"),
         Patch(facecolor=style.VERMILLION, label="failed iteration"),
         Line2D([], [], color=style.GREEN, linestyle="--", label="normal: 5 min before, ± 3 robust sd"),

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from faultset.fault_span import known_end
 from faultset.figures import style
 from faultset.figures.style import Series
 from faultset.moments import epoch_us
@@ -83,7 +84,7 @@ def _span(data: OverviewData) -> tuple[int, int]:
     """Return from when to when: the run and its injections, a twentieth on each side; else all metrics there are."""
     spans: list[tuple[dt.datetime | None, dt.datetime | None]] = [
         *((row.started_at, row.ended_at) for row in data.iterations),
-        *((row.started_at, row.ended_at) for row in data.injections),
+        *((row.started_at, known_end(row)) for row in data.injections),
         *((row.started_at, row.ended_at) for row in data.impacts),
         *(_ran(row) for row in data.workloads),
     ]
@@ -144,7 +145,7 @@ def _lanes(injections: Sequence[InjectionRow]) -> dict[str, int]:
     free: list[int] = []
     lanes = {}
     for row in sorted(injections, key=lambda one: (one.started_at, one.injection_id)):
-        start, end = epoch_us(row.started_at), epoch_us(row.ended_at)
+        start, end = epoch_us(row.started_at), epoch_us(known_end(row))
         lane = next((place for place, until in enumerate(free) if until <= start), len(free))
         free[lane:] = [end, *free[lane + 1 :]]
         lanes[row.injection_id] = lane
@@ -167,10 +168,12 @@ def _injections(panel: Axes, data: OverviewData, lanes: dict[str, int]) -> None:
     for row in data.injections:
         start, end = style.day(epoch_us(row.started_at)), style.day(epoch_us(row.ended_at))
         lane = lanes[row.injection_id]
+        until = style.day(epoch_us(known_end(row)))
+        panel.broken_barh([(end, until - end)], (lane + 0.32, 0.36), facecolor=style.ORANGE, alpha=0.45)
         panel.broken_barh([(start, end - start)], (lane + 0.12, 0.76), facecolor=style.ORANGE, edgecolor=style.ORANGE)
         panel.plot([start, start], [lane + 0.02, lane + 0.98], color=style.ORANGE, linewidth=2)
     for row, label in _labels(data.injections, lanes, names, panel.get_xlim()):
-        start, end = style.day(epoch_us(row.started_at)), style.day(epoch_us(row.ended_at))
+        start, end = style.day(epoch_us(row.started_at)), style.day(epoch_us(known_end(row)))
         style.beside(panel, (start, end), 1 - (lanes[row.injection_id] + 0.5) / depth, label)
 
 
@@ -181,7 +184,7 @@ def _labels(
     following: dict[int, float] = {}
     found: list[tuple[InjectionRow, str]] = []
     for row in sorted(injections, key=lambda one: epoch_us(one.started_at), reverse=True):
-        lane, end = lanes[row.injection_id], style.day(epoch_us(row.ended_at))
+        lane, end = lanes[row.injection_id], style.day(epoch_us(known_end(row)))
         room = following.get(lane, shown[1]) - end
         name = names[row.injection_id]
         fitting = [text for text in (name, name.split(" ", 1)[0]) if style.width_of(text, shown) < room]

@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from faultset.errors import printable
+from faultset.fault_span import span_of
 from faultset.moments import UTC, epoch_us
 from faultset.tables import ImpactRow, InjectionRow, TargetRow
 
@@ -270,11 +271,34 @@ def days(us: Microseconds) -> Floats:
 
 
 def shade(panel: Axes, injections: Iterable[InjectionRow]) -> None:
-    """Shade the command windows; each has an edge of a fixed width, so that a short one is seen too."""
+    """Shade the command windows; each has an edge of a fixed width, so that a short one is seen too.
+
+    A fault that outlasts its command is shaded lighter up to its end; with a dotted edge where that is not known.
+    """
     for row in injections:
         start, end = day(epoch_us(row.started_at)), day(epoch_us(row.ended_at))
         panel.axvspan(start, end, facecolor=ORANGE, alpha=0.28, linewidth=0, zorder=0.5)
         panel.axvline(start, color=ORANGE, linewidth=1.0, zorder=0.6)
+        left, right = panel.get_xlim()
+        until = min(day(epoch_us(span_of(row).end_latest)), right)
+        if until > max(end, left) and outlasts(row):
+            panel.axvspan(end, until, facecolor=ORANGE, alpha=0.13, linewidth=0, zorder=0.45)
+            if row.fault_ended_at is None:
+                panel.axvline(end, color=ORANGE, linewidth=1.0, linestyle=":", zorder=0.6)
+
+
+def outlasts(row: InjectionRow) -> bool:
+    """Return whether a fault lasts longer than its command, or may."""
+    return row.fault_end_source != "command" and span_of(row).end_latest > row.ended_at
+
+
+def fault_end_in_words(row: InjectionRow) -> str:
+    """Return when the fault ended where that is not with its command; "" where it is."""
+    if not outlasts(row):
+        return ""
+    if row.fault_ended_at is None:
+        return "the fault's end is unknown"
+    return f"the fault lasted {(row.fault_ended_at - row.started_at).total_seconds():,.1f} s"
 
 
 def draw(panel: Axes, series: Series, start_us: int, end_us: int, *, strong: bool) -> None:

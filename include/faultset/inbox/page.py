@@ -117,13 +117,14 @@ def _workloads(found: Recognised) -> str:
 
 def _injections(found: Recognised) -> str:
     names = {row["workload_id"]: row["name"] or _NO_NAME for row in found["workloads"]}
-    header = ("no.", "fired at", "start, UTC", "lasted", "effect", "hook status", "acted on")
+    header = ("no.", "fired at", "start, UTC", "lasted", "fault's end", "effect", "hook status", "acted on")
     cells = [
         (
             str(number),
             f"{_text(row['unit'])} {_value(row['value'])}<br>{_mute(names.get(row['workload_id']))}",
             _moment(row["started_at"]),
             _lasted(row),
+            _fault_end(row),
             _value(row["effect"]),
             _value(row["hook_status"]),
             _targets([one for one in found.get("targets", ()) if one["injection_id"] == row["injection_id"]]),
@@ -196,6 +197,16 @@ def _lasted(row: Row) -> str:
         return _value(None)
     start, end = (dt.datetime.fromisoformat(row[key]) for key in ("started_at", "ended_at"))
     return f"{(end - start).total_seconds():,.1f}&nbsp;s"
+
+
+def _fault_end(row: Row) -> str:
+    """When the fault itself ended, as the command's end or beside it, and why where that is not with its command."""
+    if row.get("fault_end_source") == "command":
+        return "with the command"
+    why = _mute(row.get("fault_end_reason") or "no input tells")
+    if row.get("fault_ended_at") is None:
+        return f"unknown<br>{why}"
+    return f"{_moment(row['fault_ended_at'])}<br>{why}"
 
 
 # --- where it comes from --------------------------------------------------------------------------------------------

@@ -36,13 +36,17 @@ _DAY = 86400
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """An injection where it is drawn; ``number`` is None where there is no room for one."""
+    """An injection where it is drawn; ``number`` is None where there is no room for one.
+
+    ``until`` is where the fault ends, or the time ends that it may have lasted: the command's end or further right.
+    """
 
     row: Row
     number: int | None
     x: float
     width: float
     lane: int
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class _Scale:
 def _moments(workload: Row, timed: Sequence[tuple[int, Row]]) -> list[float]:
     """All moments that are known of a workload; its injections stand in where its own times are not known."""
     rows = [workload, *(row for _, row in timed if row["workload_id"] == workload["workload_id"])]
-    return [_second(row[key]) for row in rows for key in ("started_at", "ended_at") if row[key]]
+    return [_second(row[key]) for row in rows for key in ("started_at", "ended_at", "fault_ended_at") if row.get(key)]
 
 
 # --- bands and lanes ------------------------------------------------------------------------------------------------
@@ -126,10 +130,11 @@ def _band(workload: Row, timed: Sequence[tuple[int, Row]], scale: _Scale) -> _Ba
         start, end = _second(row["started_at"]), _second(row["ended_at"] or row["started_at"])
         x = scale.x(start)
         width = max(scale.x(end) - x, _room(number) if with_numbers else 2.0)
+        until = max(scale.x(min(_fault_end(row, end), scale.last)), x + width)
         lane = next((lane for lane, taken in enumerate(ends) if taken <= x), len(ends))
         if lane < _MOST_LANES:
-            ends[lane : lane + 1] = [x + width + 2]
-        boxes.append(_Box(row, number if with_numbers else None, x, width, min(lane, _MOST_LANES - 1)))
+            ends[lane : lane + 1] = [until + 2]
+        boxes.append(_Box(row, number if with_numbers else None, x, width, min(lane, _MOST_LANES - 1), until))
     return _Band(workload, tuple(boxes))
 
 
@@ -172,7 +177,7 @@ def _box(box: _Box, y: int) -> str:
     dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
     start, end = _second(row["started_at"]), _second(row["ended_at"] or row["started_at"])
     title = f"{row['injection_id']}: {row['unit']} {row['value']}, {_span(start, end)}, effect {row['effect']}"
-    drawn = (
+    drawn = _lasting(box, y, outline) + (
         f'<rect x="{box.x:.1f}" y="{y}" width="{box.width:.1f}" height="{_BOX}" rx="2" fill="{fill}" '
         f'stroke="{outline}"{dashed}><title>{_said(title)}</title></rect>'
     )
@@ -180,6 +185,26 @@ def _box(box: _Box, y: int) -> str:
         return drawn
     middle = f'x="{box.x + box.width / 2:.1f}" y="{y + 13}" text-anchor="middle"'
     return f'{drawn}<text {middle} font-size="12" fill="{ink}" pointer-events="none">{box.number}</text>'
+
+
+def _lasting(box: _Box, y: int, outline: str) -> str:
+    """The fault behind its command, as a line; dashed where its end is not known, with the reason as its title."""
+    left = box.x + box.width
+    if box.until <= left:
+        return ""
+    dashed = ' stroke-dasharray="4 4"' if box.row.get("fault_ended_at") is None else ""
+    title = f"{box.row['injection_id']}: the fault's end: {box.row.get('fault_end_reason') or 'unknown'}"
+    middle = y + _BOX / 2
+    return (
+        f'<line x1="{left:.1f}" y1="{middle}" x2="{box.until:.1f}" y2="{middle}" stroke="{outline}" '
+        f'stroke-width="5"{dashed}><title>{_said(title)}</title></line>'
+    )
+
+
+def _fault_end(row: Row, command_end: float) -> float:
+    """Return when the fault ended, or until when it may have lasted, as epoch seconds; never before its command."""
+    known = row.get("fault_ended_at") or row.get("fault_open_until")
+    return max(command_end, _second(known)) if known else command_end
 
 
 # --- what stands around it ------------------------------------------------------------------------------------------

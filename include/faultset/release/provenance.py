@@ -468,7 +468,7 @@ def _in_words(reason: Reason) -> dict[str, Any]:
 def _phase(found: Sequence[Reason]) -> str:
     parts = {reason.part for reason in found}
     if "command" in parts:
-        return "injection: a command covers the row, on whatever node"
+        return "injection: a command, or the fault it left, covers the row, on whatever node"
     if "recovery" in parts:
         return "recovery: an impact on this node has not ended yet"
     return "normal: nothing covers the row"

@@ -17,7 +17,8 @@ class Reason:
 
     Attributes:
         injection_id: the injection.
-        part: what of it covers the row; None where nothing does and the row is only near.
+        part: what of it covers the row, ``command`` being the command with its fault; None where nothing does and the
+            row is only near.
         concerns: whether it acted on the row's node, may have, or an impact was found there.
         start: earliest possible start of the part, microseconds since the epoch.
         end: latest possible end of the part.
@@ -86,7 +87,7 @@ def _doubt_of_command(command: Command, row: _Row) -> str:
         return "the window is shorter than what is known of its ends and of the row's time"
     if row.us < command.start_latest:
         return "it may have started after the row, within the uncertainty of its start and of the row's time"
-    return "it may have ended before the row, within the uncertainty of its end and of the row's time"
+    return "its fault may have ended before the row, within the uncertainty of that end and of the row's time"
 
 
 def _nearness(command: Command, after: int, row: _Row, policy: Policy) -> Iterator[str]:

@@ -455,9 +455,9 @@ def lasting_faults(size: Size) -> Scenario:
     impacts = (ImpactPlan("mem.used", -6.0, 30.0), ImpactPlan("cpu.user", 7.0, 20.0))
     hooks = (
         HookPlan(freeze, Event("iteration", (at[0],)), "Freeze the message queue", impacts),
-        HookPlan(_glance_script("stop", "glance_api"), Event("iteration", (at[1],)), "Stop glance_api", impacts),
-        HookPlan(_glance_script("start", "glance_api"), Event("iteration", (at[2],)), "Start glance_api"),
-        HookPlan(_glance_script("stop", "heat_api"), Event("iteration", (at[3],)), "Stop heat_api", impacts),
+        HookPlan(_one_command("stop", "glance_api"), Event("iteration", (at[1],)), "Stop glance_api", impacts),
+        HookPlan(_one_command("start", "glance_api"), Event("iteration", (at[2],)), "Start glance_api"),
+        HookPlan(_one_command("stop", "heat_api"), Event("iteration", (at[3],)), "Stop heat_api", impacts),
     )
     return Scenario(
         title="Faults that outlast their hooks (simulated)",
@@ -473,11 +473,11 @@ def lasting_faults(size: Size) -> Scenario:
     )
 
 
-def _glance_script(verb: Literal["stop", "start"], container: str) -> ScriptFault:
+def _one_command(verb: Literal["stop", "start"], container: str) -> ScriptFault:
     return ScriptFault(
         outer=f"{verb}_{container}_remotely.sh",
         inner=f"{verb}-{container}.sh",
-        label=f"{verb} {container}",
+        label=f"{'Stopping' if verb == 'stop' else 'Starting'} {container.partition('_')[0]}-container",
         rounds="{1..1}",
         round_count=1,
         commands=(DockerCommand(verb, container, (0.5, 3.0)),),
