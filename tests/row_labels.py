@@ -130,7 +130,7 @@ class Compared:
         compared: rows whose every label was compared.
         boundary: rows that the text of their time leaves open, and undecided ones of a repeated hour: not compared.
         recovery: rows in recovery, whose end is a matter of the impact found: not compared.
-        open: rows after a command whose fault may still last, which have to be undecided.
+        open: rows after a command whose fault may still last: up to the end of the run they have to be undecided.
         unknown: rows of which an injection concerns the node because no input tells whether it took hold there, or
             where it did; it has to be named, whatever is true.
         by_impact: rows of which an injection that did not take hold on the node concerns it, for an impact found there:
@@ -156,11 +156,12 @@ def compare(file: Labeled) -> Compared:
     found = Compared(rows=len(file.truth.true_us))
     assert len(file.rows["phase"]) == found.rows
     for i in range(found.rows):
-        lasting = {name for name, start, end in file.open if start <= file.truth.true_us[i] < end}
-        if lasting:
+        if any(file.truth.true_us[i] >= start for _, start, _ in file.open):
             found.open += 1
-            if not file.rows["is_boundary"][i] or not lasting <= set(file.rows["injection_ids"][i]):
-                found.wrong.append(f"{file.path} row {i}: decided, although {lasting} may last")
+            problem = _open_problem(file, i)
+            if problem:
+                found.wrong.append(f"{file.path} row {i}: {problem}")
+            continue
         # The order of the rows can tell which pass of a repeated hour a row is of: then it has to be the right one.
         if file.truth.is_boundary[i] or (file.truth.is_repeated[i] and file.rows["is_boundary"][i]):
             found.boundary += 1
@@ -172,6 +173,14 @@ def compare(file: Labeled) -> Compared:
             if problem:
                 found.wrong.append(f"{file.path} row {i}: {problem}")
     return found
+
+
+def _open_problem(file: Labeled, i: int) -> str | None:
+    """Return what is wrong with a row after a command whose fault may still last."""
+    lasting = {name for name, start, end in file.open if start <= file.truth.true_us[i] < end}
+    if not lasting or (file.rows["is_boundary"][i] and lasting <= set(file.rows["injection_ids"][i])):
+        return None
+    return f"decided, although {lasting} may last"
 
 
 def _problem(file: Labeled, i: int, found: Compared) -> str | None:
