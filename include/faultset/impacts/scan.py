@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
+from faultset.impacts.extent import extent
 from faultset.impacts.grid import Grid
+from faultset.impacts.plants import held, mixed
 from faultset.impacts.rarity import Quiet
 from faultset.impacts.shapes import Moves, Whitener, filtered, pulses
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Rows, Series, Windows
@@ -197,7 +199,7 @@ class Scan:
 
     def _told(self, way: str, onset: int) -> float:
         """Return how little planted moves of mixed onset, length and shape look like quiet time, in powers of ten."""
-        numbers = self._numbers_with(way, onset, (_PLANTED_SD,), _mixed)[0]
+        numbers = self._numbers_with(way, onset, (_PLANTED_SD,), partial(mixed, self.lengths))[0]
         if not len(numbers):
             return 0.0
         quiet = np.abs(_largest(self._everywhere(way).number, onset)[self.places(onset)])
@@ -224,7 +226,7 @@ class Scan:
     # --- planting ---------------------------------------------------------------------------------------------------
 
     def _numbers_with(
-        self, way: str, onset: int, sizes: tuple[float, ...], course: Callable[[Scan, int, np.random.Generator], Floats]
+        self, way: str, onset: int, sizes: tuple[float, ...], course: Callable[[int, np.random.Generator], Floats]
     ) -> Floats:
         """Return the number at quiet places with moves planted there, of shape (sizes, places)."""
         places = self.places(onset)
@@ -235,7 +237,7 @@ class Scan:
         cells = places[:, None] + np.arange(-min(_MARGIN, int(places.min(initial=_MARGIN))), reach)
         ahead = cells.shape[1] - reach
         random = np.random.default_rng(self.parameters.seed)
-        courses = np.array([course(self, onset, random) for _ in places]).reshape(len(places), -1)
+        courses = np.array([course(onset, random) for _ in places]).reshape(len(places), -1)
         numbers = []
         for size in sizes:
             value = self.grid.value[cells]
@@ -243,6 +245,10 @@ class Scan:
             number = self._ways[way](value.ravel(), cells.ravel()).number.reshape(cells.shape)
             numbers.append(np.abs(number[:, ahead : ahead + onset]).max(axis=1, initial=0.0))
         return np.array(numbers)
+
+    def _sought(self, onset: int, random: np.random.Generator) -> Floats:
+        """Return the course of a held move of 25 s."""
+        return held(self.grid.rows(_SOUGHT_S), onset, onset + self.lengths[-1], random)
 
     def smallest(self, p_value: float) -> float | None:
         """Return the smallest move of 25 s, in deviations, that is found nine times out of ten; None if none is."""
@@ -263,7 +269,7 @@ class Scan:
     def _found_at(self, onset: int) -> tuple[Floats, Floats]:
         """Return sizes, and of shape (places, sizes) minus the logarithm of the p value that each has there."""
         if onset not in self._planted:
-            numbers = self._numbers_with(self.way, onset, _SIZES_SD, _sought)
+            numbers = self._numbers_with(self.way, onset, _SIZES_SD, self._sought)
             p_value = np.array([self._p_values(onset, one, None) for one in numbers]).reshape(numbers.shape)
             self._planted[onset] = np.array(_SIZES_SD), -np.log(np.maximum(p_value, 1e-12)).T
         return self._planted[onset]
@@ -358,8 +364,10 @@ class Scan:
         p_value = self._p_values(onset, np.abs(number[[at]]), first)[0]
         # What another move leaves behind looks like a move; and this is a second chance.
         found.p_value[window] = min(2 * p_value, 1.0) if taken else p_value
+        if not number[at]:
+            return
         begun, length = first + at, int(moves.rows[first + at - offset])
-        size, start, end = _extent(value, begun - offset, length, (first - offset, last - offset))
+        size, start, end = extent(value, begun - offset, length, (first - offset, last - offset))
         found.size[window] = size if np.sign(size) == np.sign(number[at]) else 0.0
         found.start_us[window] = max(self._between(start + offset), self.windows.start[window])
         found.end_us[window] = max(self._between(end + offset), found.start_us[window] + 1)
@@ -468,53 +476,3 @@ def _largest(number: Floats, onset: int) -> Floats:
     shifted = np.zeros(len(number))
     shifted[: max(len(number) - onset // 2, 0)] = centred[onset // 2 :]
     return shifted
-
-
-def _mixed(scan: Scan, onset: int, random: np.random.Generator) -> Floats:
-    """Return the course of a move of any onset, length and shape."""
-    length = int(random.choice(scan.lengths))
-    share = (np.arange(length) + 0.5) / length
-    shape = [np.ones(length), np.minimum(1, 3 * share), np.minimum(1, 2 * (1 - share))][int(random.integers(3))]
-    return _placed(scan, onset, shape, random)
-
-
-def _sought(scan: Scan, onset: int, random: np.random.Generator) -> Floats:
-    """Return the course of a held move of 25 s and any onset."""
-    return _placed(scan, onset, np.ones(scan.grid.rows(_SOUGHT_S)), random)
-
-
-def _placed(scan: Scan, onset: int, shape: Floats, random: np.random.Generator) -> Floats:
-    course = np.zeros(onset + scan.lengths[-1])
-    begin = int(random.integers(onset))
-    course[begin : begin + len(shape)] = shape[: len(course) - begin]
-    return course if random.random() < 0.5 else -course
-
-
-def _extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> tuple[float, int, int]:
-    """Return the size of a move, and the cells [start, end) that are nearer to its level than to the one around it.
-
-    Args:
-        value: the series.
-        begun: about where it begins.
-        length: about how many cells it lasts.
-        onsets: cells [first, last) at which it may begin.
-    """
-    first, last = max(onsets[0], 0), min(begun + length + max(length, 20), len(value))
-    beside = max(5, min(length, 20))
-    around = np.concatenate([value[max(begun - beside, 0) : begun], value[begun + length : begun + length + beside]])
-    if not len(around) or last - first < 1:
-        return 0.0, begun, begun + length
-    base = float(np.median(around))
-    size = float(np.median(value[begun : begun + length])) - base
-    away = np.sign(size) * (value[first:last] - base)
-    gain = np.abs(away) - np.abs(away - abs(size))
-    start, end = _heaviest(gain, (begun - first, begun + length - first), onsets[1] - first)
-    return size, first + start, first + end
-
-
-def _heaviest(gain: Floats, about: tuple[int, int], until: int) -> tuple[int, int]:
-    """Return the run [start, end) of the largest sum that holds the middle of ``about`` and starts before ``until``."""
-    middle = int(np.clip(sum(about) // 2, 0, len(gain) - 1))
-    sums = np.cumsum(gain[middle::-1])[::-1]
-    start = int(np.argmax(sums[: max(until, 1)]))
-    return start, middle + int(np.argmax(np.cumsum(gain[middle:]))) + 1
