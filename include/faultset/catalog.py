@@ -25,6 +25,8 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -305,10 +307,23 @@ class ExperimentFile(_Model):
     expectations: dict[Text, ExpectationSetting] = Field(
         default={}, description="a mapping of expectations to mappings with severity, at_least or at_most, and reason"
     )
+    publish_commands_reason: Text | None = Field(
+        default=None, description="text on why the commands hold nothing that has to stay hidden"
+    )
+    publish_commands: Literal["recognised", "full"] = Field(
+        default="recognised", description="recognised, or full with a publish_commands_reason"
+    )
     license: Annotated[str, StringConstraints(pattern=_LICENSE)] | None = Field(
         default=None, description="an SPDX licence identifier such as CC-BY-4.0"
     )
     creators: tuple[Creator, ...] = Field(default=(), description="a list of mappings with name and, if known, orcid")
+
+    @field_validator("publish_commands")
+    @classmethod
+    def _has_a_reason(cls, declared: str, info: ValidationInfo) -> str:
+        if declared == "full" and not info.data.get("publish_commands_reason"):
+            raise ValueError("full needs a publish_commands_reason")
+        return declared
 
 
 class Experiment(ExperimentFile):

@@ -435,6 +435,7 @@ class TelemetryFile:
         time_zone: IANA zone of the wall-clock times in it.
         shift_us: microseconds to add to each of its times, as a declared correction says.
         renamed: (name in the source, true name) of nodes, as declared corrections say.
+        hosts: (what a source may call a node, lower case; the node's name), of the cluster's nodes.
     """
 
     kind: TelemetryKind
@@ -443,6 +444,7 @@ class TelemetryFile:
     time_zone: str
     shift_us: int = 0
     renamed: tuple[tuple[str, str], ...] = ()
+    hosts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

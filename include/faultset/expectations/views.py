@@ -207,8 +207,7 @@ def _component(component: Component) -> str:
 
 
 def _targets_of(component: Component, found: Sequence[TargetRow]) -> list[TargetRow]:
-    known_as = {component.key.lower(), component.container.lower()}
-    return [t for t in found if t.component == component.key and t.container and t.container.lower() in known_as]
+    return [t for t in found if t.component == component.key and t.container]
 
 
 def _untouched(component: Component, found: Sequence[TargetRow], placement: Placement) -> str | None:

@@ -100,6 +100,8 @@ def brought(run: Path, name: str, path: str) -> Proposal:
         source["files"] = _inside(base, source["files"], path)
     # Whoever drops a run does not decide whether a person looks at what it becomes.
     entry["approval"] = "always"
+    for key in ("publish_commands", "publish_commands_reason"):  # whoever drops a run does not decide on its secrets
+        entry.pop(key, None)
     return Proposal(slug_of(name), entry, ())
 
 

@@ -33,7 +33,7 @@ from faultset.labels.windows import PHASES, NodeWindows
 from faultset.labels.writer import Writer
 from faultset.records import TelemetryFile, TelemetryKind
 from faultset.sources.redaction import redact
-from faultset.sources.telemetry import forms_of, node_of
+from faultset.sources.telemetry import forms_of, node_of, true_name
 from faultset.sources.telemetry.form import NOT_KNOWN, ColumnType, Flags, Microseconds
 from faultset.sources.telemetry.rows import Block, ColumnTypeError, Rows, open_rows
 from faultset.sources.telemetry.secrets import without_secrets
@@ -438,10 +438,11 @@ def _repeats(frame: pl.DataFrame, us: Microseconds) -> int:
 
 
 def _with_true_nodes(file: TelemetryFile, block: Block) -> Block:
-    """Return the block with the corrected names of nodes; the source's own columns stay as they are."""
-    if block.nodes is None or not file.renamed:
+    """Return the block with the names that nodes truly have; the source's own columns stay as they are."""
+    if block.nodes is None or not (file.renamed or file.hosts):
         return block
-    return replace(block, nodes=block.nodes.replace(dict(file.renamed)))
+    written = block.nodes.drop_nulls().unique().to_list()
+    return replace(block, nodes=block.nodes.replace({name: true_name(file, name) for name in written}))
 
 
 def _with_true_times(file: TelemetryFile, moments: _Moments) -> _Moments:

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
+from faultset.sources.public_text import HIDDEN
 from faultset.tables import TargetRow
 
 Leak = Callable[[pl.Expr], pl.Expr]
 _SCRIPT = re.compile(r"[\w.-]+\.(?:sh|bash|py|ya?ml)\b")
 _ENGINES = "docker|podman|nerdctl"
+_WORD = re.compile(r"\w{2,}")
+# With fewer words that are known, any row of a shell would look like the command.
+_FEWEST_WORDS = 3
 _VERBS = "stop|start|restart|kill|pause|unpause|rm"
 
 
@@ -38,10 +42,17 @@ def leaks(commands: Iterable[str], targets: Sequence[TargetRow]) -> Leak:
         rf"\b(?:stopp|start|restart|kill|paus|unpaus)(?:ing|ed)\s+(?:{_any_of(sorted(services))})[\w-]*-containers?\b",
         *([rf"\bsystemctl\s+(?:{_VERBS})\s+(?:{_any_of(containers)})\b"] if containers else []),
         *([rf"(?:^|[\s/'\"])(?:{_any_of(scripts)})\b"] if scripts else []),
-        *(re.escape(command) for command in commands),
+        *filter(None, map(_repeated, commands)),
     ]
     pattern = "(?i)" + "|".join(f"(?:{part})" for part in patterns)
     return lambda text: text.str.contains(pattern).fill_null(value=False)
+
+
+def _repeated(command: str) -> str | None:
+    """Return the pattern of a row that repeats a published command, whose hidden words can be any."""
+    if HIDDEN in command and len(_WORD.findall(command)) < _FEWEST_WORDS:
+        return None
+    return r"[^\n]{1,200}?".join(re.escape(part) for part in command.split(HIDDEN))
 
 
 def _any_of(names: Iterable[str]) -> str:

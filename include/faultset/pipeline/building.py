@@ -205,6 +205,7 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
         catalog.resolve(experiment, experiment.cluster),
         services=experiment.components,
         inputs=inputs,
+        full_commands=experiment.publish_commands == "full",
         progress=progress,
     )
     evidence = dataclasses.replace(

@@ -63,7 +63,7 @@ def require_nodes(experiment: Experiment, files: Sequence[TelemetryFile]) -> Non
 
 
 def _names(file: TelemetryFile, node: str) -> bool:
-    plain = TelemetryFile(file.kind, file.uri, file.name, file.time_zone)
+    plain = TelemetryFile(file.kind, file.uri, file.name, file.time_zone, hosts=((node.lower(), node),))
     while True:
         try:
             with open_rows(plain, forms_of(plain), only=()) as rows:

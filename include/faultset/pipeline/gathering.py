@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from faultset.pipeline.progress import Progress, silent
 from faultset.records import Evidence, InputFile, RunEvidence
 from faultset.sources import hook_commands, hook_scripts, os_faults, rally_report, rally_results
+from faultset.sources.public_evidence import public_evidence
 
 
 def gather_run(report: str, results: str | None, scripts: Sequence[str]) -> RunEvidence:
@@ -29,9 +30,19 @@ def gather(
     *,
     services: Mapping[str, str] | None = None,
     inputs: Sequence[InputFile] = (),
+    full_commands: bool = False,
     progress: Progress = silent,
 ) -> Evidence:
-    """Read all runs (report, results, scripts each) and the cluster of one experiment."""
+    """Read all runs (report, results, scripts each) and the cluster of one experiment.
+
+    Args:
+        runs: report, results and scripts of each run.
+        cluster: os-faults YAML; None where there is none.
+        services: component -> service, beside the built-in table.
+        inputs: the files that are read.
+        full_commands: keep commands and outputs whole but for recognised secrets; else nothing but recognised words.
+        progress: called for each run.
+    """
     total = len(runs) + 1
     read: list[RunEvidence] = []
     for number, (report, results, scripts) in enumerate(runs):
@@ -40,4 +51,5 @@ def gather(
     progress(len(runs), total, f"reading {cluster}" if cluster else "no cluster file")
     known = os_faults.read_cluster(cluster) if cluster else None
     progress(total, total, "inputs read")
-    return Evidence(tuple(read), known, dict(services or {}), tuple(inputs))
+    evidence = Evidence(tuple(read), known, dict(services or {}), tuple(inputs))
+    return evidence if full_commands else public_evidence(evidence)

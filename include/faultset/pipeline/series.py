@@ -8,7 +8,7 @@ number of injections, not on how long was recorded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +71,8 @@ def read_metrics(
     Raises:
         InputError: a file is wrong; names the row. Or it is of a node that the cluster does not have.
     """
-    files = [file for file in declared if file.kind == "metrics"]
+    hosts = placement.hosts()
+    files = [replace(file, hosts=hosts) for file in declared if file.kind == "metrics"]
     excerpt = Excerpt.of(injections, _share(files, held_bytes))
     parts: dict[tuple[str, str], list[tuple[Microseconds, _Floats]]] = {}
     rows: dict[str, list[Microseconds]] = {}

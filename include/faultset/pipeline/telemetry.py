@@ -34,6 +34,7 @@ from faultset.sources.telemetry import node_of
 from faultset.storage import reported
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import telemetry_clock
+from faultset.truth.placement import Placement
 
 _PACKED = (".gz", ".zst", ".zip", ".csv", ".json")
 _PERCENT = re.compile(r"^(cpu\.(?!cpucore|ctx|interrupts|soft|syscalls)|.*percent)")
@@ -93,6 +94,7 @@ class Labeler:
         slug: the experiment.
         windows: what covers which rows; holds the policy.
         nodes: names of the cluster's nodes; None where no cluster is known.
+        hosts: what sources may call them, with those names.
         run: from the first iteration to the last one's end; None where no input tells.
     """
 
@@ -103,6 +105,7 @@ class Labeler:
     iterations: tuple[IterationRow, ...]
     commands: tuple[str, ...]
     nodes: frozenset[str] | None
+    hosts: tuple[tuple[str, str], ...]
     run: Window | None
 
     @classmethod
@@ -129,6 +132,7 @@ class Labeler:
             iterations=tuple(iterations),
             commands=tuple(sorted({trigger.action for trigger in triggers})),
             nodes=nodes,
+            hosts=Placement(cluster).hosts(),
             run=_run(workloads, injections),
         )
 
@@ -143,7 +147,7 @@ class Labeler:
             file.time_zone,
             repr((file.shift_us, file.renamed)),
             repr(self.windows),
-            repr(sorted(self.nodes or ())),
+            repr((sorted(self.nodes or ()), self.hosts)),
             repr(self.run),
             repr(self.commands),
             repr(sorted({target.container or "" for target in self.targets})),
@@ -159,6 +163,7 @@ class Labeler:
             InputError: the file is wrong; names file and row.
             SetupError: the folder cannot be written.
         """
+        file = dataclasses.replace(file, hosts=self.hosts)
         target = folder / path
         with reported(target):
             target.parent.mkdir(parents=True, exist_ok=True)

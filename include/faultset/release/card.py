@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -286,8 +286,19 @@ def _limits(manifest: Manifest, content: Content) -> list[str]:
         "",
         *[f"- {count} {what}" for count, what in counted if count],
         "- A Rally report shows an iteration's own times only where it failed; a result file shows all.",
+        _commands(manifest.experiment),
         *telemetry_card.limits(manifest),
     ]
+
+
+def _commands(experiment: Mapping[str, Any]) -> str:
+    if experiment.get("publish_commands") == "full":
+        reason = text(str(experiment.get("publish_commands_reason", "")))
+        return f"- Commands and descriptions of hooks stand here in full but for recognised secrets: {reason}"
+    return (
+        "- Of commands, scripts' notes and descriptions of hooks only words that were recognised are shown; "
+        "`…` stands for all others, which may have been secrets."
+    )
 
 
 def _how_to_load(manifest: Manifest) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from faultset.records import Cluster, Component, Node
+from faultset.truth import units
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,35 @@ class Placement:
         node = self._by_host.get(host.strip().lower()) or self._by_host.get(short_name(host))
         return Place(node.name if node else short_name(host), node)
 
+    def hosts(self) -> tuple[tuple[str, str], ...]:
+        """Return all that a node may be called, lower case, with the node's name."""
+        return tuple(sorted((host, node.name) for host, node in self._by_host.items()))
+
     def everywhere(self) -> tuple[Place, ...]:
         """Return every node."""
         return tuple(Place(node.name, node) for node in self._nodes)
 
-    def component(self, name: str) -> Component | None:
-        """Return the component whose container or service is called ``name``, else the one whose key is."""
+    def component(self, name: str, kind: str = "container") -> Component | None:
+        """Return the component whose container or service is called ``name``, else the one whose key is.
+
+        A unit or a process (``kind`` service, process) is also the one that it wraps: ``tripleo_nova_compute``,
+        ``devstack@n-cpu`` and the process ``nova-compute`` run ``nova_compute``. A container has one name alone.
+        """
         wanted = name.lower()
         by_container = (c for c in self._components if c.container.lower() == wanted)
         by_key = (c for c in self._components if c.key.lower() == wanted)
-        return next(by_container, None) or next(by_key, None)
+        exact = next(by_container, None) or next(by_key, None)
+        return self._wrapped(name) if exact is None and kind in ("service", "process") else exact
+
+    def _wrapped(self, name: str) -> Component | None:
+        spelled = {spelling: place for place, spelling in reversed(list(enumerate(units.spellings(name))))}
+        found = [
+            (spelled[word], component)
+            for component in self._components
+            for word in (units.words(component.container), units.words(component.key))
+            if word in spelled
+        ]
+        return min(found, key=lambda pair: pair[0])[1] if found else None
 
     def homes(self, component: Component) -> tuple[Place, ...]:
         """Return the places that ``component`` is declared on, without repeats; every node where it names no hosts."""

@@ -6,9 +6,10 @@ and ``openvswitch_db`` is Open vSwitch's. What no row knows is unknown; nothing 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from faultset.truth import units
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,6 @@ SERVICES = (
     ),
 )
 LAYERS = {service.name: service.layer for service in SERVICES}
-# Distributions put their own word before the component's name.
-_PREFIXES = ("openstack_", "devstack@", "devstack_", "kolla_", "k8s_")
 _BY_BEGINNING = {beginning: service for service in SERVICES for beginning in service.beginnings}
 
 
@@ -83,19 +82,15 @@ def service_of(name: str, extra: Mapping[str, str] | None = None) -> tuple[str |
     Returns:
         ``(None, None)`` where neither knows the component.
     """
-    wanted = _words(name)
+    candidates = units.spellings(name)
     for component, service in (extra or {}).items():
-        if _words(component) == wanted:
+        if units.words(component) in candidates:
             known = service.strip().lower()
             return known, LAYERS.get(known)
-    for candidate in (wanted, *(wanted.removeprefix(prefix) for prefix in _PREFIXES if wanted.startswith(prefix))):
+    for candidate in candidates:
         parts = candidate.split("_")
         for length in range(len(parts), 0, -1):
             found = _BY_BEGINNING.get("_".join(parts[:length]))
             if found is not None:
                 return found.name, found.layer
     return None, None
-
-
-def _words(name: str) -> str:
-    return re.sub(r"[-_.\s]+", "_", name.strip().lower().removesuffix(".service"))

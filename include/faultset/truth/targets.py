@@ -34,6 +34,7 @@ class Target:
     effective: bool | None
     resolution: Resolution
     evidence: str
+    kind: str = "container"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _places_of(action: CommandedAction, placement: Placement) -> tuple[Place, ..
     """A command without a host ran where the hook ran; only a single declared home says which node that is."""
     if action.host is not None:
         return (placement.place(action.host),)
-    component = placement.component(action.name) if action.name else None
+    component = placement.component(action.name, action.kind) if action.name else None
     homes = placement.homes(component) if component else ()
     return homes if len(homes) == 1 else ()
 
@@ -117,13 +118,14 @@ def _from_order(order: Order, effective: bool | None, why: str) -> Target:
         effective=effective,
         resolution="exact",
         evidence=f"{order.source} commands {'+'.join(order.verbs)} ({order.count} single actions); {why}",
+        kind=order.kind,
     )
 
 
-def _declared_on(name: str, placement: Placement) -> frozenset[str] | None:
+def _declared_on(name: str, placement: Placement, kind: str = "container") -> frozenset[str] | None:
     if not placement.known:
         return None
-    component = placement.component(name)
+    component = placement.component(name, kind)
     return frozenset(place.name for place in placement.homes(component)) if component else frozenset()
 
 
@@ -340,7 +342,7 @@ def _chosen(command: HumanCommand, homes: Sequence[Place], placement: Placement)
 def row(target: Target, injection_id: str, placement: Placement, services: Mapping[str, str]) -> TargetRow:
     """Return the table row of a target."""
     node = target.place.node
-    component = placement.component(target.container) if target.container else None
+    component = placement.component(target.container, target.kind) if target.container else None
     name = target.container or ""
     service, layer = service_of(component.key, services) if component else (None, None)
     if service is None and name:
@@ -369,5 +371,5 @@ def _declared(target: Target, placement: Placement) -> bool | None:
         return None
     if target.container is None:
         return target.place.node is not None
-    declared = _declared_on(target.container, placement)
+    declared = _declared_on(target.container, placement, target.kind)
     return declared is not None and target.place.name in declared

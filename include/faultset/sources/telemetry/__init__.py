@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import re
+
 from faultset.records import TelemetryFile
 from faultset.sources.telemetry import elastic_logs, glances, osprofiler, trace_csv
 from faultset.sources.telemetry.form import Form
 
 FORMS: tuple[Form, ...] = (glances.FORM, elastic_logs.FORM, trace_csv.FORM, osprofiler.FORM)
+
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 
 
 def forms_of(file: TelemetryFile) -> tuple[Form, ...]:
@@ -18,6 +22,26 @@ def forms_of(file: TelemetryFile) -> tuple[Form, ...]:
 
 
 def node_of(file: TelemetryFile) -> str:
-    """Return the node that a file of metrics is named after: what stands before the first ``_``, corrected."""
-    named = file.name.rsplit("/", 1)[-1].partition("_")[0].partition(".")[0]
+    """Return the node that a file of metrics is named after, corrected.
+
+    Its name begins with the longest known name of a node (host name, fully qualified or not, or address; case is
+    ignored), whatever dots and underscores that has. Where it begins with none, the node is what stands before the
+    first ``_``.
+    """
+    stem = file.name.rsplit("/", 1)[-1]
+    known = {name.lower(): name for name, _ in file.renamed} | dict(file.hosts)
+    lower = stem.lower()
+    fitting = [host for host in known if lower.startswith(host) and not lower[len(host) :][:1].isalnum()]
+    named = known[max(fitting, key=len)] if fitting else _before_underscore(stem)
     return dict(file.renamed).get(named, named)
+
+
+def _before_underscore(stem: str) -> str:
+    head = stem.partition("_")[0]
+    return head if _ADDRESS.fullmatch(head) else head.partition(".")[0]
+
+
+def true_name(file: TelemetryFile, written: str) -> str:
+    """Return what the node is called that a row of ``file`` calls ``written``."""
+    corrected = dict(file.renamed).get(written)
+    return corrected if corrected is not None else dict(file.hosts).get(written.lower(), written)
