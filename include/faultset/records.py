@@ -55,6 +55,8 @@ class HookPlan:
         command: what ``args`` asks of os-faults; None where it is no human command.
         orders: what ``args`` and its scripts order; None where nothing can be said.
         notes: why a human command could not be read, in words.
+        names_program: whether ``args`` names a script or a program by its file.
+        says_restart: whether ``args`` or ``description`` calls it a restart.
     """
 
     index: int
@@ -65,6 +67,8 @@ class HookPlan:
     command: HumanCommand | None = None
     orders: HookScripts | None = None
     notes: tuple[str, ...] = ()
+    names_program: bool = False
+    says_restart: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ class TriggerRow:
     workload_id: WorkloadId
     hook_index: Annotated[int, Column("Place of the hook in the workload's configuration, from 0.", COUNT)]
     hook: Annotated[str, Column("Rally hook action plugin, such as sys_call or fault_injection.", NO_UNIT)]
-    action: Annotated[str, Column("Argument of the hook: the recognised words of its command, … for others.", NO_UNIT)]
+    action: Annotated[str, Column("Argument of the hook: recognised words of its command; others are hidden.", NO_UNIT)]
     description: Annotated[str | None, Column("Description of the hook as configured.", NO_UNIT)]
     kind: Annotated[str, Column("Kind of trigger.", NO_UNIT, values=("event", "periodic"))]
     unit: UnitColumn

@@ -11,6 +11,7 @@ import pytest
 from faultset.fault_span import known_end, span_of
 from faultset.moments import Instant, from_epoch
 from faultset.records import Cluster, CommandedAction, Component, HookPlan, HookResult, HookScripts, HumanCommand, Node
+from faultset.sources.hook_commands import with_own_words
 from faultset.tables import InjectionRow
 from faultset.truth import fault_end
 from faultset.truth.fault_end import FaultEnd, fault_ends, with_fault_ends
@@ -260,7 +261,7 @@ def target(name: str | None, node: str = "ctl01", **changed: Any) -> Target:
 
 def deeds(args: str = "sh ./fault.sh", **told: Any) -> Deeds:
     hook = HookPlan(0, told.pop("hook", "sys_call"), args, told.pop("description", None), None)
-    hook = replace(hook, command=told.pop("command", None), orders=told.pop("scripts", None))
+    hook = replace(with_own_words(hook), command=told.pop("command", None), orders=told.pop("scripts", None))
     moment = Instant(START)
     result = HookResult(0, hook.name, None, "iteration", 1, moment, moment, "success", told.pop("code", 0), "", "")
     found = told.pop("targets", ())

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from faultset.records import HookPlan, RallyRun
     from faultset.sources.hook_scripts import ScriptLibrary
 
+_RESTART = re.compile(r"(?<![a-z])re-?start", re.IGNORECASE)
+_PROGRAM = re.compile(r"[\w-]+\.(?:sh|bash|ksh|py|pl|rb|yml|yaml)\b|\.{0,2}/\w", re.IGNORECASE)
 _OS_FAULTS_CLI = re.compile(r"\bos[-_](?:inject[-_]fault|faults)\b")
 
 
@@ -33,7 +35,16 @@ def _read(hook: HookPlan, library: ScriptLibrary, known: dict[tuple[str, str], H
     if key not in known:
         known[key] = _with_command(replace(hook, command=None, orders=None, notes=()), library)
     same = known[key]
-    return replace(hook, command=same.command, orders=same.orders, notes=same.notes)
+    return replace(with_own_words(hook), command=same.command, orders=same.orders, notes=same.notes)
+
+
+def with_own_words(hook: HookPlan) -> HookPlan:
+    """Return ``hook`` with what its command and description say of themselves, where nothing else tells."""
+    return replace(
+        hook,
+        names_program=_PROGRAM.search(hook.args) is not None,
+        says_restart=_RESTART.search(f"{hook.args} {hook.description or ''}") is not None,
+    )
 
 
 def _with_command(hook: HookPlan, library: ScriptLibrary) -> HookPlan:

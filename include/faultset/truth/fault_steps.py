@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,6 @@ from faultset.truth.targets import Target
 
 # Exit codes of ``timeout``, of a command that was killed, and of ssh that lost its session: what ran is not known.
 _ANSWER_LOST = frozenset({124, 137, 143, 255})
-_RESTART = re.compile(r"(?<![a-z])re-?start", re.IGNORECASE)
-_PROGRAM = re.compile(r"[\w-]+\.(?:sh|bash|ksh|py|pl|rb|yml|yaml)\b|\.{0,2}/\w", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ def _scripted(actions: Sequence[CommandedAction], targets: Sequence[Target], pla
                 continue
             yield Step(
                 node=target.place.name,
-                thing=_thing(action.name, placement),
+                thing=_thing(action.name, placement, action.kind),
                 said=_said(action.name, target.place.name),
                 verb=action.verb,
                 took_hold=target.effective,
@@ -120,11 +117,11 @@ def _scripted(actions: Sequence[CommandedAction], targets: Sequence[Target], pla
             )
 
 
-def _thing(name: str | None, placement: Placement) -> str:
+def _thing(name: str | None, placement: Placement, kind: str = "container") -> str:
     """Return what a thing is known by: its key in the cluster file, else its name without what varies."""
     if name is None:
         return ""
-    component = placement.component(name)
+    component = placement.component(name, kind)
     return component.key if component else name.lower().replace("-", "_")
 
 
@@ -134,13 +131,12 @@ def _said(name: str | None, node: str) -> str:
 
 def _unread(hook: HookPlan, targets: Sequence[Target]) -> Deeds:
     """Nothing says what the hook did; its own words may."""
-    words = f"{hook.args} {hook.description or ''}"
-    if _RESTART.search(words):
+    if hook.says_restart:
         return Deeds(idle="nothing that was read says what it did; by its own words it is a restart")
     if targets:
         return Deeds(unread="nothing that was read says what was done to its targets")
     if hook.orders is not None and hook.orders.notes:
         return Deeds(unread="not all of its scripts was read, as the notes say")
-    if hook.name == "sys_call" and not _PROGRAM.search(hook.args):
+    if hook.name == "sys_call" and not hook.names_program:
         return Deeds(idle="its command acts on nothing that is known")
     return Deeds(unread="nothing that was read says what it did")
