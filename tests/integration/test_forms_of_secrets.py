@@ -216,9 +216,11 @@ def test_no_form_of_a_secret_is_stored_or_published(tmp_path: Path) -> None:
     )
     assert not leaks(secrets, *spoken)
     assert leaks_in(secrets, datasets) == {}
-    triggers = pq.read_table(datasets / "leaks" / "1.0.0" / "triggers.parquet", columns=["trigger_id", "action"])
-    assert "ssh …@cmp01 docker restart nova_compute" in triggers["action"].to_pylist()
-    assert not leaks(secrets, *said(run(*options, "why", "leaks", triggers["trigger_id"][0].as_py())))
+    version = datasets / "leaks" / "1.0.0"
+    actions = pq.read_table(version / "triggers.parquet", columns=["action"])["action"].to_pylist()
+    assert "ssh …@cmp01 docker restart nova_compute" in actions
+    injection = pq.read_table(version / "injections.parquet", columns=["injection_id"])["injection_id"][0].as_py()
+    assert not leaks(secrets, *said(run(*options, "why", "leaks", injection)))
 
 
 def test_no_form_of_a_secret_is_in_the_verdict_of_a_dropped_run(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from faultset.expectations import telemetry_views
 from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
 from faultset.moments import iso
 from faultset.records import Cluster, Component, Evidence, Exposure, TelemetryFacts, Workload
-from faultset.sources.redaction import redact
+from faultset.sources.public_text import HIDDEN
+from faultset.sources.redaction import REDACTED, redact
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, names
 from faultset.truth.corrections import CORRECTED
@@ -327,9 +328,7 @@ def triggers(rows: Sequence[TriggerRow], runs: Sequence[WorkloadRow]) -> pd.Data
     ``silent_hook`` is told at the first trigger of each hook of which none was reached.
     """
     known = {workload.workload_id for workload in runs}
-    clean: dict[str, bool] = {
-        text: redact(text) == text for row in rows for text in (row.action, row.description or "")
-    }
+    clean: dict[str, bool] = {text: _is_clean(text) for row in rows for text in (row.action, row.description or "")}
     silent = _silent_hooks(rows)
     told = _told_once(silent, runs)
     return frame(
@@ -346,6 +345,12 @@ def triggers(rows: Sequence[TriggerRow], runs: Sequence[WorkloadRow]) -> pd.Data
         planned=(FLAG, [not row.evidence.startswith("unplanned") for row in rows]),
         secret_free=(FLAG, [clean[row.action] and clean[row.description or ""] for row in rows]),
     )
+
+
+def _is_clean(text: str) -> bool:
+    """Whether nothing in ``text`` looks like a secret; what is hidden does not."""
+    replaced = text.replace(HIDDEN, REDACTED)
+    return redact(replaced) == replaced
 
 
 def _silent_hooks(rows: Sequence[TriggerRow]) -> dict[tuple[str, int], list[TriggerRow]]:
