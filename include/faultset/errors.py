@@ -68,3 +68,8 @@ class SetupError(FaultsetError):
     """The environment is wrong: storage, database, permissions (exit code 3)."""
 
     exit_code = 3
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things in words, such as ``1 file`` or ``12,000 files``; the plural of ``noun`` takes an s."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -182,7 +182,8 @@ def publish(call: Call, slug: str, approve: bool) -> Answer:
     with progress() as tell:
         published = pipeline.publish_by_hand(candidate, settings, reason=how, progress=tell)
     folder = f"{settings.datasets.rstrip('/')}/{published.path}"
-    return Answer({**published.as_dict(), "folder": folder}, show.publication)
+    latest = next((row["version"] for row in pipeline.versions(settings, slug) if row["latest"]), None)
+    return Answer({**published.as_dict(), "latest": latest, "folder": folder}, show.publication)
 
 
 def _somebody_answers(call: Call) -> bool:

@@ -37,8 +37,12 @@ _STANDINGS = {
 
 def inspection(console: Console, document: Document) -> None:
     """Show workloads, triggers by outcome, injections and targets; workloads are numbered to keep the rest short."""
-    numbers = {row["workload_id"]: f"#{number}" for number, row in enumerate(document["workloads"], 1)}
-    names = {row["injection_id"]: _short_name(row, numbers) for row in document["injections"]}
+    places = {row["workload_id"]: number for number, row in enumerate(document["workloads"], 1)}
+    numbers = {workload: f"#{number}" for workload, number in places.items()}
+    injections = sorted(document["injections"], key=lambda row: (places[row["workload_id"]], row["started_at"]))
+    names = {row["injection_id"]: _short_name(row, numbers) for row in injections}
+    order = {injection: place for place, injection in enumerate(names)}
+    targets = sorted(document["targets"], key=lambda row: order.get(row["injection_id"], len(order)))
     _line(console, f"Rally {document['rally_version'] or 'of unknown version'}")
     _table(
         console,
@@ -88,7 +92,7 @@ def inspection(console: Console, document: Document) -> None:
                 _fault_end(row),
                 *(row[key] for key in ("hook_status", "return_code", "action", "effect")),
             )
-            for row in document["injections"]
+            for row in injections
         ),
     )
     _table(
@@ -102,10 +106,10 @@ def inspection(console: Console, document: Document) -> None:
                 *(_truth(row[key]) for key in ("declared", "commanded", "effective")),
                 row["resolution"],
             )
-            for row in document["targets"]
+            for row in targets
         ),
     )
-    for row in document["injections"]:
+    for row in injections:
         if row["fault_end_source"] != "command":
             _line(console, f"fault's end of {names[row['injection_id']]}: {row['fault_end_reason']}")
     for text in (*document.get("disagreements", ()), *document.get("notes", ())):
@@ -130,7 +134,7 @@ def _short_name(row: Document, numbers: Mapping[str, str]) -> str:
 def _triggers(rows: Iterable[Document], numbers: Mapping[str, str]) -> Iterable[tuple[object, ...]]:
     """One line a hook and outcome, with the first few values."""
     values: dict[tuple[str, ...], list[str]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row["value"]):
         key = (numbers[row["workload_id"]], f"{row['hook_index']} {row['hook']}", row["action"], row["outcome"])
         unit = "s" if row["unit"] == "time" else ""
         values.setdefault(key, []).append(f"{row['value']:g}{unit}")
@@ -171,8 +175,14 @@ def builds(console: Console, document: Document) -> None:
 
 def publication(console: Console, document: Document) -> None:
     """Show the version that was published or was there already."""
-    verb = "published" if document["new"] else "unchanged, the latest version is"
-    _line(console, f"{document['slug']}: {verb} {document['version']}")
+    version, latest = document["version"], document["latest"]
+    if document["new"]:
+        said = f"published {version}"
+    elif version == latest:
+        said = f"unchanged, the latest version is {version}"
+    else:
+        said = f"unchanged since {version}, which was taken back; the latest version is {latest}"
+    _line(console, f"{document['slug']}: {said}")
     _facts(console, document, ("folder", "manifest_sha256", "injections", "targets", "findings"))
 
 

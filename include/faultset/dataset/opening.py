@@ -21,7 +21,7 @@ from faultset.dataset.sliding import Windows
 from faultset.dataset.spans import ALWAYS, During, Length, Margin
 from faultset.dataset.telemetry import Part, Telemetry
 from faultset.dataset.timeline import Extent
-from faultset.errors import InputError, nearest, printable
+from faultset.errors import InputError, counted, nearest, printable
 from faultset.moments import Window
 from faultset.release.manifest import Manifest
 from faultset.tables import Table
@@ -382,7 +382,7 @@ class Dataset:
         held = {name: f"{rows:,} row{'s' * (rows != 1)}" for name, rows in found["tables"].items()}
         for kind in found["telemetry"]:
             nodes = columns.few(kind["nodes"])
-            held[kind["kind"]] = f"{kind['rows']:,} rows in {kind['files']} files, nodes {nodes}"
+            held[kind["kind"]] = f"{kind['rows']:,} rows in {counted(kind['files'], 'file')}, nodes {nodes}"
         limited = "" if self.within == (ALWAYS,) else f"{len(self.within)} spans of time"
         return {"title": self.manifest.title, "part": limited, **held, "path": self.path}
 
@@ -412,10 +412,10 @@ class Datasets(Sequence[DatasetRecord]):
         return pd.DataFrame([{name: getattr(found, name) for name in names} for found in self], columns=names)
 
     def __repr__(self) -> str:
-        return notebook.lines(f"{len(self)} datasets", self._shown())
+        return notebook.lines(counted(len(self), "dataset"), self._shown())
 
     def _repr_html_(self) -> str:
-        return notebook.html(f"{len(self)} datasets", self._shown())
+        return notebook.html(counted(len(self), "dataset"), self._shown())
 
     def _shown(self) -> dict[str, object]:
         shown: dict[str, object] = {found.slug: f"{found.latest or 'withdrawn'}  {found.title}" for found in self[:50]}

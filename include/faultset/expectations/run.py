@@ -18,6 +18,7 @@ import pandas as pd
 
 from faultset.errors import SetupError, printable
 from faultset.expectations import relaxing, site
+from faultset.expectations.frames import listed
 from faultset.expectations.views import Views, views_of
 from faultset.expectations.ways import Rule
 from faultset.moments import EARLIEST
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _MOST_WHERE = 20
 _MOST_IN_MESSAGE = 5
+_OF_A_FILE = "{source}"
 _TOOL = "Great Expectations"
 _REMEDY = "reinstall the locked requirements; if it stays, report it"
 # Great Expectations keeps its current context in a global of the process.
@@ -257,16 +259,24 @@ def _finding(outcome: Outcome) -> Finding:
         expectation=rule.id,
         table=rule.view,
         column=rule.expectation.column,
-        message=_message(outcome.breaches),
+        message=_message(outcome),
         where=tuple(printable(redact(where)) for where in outcome.where[:_MOST_WHERE]),
         count=len(outcome.where),
         remedy=rule.remedy,
     )
 
 
-def _message(breaches: Sequence[str]) -> str:
-    """The distinct breaches in one line, the first few of them in words."""
-    distinct = tuple(dict.fromkeys(breaches))
-    shown = "; ".join(printable(redact(breach)) for breach in distinct[:_MOST_IN_MESSAGE])
-    rest = len(distinct) - _MOST_IN_MESSAGE
-    return f"{shown}; and {rest:,} more" if rest > 0 else shown
+def _message(outcome: Outcome) -> str:
+    """The distinct breaches in one line, the first few in words; what is the same of several files is said once."""
+    is_of_files = outcome.rule.breach.startswith(_OF_A_FILE)
+    subjects: dict[str, dict[str, None]] = {}
+    for breach, where in zip(outcome.breaches, outcome.where, strict=True):
+        subject = where if is_of_files and breach.startswith(where) else ""
+        subjects.setdefault(breach.removeprefix(subject), {})[subject] = None
+    said = [
+        f"{next(iter(named))}{rest}" if len(named) == 1 else f"each of {listed(named)}{rest}"
+        for rest, named in subjects.items()
+    ]
+    shown = "; ".join(printable(redact(sentence)) for sentence in said[:_MOST_IN_MESSAGE])
+    left = len(said) - _MOST_IN_MESSAGE
+    return f"{shown}; and {left:,} more" if left > 0 else shown

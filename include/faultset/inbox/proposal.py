@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from faultset import catalog
-from faultset.errors import InputError, printable
+from faultset.errors import InputError, counted, printable
 from faultset.inbox.roles import Recognised, of_role
 from faultset.records import RallyRun
 from faultset.slug import is_slug
@@ -188,7 +188,7 @@ def _telemetry(found: Sequence[Recognised], time_zone: str | None) -> tuple[list
         zone = "UTC" if kind == "traces" else time_zone
         if paths and zone is None:
             notes.append(
-                f"{len(paths)} files of {kind} are left out, because nobody said which zone their times are in: "
+                f"{counted(len(paths), 'file')} of {kind} left out, because nobody said in which zone the times are: "
                 "add an experiment.yaml that declares it, or set FAULTSET_INBOX_TIME_ZONE"
             )
             continue

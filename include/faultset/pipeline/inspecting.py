@@ -71,10 +71,16 @@ def validate_report(
 
 
 def validate_experiment(slug: str, settings: Settings) -> Validation:
-    """Run the expectations over an experiment of the catalog; nothing is written but Data Docs beside the builds."""
+    """Run the expectations over an experiment of the catalog; nothing is written but Data Docs beside the builds.
+
+    Returns:
+        The outcome; its ``data_docs`` is a path that can be opened.
+    """
     from faultset.pipeline import analysis, building  # noqa: PLC0415 (they import this module's siblings)
 
     decided = building.decide(building.extract(slug, settings, force=True), settings, draw=analysis.draw_nothing)
     for labeling in building.labelings(decided, settings):
         building.label(labeling, settings)
-    return building.check(decided, settings)
+    found = building.check(decided, settings)
+    folder = (Path(settings.work) / decided.folder / "candidate").absolute()
+    return dataclasses.replace(found, data_docs=found.data_docs and str(folder / found.data_docs))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from faultset import catalog, release
-from faultset.bucket import public
-from faultset.errors import FaultsetError
+from faultset.bucket import is_bucket, public
+from faultset.errors import FaultsetError, counted
+from faultset.inbox import claims, filing, landing, mirror
 from faultset.pipeline.candidates import BUILDS
 from faultset.pipeline.published import read_manifest
 from faultset.settings import Settings
@@ -184,11 +185,11 @@ def _catalog(settings: Settings) -> str:
             broken.append(str(error))
     if broken:
         raise _Unwell(f"{len(broken)} of {len(names)} experiments cannot be read: {broken[0]}")
-    return f"{len(names)} experiments in {settings.catalog}"
+    return f"{counted(len(names), 'experiment')} in {settings.catalog}"
 
 
 def _root(settings: Settings) -> str:
-    found = f"{len(open_root(settings.datasets).slugs())} datasets in {public(settings.datasets)}"
+    found = f"{counted(len(open_root(settings.datasets).slugs()), 'dataset')} in {public(settings.datasets)}"
     root = Path(settings.work)
     existing = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
@@ -199,11 +200,30 @@ def _root(settings: Settings) -> str:
     return f"{found}, {free / (1 << 30):.1f} GiB free at {existing}"
 
 
+def _inbox(settings: Settings) -> str:
+    """Return what lies in the inbox; nothing has to, and its folder is made by the first look."""
+    folder, now = settings.inbox_folder, time.time()
+    if is_bucket(settings.inbox):
+        dropped = mirror.look(settings.inbox, settings.inbox_settle_s, now)
+    else:
+        dropped = landing.look(folder, settings.inbox_settle_s, now)
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise _Unwell(f"{existing} is not writable")
+    judged = filing.recorded(folder)
+    rejected = sum(not verdict.accepted for verdict in judged)
+    under_way = len(claims.open_claims(folder))
+    return (
+        f"{len(dropped)} waiting, {under_way} under way, {len(judged)} judged and {rejected} of them rejected, "
+        f"in {public(settings.inbox)}"
+    )
+
+
 def _versions(settings: Settings) -> str:
     damages = release.pointer_damage(settings.datasets)
     if damages:
         raise _Unwell(str(damages[0]))
-    return f"{len(release.versions(settings.datasets))} versions"
+    return counted(len(release.versions(settings.datasets)), "version")
 
 
 def _leftovers(settings: Settings) -> str:
@@ -218,6 +238,7 @@ _CHECKS = (
     _Check("packages", _packages, "run make setup, or pip install 'faultset[build]'"),
     _Check("catalog", _catalog, "correct the files named, or point FAULTSET_CATALOG elsewhere"),
     _Check("datasets root", _root, "free space, correct the permissions, or point FAULTSET_DATASETS elsewhere"),
+    _Check("inbox", _inbox, "correct its permissions, or point FAULTSET_INBOX elsewhere"),
     _Check("versions", _versions, "run faultset verify, which names every damage"),
     _Check("leftovers", _leftovers, "run faultset doctor --fix, which removes them"),
 )

@@ -33,6 +33,7 @@ from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, TargetRow, T
 from faultset.truth import corrections
 
 _ROW_ADDRESS = re.compile(r"(?P<file>.+):(?P<row>\d{1,15})", re.DOTALL)
+_SHORT = re.compile(r"(?:#(?P<number>[1-9]\d{0,5})\s+)?(?P<end>\S+)")
 _NEAR = 5
 _READ = (tables.WORKLOADS, tables.TRIGGERS, tables.INJECTIONS, tables.TARGETS, tables.IMPACTS, tables.IMPACT_TESTS)
 Fact = tuple[str, Any]
@@ -144,20 +145,36 @@ def explain(content: Content, address: str) -> Chain:
 
     Args:
         content: the version.
-        address: an injection's id; ``INJECTION/NODE/COMPONENT`` (the component's key, the container's name, or ``-``
+        address: an injection's id, whole or as ``inspect`` shows it (``#1 hook0.iteration40``), or only its end where
+            no other has it; ``INJECTION/NODE/COMPONENT`` (the component's key, the container's name, or ``-``
             for the node itself); ``INJECTION/NODE/KPI``, moved or only tested; or ``FILE:SOURCE_ROW``, the
             file as the catalog or as the dataset names it, its rows counted from 0.
 
     Raises:
         InputError: there is nothing of this name; names the nearest ones. Or a table is damaged.
     """
-    found = _injection(content, address) or _at_node(content, address) or _row_of_telemetry(content, address)
+    whole = _whole_address(content, address)
+    found = _injection(content, whole) or _at_node(content, whole) or _row_of_telemetry(content, address)
     if found is None:
         raise _unknown(content, address)
     kind, steps, inputs = found
+    named = address if kind == "telemetry" else whole
     return Chain(
-        content.manifest.slug, content.manifest.version, address, kind, (*steps, _version(content)), _unique(inputs)
+        content.manifest.slug, content.manifest.version, named, kind, (*steps, _version(content)), _unique(inputs)
     )
+
+
+def _whole_address(content: Content, address: str) -> str:
+    """Return an address with the whole id of the injection that it names shortly; as it is where that is no one's."""
+    short, slash, rest = address.partition("/")
+    match = _SHORT.fullmatch(short)
+    if match is None:
+        return address
+    number, end = match["number"], match["end"]
+    workloads = [row.workload_id for row in content.workloads]
+    of = workloads if number is None else workloads[int(number) - 1 : int(number)]
+    fitting = [row.injection_id for row in content.injections if any(row.injection_id == f"{one}.{end}" for one in of)]
+    return f"{fitting[0]}{slash}{rest}" if len(fitting) == 1 else address
 
 
 _Found = tuple[str, list[Step], list[InputFile]]
