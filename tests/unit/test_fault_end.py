@@ -209,6 +209,12 @@ def test_a_start_before_the_stop_undoes_nothing() -> None:
     assert said(found["b"]) == ("command", 2, 2)
 
 
+def test_a_start_while_the_command_of_the_stop_still_runs_may_have_come_first() -> None:
+    found = ends(("a", 0, 100, Deeds((step("stop"),))), ("b", 50, 60, Deeds((step("start"),))), run_end=300)["a"]
+    assert said(found) == ("unknown", None, 300)
+    assert "b may have undone it" in found.reason
+
+
 def test_candidates_of_a_random_choice_are_all_to_be_undone() -> None:
     either = Deeds((step("stop", took_hold=None), step("stop", node="ctl02", took_hold=None)))
     both = Deeds((step("start"), step("start", node="ctl02")))

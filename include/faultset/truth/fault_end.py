@@ -316,7 +316,8 @@ def _after_later(firing: _Firing, fate: _Fate, step: Step, touched: _Touched) ->
             continue
         if fate.at is not None and other.span_of(undoing)[0] >= fate.at.at:
             continue
-        if undoing.took_hold and undoing.thing == step.thing and undoing.verb in _surely(fate):
+        after = other.span_of(undoing)[0] >= firing.row.ended_at  # while the command runs, either may come first
+        if after and undoing.took_hold and undoing.thing == step.thing and undoing.verb in _surely(fate):
             return _undone(firing, fate, other, undoing, perhaps)
         perhaps.append(other)
     if not perhaps:
