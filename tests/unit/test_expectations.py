@@ -223,6 +223,8 @@ NOTHING = Truth(
     different_runs=True,
     disagreements=("a count differs",),
     notes=("no script", f"{CORRECTED}a clock"),
+    unread=("what 'python' does is not read",),
+    surplus=("3 acknowledgements of 2 actions",),
 )
 
 BROKEN_CLUSTER = evidence_of(
@@ -334,6 +336,7 @@ SCENARIOS = {
         {
             *("experiment.has_workloads", "experiment.is_of_one_run", "experiment.has_iterations"),
             *("experiment.has_cluster", "disagreements.none", "notes.none", "experiment.has_injections"),
+            *("unread.none", "surplus.none"),
             *("corrections.declared", "secrets.none_comes_out"),
         },
     ),

@@ -7,17 +7,17 @@ from collections import Counter
 import pytest
 
 from faultset.moments import Instant, from_epoch
-from faultset.records import Cluster, CommandedAction, Component, HookResult, HookScripts, HumanCommand, Node
+from faultset.records import Clue, Cluster, CommandedAction, Component, HookResult, HookScripts, HumanCommand, Node
 from faultset.truth.effect import effect_of, verb_of
 from faultset.truth.output import Acknowledgements, read_output
 from faultset.truth.placement import Placement, short_name
+from faultset.truth.proof import who_acted
 from faultset.truth.targets import (
     orders_of,
     row,
     targets_by_command,
     targets_by_output,
     targets_by_script,
-    who_acted,
 )
 
 CONTROLLER, COMPUTE = "192.0.2.1", ("192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5")
@@ -136,12 +136,12 @@ def test_without_a_cluster_file_declared_is_unknown_and_no_node_is_guessed():
 )
 def test_who_acted_by_counts(acted: int, refused: int, expected: dict[str, bool | None]):
     output = Acknowledgements(Counter(x=acted), Counter(x=refused), seen=True)
-    verdicts = who_acted({"a": 4, "b": 4}, frozenset({"a", "b"}), "x", output, 0)
+    verdicts = who_acted({"a": 4, "b": 4}, frozenset({"a", "b"}), "x", output)
     assert {node: effective for node, (effective, _) in verdicts.items()} == expected
 
 
 def test_different_counts_tell_the_nodes_apart():
-    verdicts = who_acted({"a": 4, "b": 2}, None, "x", Acknowledgements(Counter(x=2), seen=True), 1)
+    verdicts = who_acted({"a": 4, "b": 2}, None, "x", Acknowledgements(Counter(x=2), seen=True))
     assert {node: effective for node, (effective, _) in verdicts.items()} == {"a": False, "b": True}
 
 
@@ -163,7 +163,9 @@ def test_silence_proves_nothing():
 
 
 def test_a_lone_service_command_is_judged_by_its_exit_code():
-    scripts = HookScripts((CommandedAction("cmp1", "restart", "nova-compute", "service", 1, "a.sh", 1),), ("cmp1",))
+    clues = (Clue("exit 0", succeeded=True), Clue("exit not 0", succeeded=False))
+    action = CommandedAction("cmp1", "restart", "nova-compute", "service", 1, "a.sh", 1, clues=clues)
+    scripts = HookScripts((action,), ("cmp1",))
     orders = orders_of(scripts, PLACEMENT)
     done = targets_by_script(orders, Acknowledgements(seen=True), PLACEMENT, 0)
     failed = targets_by_script(orders, Acknowledgements(seen=True), PLACEMENT, 1)

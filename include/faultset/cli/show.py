@@ -112,7 +112,8 @@ def inspection(console: Console, document: Document) -> None:
     for row in injections:
         if row["fault_end_source"] != "command":
             _line(console, f"fault's end of {names[row['injection_id']]}: {row['fault_end_reason']}")
-    for text in (*document.get("disagreements", ()), *document.get("notes", ())):
+    kinds = ("unread", "surplus", "disagreements", "notes")
+    for text in (text for kind in kinds for text in document.get(kind, ())):
         _line(console, f"note: {text}")
 
 

@@ -71,6 +71,8 @@ def views_of(
         "experiment": experiment(truth, evidence),
         "disagreements": sentences("disagreement", truth.disagreements),
         "notes": sentences("note", [note for note in truth.notes if not note.startswith(CORRECTED)]),
+        "unread": sentences("command", truth.unread),
+        "surplus": sentences("count", truth.surplus),
         "corrections": corrections([note for note in truth.notes if note.startswith(CORRECTED)]),
         "secrets": secrets(exposed),
         "nodes": nodes(evidence.cluster, telemetry),

@@ -72,6 +72,8 @@ class _Remarks:
     disagreements: tuple[str, ...]
     different_runs: bool
     notes: tuple[str, ...]
+    unread: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +294,7 @@ def decide(build: Build, settings: Settings, *, draw: analysis.Draw = analysis.d
     rows = {table: getattr(truth, table.name) for table in tables.TABLES}
     for table, of_table in {**rows, tables.IMPACTS: impacts, tables.IMPACT_TESTS: tests}.items():
         parquet.write_table(table, of_table, folder / f"{table.name}.parquet")
-    remarks = _Remarks(truth.disagreements, truth.different_runs, truth.notes)
+    remarks = _Remarks(truth.disagreements, truth.different_runs, truth.notes, truth.unread, truth.surplus)
     _put(_folder(build, settings) / "remarks.json", _REMARKS.dump_json(remarks))
     return build
 
@@ -537,6 +539,8 @@ def _truth(build: Build, settings: Settings) -> Truth:
         disagreements=remarks.disagreements,
         different_runs=remarks.different_runs,
         notes=remarks.notes,
+        unread=remarks.unread,
+        surplus=remarks.surplus,
     )
 
 

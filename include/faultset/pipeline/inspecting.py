@@ -32,7 +32,8 @@ def inspect(
     evidence = gather([(report, results, hook_scripts)], cluster)
     truth = decide(evidence)
     rows = {name: getattr(truth, name) for name in _SHOWN}
-    return {**document(rows), "disagreements": list(truth.disagreements), "notes": list(truth.notes)}
+    sentences = ("disagreements", "notes", "unread", "surplus")
+    return {**document(rows), **{name: list(getattr(truth, name)) for name in sentences}}
 
 
 def document(rows: Mapping[str, Sequence[Any]]) -> Document:

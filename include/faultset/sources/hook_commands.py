@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 _RESTART = re.compile(r"(?<![a-z])re-?start", re.IGNORECASE)
 _PROGRAM = re.compile(r"[\w-]+\.(?:sh|bash|ksh|py|pl|rb|yml|yaml)\b|\.{0,2}/\w", re.IGNORECASE)
-_OS_FAULTS_CLI = re.compile(r"\bos[-_](?:inject[-_]fault|faults)\b")
 
 
 def read_hooks(run: RallyRun, library: ScriptLibrary) -> RallyRun:
@@ -33,7 +31,7 @@ def _read(hook: HookPlan, library: ScriptLibrary, known: dict[tuple[str, str], H
     """Read each command once: many hooks share one."""
     key = (hook.name, hook.args)
     if key not in known:
-        known[key] = _with_command(replace(hook, command=None, orders=None, notes=()), library)
+        known[key] = read_hook(replace(hook, command=None, orders=None, notes=()), library)
     same = known[key]
     return replace(with_own_words(hook), command=same.command, orders=same.orders, notes=same.notes)
 
@@ -47,17 +45,27 @@ def with_own_words(hook: HookPlan) -> HookPlan:
     )
 
 
-def _with_command(hook: HookPlan, library: ScriptLibrary) -> HookPlan:
-    """Human commands of os-faults are not shell; whatever else a ``sys_call`` runs is."""
-    text = _action_of(hook.args) if hook.name == "fault_injection" else _os_faults_words(hook.args)
-    if text is not None:
-        try:
-            return replace(hook, command=human_commands.parse(text))
-        except ValueError as error:
-            hook = replace(hook, notes=(str(error),))
+def read_hook(hook: HookPlan, library: ScriptLibrary) -> HookPlan:
+    """Return ``hook`` with what it asks for: a human command of os-faults, or what a ``sys_call`` runs."""
+    if hook.name == "fault_injection":
+        return _with_human_command(hook, _action_of(hook.args))
     if hook.name != "sys_call":
         return hook
-    return replace(hook, orders=hook_scripts.orders(hook.args, library))
+    orders = hook_scripts.orders(hook.args, library)
+    hook = replace(hook, orders=orders)
+    if orders is None or not orders.human:
+        return hook
+    if len(orders.human) > 1 or orders.actions:
+        several = "it gives several orders, of which those to os-faults are not read"
+        return replace(hook, notes=(several,))
+    return _with_human_command(hook, orders.human[0].text)
+
+
+def _with_human_command(hook: HookPlan, text: str) -> HookPlan:
+    try:
+        return replace(hook, command=human_commands.parse(text))
+    except ValueError as error:
+        return replace(hook, notes=(str(error),))
 
 
 def _action_of(args: str) -> str:
@@ -68,21 +76,3 @@ def _action_of(args: str) -> str:
         return args
     action = config.get("action") if isinstance(config, dict) else config
     return action if isinstance(action, str) else args
-
-
-def _os_faults_words(command: str) -> str | None:
-    """The human command given to the os-faults command line, such as ``os-inject-fault -c FILE 'kill x service'``."""
-    found = _OS_FAULTS_CLI.search(command)
-    if not found:
-        return None
-    try:
-        words = shlex.split(command[found.end() :])
-    except ValueError:
-        return None
-    with_values = {"-c", "--config"}
-    plain = [
-        word
-        for before, word in zip(["", *words], words, strict=False)
-        if not word.startswith("-") and before not in with_values
-    ]
-    return " ".join(plain) or None

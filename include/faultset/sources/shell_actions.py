@@ -1,49 +1,26 @@
-"""What a single command does to a machine: arguments of docker, systemctl, ssh and their like, read and never run."""
+"""The words of a single command: prefixes such as ``sudo``, options, where ssh goes. Read and never run."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from faultset.sources.shell_expansion import UNKNOWN
 
 Kind = Literal["container", "service", "process", "node"]
+Acknowledgement = Literal["name", "id", "words", "nothing"]
 
-# What ``$(pidof NAME)`` becomes: an unknown number that is known to belong to a process of that name.
+# What a command in $(...) becomes that prints names or numbers which the text does not tell, with what is known of
+# them: the process or the container they belong to, or what they were chosen by.
 PROCESS_ID = f"{UNKNOWN}process:"
+CONTAINER_PROCESS = f"{UNKNOWN}container-process:"
+PROCESS_CHOICE = f"{UNKNOWN}processes-like:"
+CONTAINER_CHOICE = f"{UNKNOWN}containers-like:"
+CHOICES = (CONTAINER_CHOICE, PROCESS_CHOICE)
 
-_ENGINES = frozenset({"docker", "podman", "nerdctl"})
-_ENGINE_VERBS = frozenset({"stop", "start", "restart", "kill", "pause", "unpause", "rm"})
-_ENGINE_OPTIONS = (
-    "Hcl",
-    frozenset({"--host", "--context", "--config", "--log-level", "--url", "--connection", "--namespace"}),
-)
-_VERB_OPTIONS = (
-    "ts",
-    frozenset({"--time", "--timeout", "--signal", "--checkpoint", "--checkpoint-dir", "--detach-keys"}),
-)
-_EXEC_OPTIONS = ("uew", frozenset({"--user", "--env", "--env-file", "--workdir", "--detach-keys"}))
-_UNIT_VERBS = {
-    "start": "start",
-    "stop": "stop",
-    "restart": "restart",
-    "kill": "kill",
-    "reload": "reload",
-    "try-restart": "restart",
-    "condrestart": "restart",
-    "reload-or-restart": "restart",
-    "force-reload": "reload",
-    "freeze": "freeze",
-    "thaw": "unfreeze",
-}
-_NODE_COMMANDS = {"reboot": "reboot", "poweroff": "poweroff", "halt": "poweroff", "shutdown": "shutdown"}
-_SYSTEMCTL_OPTIONS = (
-    "HMtpsno",
-    frozenset({"--host", "--machine", "--type", "--signal", "--kill-who", "--kill-whom", "--job-mode"}),
-)
-_KILLERS_IN_CONTAINER = frozenset({"kill", "pkill", "killall", "reboot", "poweroff", "halt", "shutdown"})
+ENGINES = frozenset({"docker", "podman", "nerdctl"})
 
 SSH_OPTIONS = "BbcDEeFIiJLlmOopQRSWwP"
 
@@ -63,26 +40,59 @@ _PREFIXES: dict[str, tuple[str, frozenset[str], int]] = {
     "stdbuf": ("ioe", frozenset({"--input", "--output", "--error"}), 0),
     "timeout": ("ks", frozenset({"--kill-after", "--signal"}), 1),
     "sshpass": ("pfdP", frozenset(), 0),
+    "chroot": ("", frozenset({"--userspec", "--groups"}), 1),
+    "nsenter": ("tSGr", frozenset({"--target", "--setuid", "--setgid", "--root", "--wd"}), 0),
+    "flock": ("wE", frozenset({"--timeout", "--wait", "--conflict-exit-code"}), 1),
+    "unbuffer": ("", frozenset(), 0),
+    "chronic": ("", frozenset(), 0),
+    "lxc-attach": ("nPsv", frozenset({"--name", "--lxcpath"}), 0),
+    "proxychains": ("f", frozenset(), 0),
+    "taskset": ("", frozenset({"--cpu-list"}), 1),
+    "numactl": ("", frozenset({"--cpunodebind", "--membind"}), 0),
+    "strace": ("oeps", frozenset(), 0),
+    "torsocks": ("", frozenset(), 0),
 }  # fmt: skip
 _VARIABLE = re.compile(r"[A-Za-z_]\w*\+?=.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One action of one command; ``host`` where the command itself names another machine."""
+    """One action of one command.
+
+    Attributes:
+        verb: what is done; ``signal`` for one that is no fault.
+        name: of what; None for the node itself.
+        kind: what it is.
+        host: where the command itself names another machine; "" where it does not say which one.
+        acknowledges: what shows its success.
+        chosen: whether ``name`` is what things are chosen by.
+        via: the tool that leads to ``host`` where that need be no node's name.
+        delay_s: seconds until it begins; None where that is not told.
+        detached: whether the command returns before.
+    """
 
     verb: str
     name: str | None
     kind: Kind
     host: str | None = None
+    acknowledges: Acknowledgement = "nothing"
+    chosen: bool = False
+    via: str | None = None
+    delay_s: float | None = 0.0
+    detached: bool = False
+
+
+class NotReadError(Exception):
+    """A command may act on something, and how is not read; the message says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An ssh command: where it goes (None: nowhere) and what it runs there (nothing: what it is piped)."""
+    """An ssh command: where it goes (None: nowhere), what it runs there (nothing: what it is piped), its flags."""
 
     host: str | None
     command: tuple[str, ...]
+    flags: tuple[str, ...] = ()
 
 
 def without_prefixes(words: Sequence[str]) -> list[str]:
@@ -98,7 +108,11 @@ def without_prefixes(words: Sequence[str]) -> list[str]:
         short, long, operands = prefix
         inside = arguments(rest[1:], short, long, in_front=True)[operands:]
         # sudo -i and sudo -s open a shell, which may be piped a script.
-        rest = inside or (["sh"] if command == "sudo" and {"-i", "-s", "-Si", "-Ss"} & set(rest) else [])
+        shells = command == "sudo" and any(re.fullmatch(r"-[a-zA-Z]*[is][a-zA-Z]*", word) for word in rest[1:])
+        rest = inside or (["sh"] if shells or command == "lxc-attach" else [])
+        # exec alone keeps its redirections, which are the shell's from then on.
+        if not rest and command == "exec":
+            return ["exec"]
     return rest
 
 
@@ -137,18 +151,34 @@ def arguments(
 
 
 def option(words: Sequence[str], letter: str, name: str) -> str | None:
-    """Return the value of an option given as ``-X value``, ``-Xvalue``, ``--name value`` or ``--name=value``."""
+    """Return the value of an option given as ``-X value``, ``-Xvalue``, ``--name value`` or ``--name=value``.
+
+    Args:
+        words: what stands behind a command.
+        letter: the short option; "" where there is none.
+        name: the long option.
+    """
     for position, word in enumerate(words):
         following = words[position + 1] if position + 1 < len(words) else None
-        if word in (f"-{letter}", name):
+        if word == name or (letter and word == f"-{letter}"):
             return following
         if word.startswith(f"{name}="):
             return word[len(name) + 1 :]
-        if word.startswith(f"-{letter}") and len(word) > 2:
+        if letter and word.startswith(f"-{letter}") and len(word) > 2:
             return word[2:]
-        if not word.startswith("-"):
-            return None
     return None
+
+
+def filters_of(words: Sequence[str]) -> str:
+    """Return what ``docker ps --filter name=X`` chooses containers by; "" where by nothing that is told."""
+    for position, word in enumerate(words):
+        value = word.partition("=")[2] if word.startswith("--filter=") else word
+        before = words[position - 1] if position else ""
+        if before in ("-f", "--filter", "-qf", "-aqf", "-qaf", "--name") or word.startswith("--filter="):
+            key, _, name = value.rpartition("=")
+            if key.endswith("name") or before == "--name":
+                return name.strip("^$/")
+    return ""
 
 
 def _takes_next(word: str, short: str) -> bool:
@@ -175,120 +205,5 @@ def session(words: Sequence[str]) -> Session:
         return Session(None, ())
     # Options may follow the host as well; behind the command's first word they belong to the command.
     command = arguments(rest[1:], SSH_OPTIONS, in_front=True)
-    return Session(host_of(rest[0]) or None, tuple(command))
-
-
-def deeds(command: str, words: Sequence[str]) -> list[Deed] | None:
-    """Return what ``command`` with its arguments does; None where it is no command that acts on anything."""
-    if command in _ENGINES:
-        return _engine(words)
-    reader = _READERS.get(command)
-    if reader:
-        return reader(words)
-    if command in _NODE_COMMANDS:
-        return _node(command, words)
-    return None
-
-
-def _engine(words: Sequence[str]) -> list[Deed]:
-    destination = option(words, "H", "--host") or option(words, "H", "--url")
-    host = host_of(destination) if destination and not destination.startswith("unix://") else None
-    rest = arguments(words, *_ENGINE_OPTIONS, in_front=True)
-    if rest[:1] == ["container"]:
-        rest = rest[1:]
-    if not rest:
-        return []
-    verb, behind = rest[0], rest[1:]
-    if verb == "exec":
-        return _inside(arguments(behind, *_EXEC_OPTIONS, in_front=True), host)
-    if verb not in _ENGINE_VERBS:
-        return []
-    return [Deed(verb, name, "container", host) for name in arguments(behind, *_VERB_OPTIONS)]
-
-
-def _inside(words: Sequence[str], host: str | None) -> list[Deed]:
-    """Killing what runs inside a container kills the container."""
-    if not words:
-        return []
-    inside = without_prefixes(words[1:])
-    if inside and base_name(inside[0]) in ("sh", "bash"):
-        inside = " ".join(arguments(inside[1:])).split()
-    kills = bool(inside) and base_name(inside[0]) in _KILLERS_IN_CONTAINER
-    return [Deed("kill", words[0], "container", host)] if kills else []
-
-
-def _systemctl(words: Sequence[str]) -> list[Deed]:
-    destination = option(words, "H", "--host")
-    host = host_of(destination) if destination else None
-    rest = arguments(words, *_SYSTEMCTL_OPTIONS)
-    if not rest:
-        return []
-    if rest[0] in _NODE_COMMANDS:
-        return [Deed(_NODE_COMMANDS[rest[0]], None, "node", host)]
-    verb = _UNIT_VERBS.get(rest[0])
-    if rest[0] in ("enable", "disable") and "--now" in words:
-        verb = "start" if rest[0] == "enable" else "stop"
-    return [Deed(verb, unit.removesuffix(".service"), "service", host) for unit in rest[1:]] if verb else []
-
-
-def _service(words: Sequence[str]) -> list[Deed]:
-    rest = arguments(words)
-    verb = _UNIT_VERBS.get(rest[1]) if len(rest) > 1 else None
-    return [Deed(verb, rest[0], "service")] if verb else []
-
-
-def _initctl(words: Sequence[str]) -> list[Deed]:
-    return _service(arguments(words)[1::-1])
-
-
-def _pkill(words: Sequence[str]) -> list[Deed]:
-    patterns = arguments(_without_signal(words), "uUgGPstF", frozenset({"--signal", "--euid", "--uid", "--parent"}))
-    return [Deed("kill", patterns[-1], "process")] if patterns else []
-
-
-def _killall(words: Sequence[str]) -> list[Deed]:
-    options = frozenset({"--signal", "--user", "--older-than", "--younger-than"})
-    return [Deed("kill", name, "process") for name in arguments(_without_signal(words), "suyo", options)]
-
-
-def _kill(words: Sequence[str]) -> list[Deed]:
-    ids = arguments(_without_signal(words), "sn", frozenset({"--signal"}))
-    if "-l" in words or words[:1] == ["-0"]:
-        return []
-    names = [word.removeprefix(PROCESS_ID) if word.startswith(PROCESS_ID) else UNKNOWN for word in ids]
-    return [Deed("kill", name, "process") for name in names]
-
-
-_SIGNAL = re.compile(r"-(?:\d{1,2}|(?:SIG)?[A-Z][A-Z0-9]{1,8})")
-
-
-def _without_signal(words: Sequence[str]) -> list[str]:
-    """Drop ``-9`` and ``-KILL``, whose letters are no options."""
-    return [word for word in words if not _SIGNAL.fullmatch(word)]
-
-
-def _node(command: str, words: Sequence[str]) -> list[Deed]:
-    flags = {letter for word in words if re.fullmatch(r"-[a-zA-Z]+", word) for letter in word[1:]}
-    if command == "shutdown" and ("c" in flags or "k" in flags):
-        return []
-    verb = "reboot" if command == "shutdown" and ("r" in flags or "--reboot" in words) else _NODE_COMMANDS[command]
-    return [Deed(verb, None, "node")]
-
-
-def _init(words: Sequence[str]) -> list[Deed]:
-    verb = {"0": "poweroff", "6": "reboot"}.get(words[0] if words else "")
-    return [Deed(verb, None, "node")] if verb else []
-
-
-_READERS: dict[str, Callable[[Sequence[str]], list[Deed]]] = {
-    "systemctl": _systemctl,
-    "service": _service,
-    "rc-service": _service,
-    "invoke-rc.d": _service,
-    "initctl": _initctl,
-    "pkill": _pkill,
-    "killall": _killall,
-    "kill": _kill,
-    "init": _init,
-    "telinit": _init,
-}
+    flags = tuple(word[1:] for word in words[: len(words) - len(command)] if re.fullmatch(r"-[A-Za-z]+", word))
+    return Session(host_of(rest[0]) or None, tuple(command), flags)

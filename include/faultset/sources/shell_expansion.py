@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from faultset.sources.shell_syntax import Part, Word
+from faultset.sources.shell_tree import Part, Word
 
 UNKNOWN = "\x00"
 MOST_WORDS = 10_000
@@ -25,7 +25,7 @@ _MOST_PARTS = 6_000
 _RANGE = re.compile(r"(?P<first>-?\d{1,9})\.\.(?P<last>-?\d{1,9})(?:\.\.(?P<step>-?\d{1,9}))?")
 _LETTERS = re.compile(r"(?P<first>[A-Za-z])\.\.(?P<last>[A-Za-z])")
 _PARAMETER = re.compile(
-    r"(?P<length>#?)(?P<name>\w+|[@*#])(?:\[(?P<index>[@*]|-?\d{1,6}|\$?\w+)\])?(?::?[-=](?P<default>.*))?", re.DOTALL
+    r"(?P<length>#?)(?P<name>\w+|[@*#?])(?:\[(?P<index>[@*]|-?\d{1,6}|\$?\w+)\])?(?::?[-=](?P<default>.*))?", re.DOTALL
 )
 _ASSIGNED = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*(?:(?P<step>\+\+|--)|(?P<operator>[-+*]?)=(?!=)(?P<value>.*))\s*")
 _NUMBER_TOKEN = re.compile(r"\s*(\d{1,12}|\$?\{?[A-Za-z_]\w*\}?|<=|>=|==|!=|&&|\|\||[-+*/%()<>])")

@@ -15,6 +15,8 @@ class Truth:
         disagreements: where an HTML report and its result JSON say different things, a sentence each.
         different_runs: whether a report and the results declared beside it are of different runs.
         notes: what the decisions could not use (a script that was not found, an unknown loop), a sentence each.
+        unread: commands of hooks that may act on something and were not read, a sentence each.
+        surplus: where docker acknowledged more than was commanded, a sentence each.
     """
 
     workloads: tuple[WorkloadRow, ...]
@@ -25,3 +27,5 @@ class Truth:
     disagreements: tuple[str, ...] = ()
     different_runs: bool = False
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()

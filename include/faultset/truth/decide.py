@@ -21,21 +21,14 @@ from faultset.records import (
 )
 from faultset.sources import rally_compare
 from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
-from faultset.truth import Truth, clock, corrections, names
+from faultset.truth import Truth, clock, corrections, hooked, names
 from faultset.truth.effect import effect_of, verb_of
 from faultset.truth.fault_end import with_fault_ends
 from faultset.truth.fault_steps import Deeds, deeds_of
+from faultset.truth.hooked import Hooked
 from faultset.truth.iterations import InjectionIndex, iteration_rows
-from faultset.truth.output import Acknowledgements, read_output
 from faultset.truth.placement import Placement
-from faultset.truth.targets import (
-    Target,
-    orders_of,
-    row,
-    targets_by_command,
-    targets_by_output,
-    targets_by_script,
-)
+from faultset.truth.targets import row
 from faultset.truth.triggers import MOST_TRIGGERS_A_HOOK, PlannedTrigger, outcome, planned_values
 
 
@@ -66,6 +59,8 @@ def decide(evidence: Evidence) -> Truth:
     placement = Placement(evidence.cluster)
     runs = [_best(run) for run in evidence.runs]
     notes: list[str] = list(evidence.corrected)
+    unread: list[str] = []
+    surplus: list[str] = []
     workloads: list[WorkloadRow] = []
     triggers: list[TriggerRow] = []
     injections: list[InjectionRow] = []
@@ -79,14 +74,18 @@ def decide(evidence: Evidence) -> Truth:
             for firing in _firings(workload, identity):
                 triggers.append(_trigger_row(firing, identity, workload, _form_of(workload, decided)))
                 for occurrence, result in enumerate(firing.results, start=1):
-                    found = _decide_targets(firing.trigger.hook, result, placement, notes)
+                    found = hooked.decide(firing.trigger.hook, result, placement)
+                    notes.extend(f"hook {firing.trigger.hook.index}: {note}" for note in found.notes)
+                    surplus.extend(f"{_id_of(firing, occurrence)}: {text}" for text in found.surplus)
                     injection = _injection_row(firing, occurrence, result, identity, found)
                     injections.append(dataclasses.replace(injection, result_index=shown[id(result)]))
-                    deeds[injection.injection_id] = deeds_of(firing.trigger.hook, result, found.targets, placement)
+                    settled = _settled(firing.trigger.hook, found)
+                    deeds[injection.injection_id] = deeds_of(settled, result, found.targets, placement)
                     targets.extend(
                         row(target, injection.injection_id, placement, evidence.services) for target in found.targets
                     )
             notes.extend(_notes_on(workload, identity))
+            unread.extend(_unread_of(workload, identity))
     _refuse_repeats(workloads)
     scenarios = {workload.workload_id: workload.name for workload in workloads}
     injections, corrected = corrections.correct(injections, scenarios, evidence.corrections)
@@ -101,6 +100,8 @@ def decide(evidence: Evidence) -> Truth:
         disagreements=tuple(text for decided in runs for text in decided.disagreements),
         different_runs=any(_different(run) for run in evidence.runs),
         notes=tuple(dict.fromkeys(notes)),
+        unread=tuple(dict.fromkeys(unread)),
+        surplus=tuple(surplus),
     )
 
 
@@ -169,8 +170,14 @@ def _notes_on(workload: Workload, identity: str) -> Iterator[str]:
             yield f"{identity}: hook {hook.index} has a trigger that is not Rally's own; only what fired is known"
         if len(_values_of(hook.trigger, workload)) >= MOST_TRIGGERS_A_HOOK:
             yield f"{identity}: hook {hook.index} plans over {MOST_TRIGGERS_A_HOOK:,} triggers; the rest is left out"
-        of_scripts = hook.orders.notes if hook.orders else ()
+        of_scripts = [note for note in hook.orders.notes if note not in hook.orders.unread] if hook.orders else []
         yield from (f"{identity}: hook {hook.index}: {note}" for note in (*hook.notes, *of_scripts))
+
+
+def _unread_of(workload: Workload, identity: str) -> Iterator[str]:
+    """Say which commands of the hooks may act on something and were not read."""
+    for hook in workload.hooks:
+        yield from (f"{identity}: hook {hook.index}: {note}" for note in (hook.orders.unread if hook.orders else ()))
 
 
 # --- triggers and injections -----------------------------------------------------------------------------------------
@@ -242,17 +249,15 @@ def _places_shown(workload: Workload) -> dict[int, int]:
     return places
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    targets: tuple[Target, ...]
-    output: Acknowledgements
+def _id_of(firing: _Firing, occurrence: int) -> str:
+    return firing.trigger_id if occurrence == 1 else f"{firing.trigger_id}.{occurrence}"
 
 
-def _injection_row(firing: _Firing, occurrence: int, result: HookResult, identity: str, found: _Found) -> InjectionRow:
-    effect, reason = effect_of(result, found.targets, found.output)
+def _injection_row(firing: _Firing, occurrence: int, result: HookResult, identity: str, found: Hooked) -> InjectionRow:
+    effect, reason = effect_of(result, found.targets, found.output, idle=found.idle)
     exact = result.started_at.uncertainty_s == 0
     return InjectionRow(
-        injection_id=firing.trigger_id if occurrence == 1 else f"{firing.trigger_id}.{occurrence}",
+        injection_id=_id_of(firing, occurrence),
         trigger_id=firing.trigger_id,
         workload_id=identity,
         unit=result.unit,
@@ -271,26 +276,11 @@ def _injection_row(firing: _Firing, occurrence: int, result: HookResult, identit
     )
 
 
-# --- targets ---------------------------------------------------------------------------------------------------------
-
-
-def _decide_targets(hook: HookPlan, result: HookResult, placement: Placement, notes: list[str]) -> _Found:
-    """A human command says it best, then scripts, then what the output and the declared hosts show."""
-    if hook.command is not None:
-        return _Found(
-            targets_by_command(hook.command, result.status == "success", placement),
-            Acknowledgements(seen=result.has_output),
-        )
-    orders = orders_of(hook.orders, placement) if hook.orders else ()
-    commanded = {order.name for order in orders if order.name}
-    output = read_output(result, placement.containers() | commanded)
-    by_script = targets_by_script(orders, output, placement, result.return_code)
-    unscripted = placement.containers() - commanded
-    by_output = targets_by_output(unscripted, output, placement)
-    if orders and by_output:
-        surprising = ", ".join(sorted({target.container or "" for target in by_output}))
-        notes.append(f"hook {hook.index}: docker acknowledged {surprising}, which the scripts do not command")
-    return _Found((*by_script, *by_output), output)
+def _settled(hook: HookPlan, found: Hooked) -> HookPlan:
+    """The hook with what its commands came to: names for choices, nodes for groups."""
+    if hook.orders is None:
+        return hook
+    return dataclasses.replace(hook, orders=dataclasses.replace(hook.orders, actions=found.actions))
 
 
 # --- iterations ------------------------------------------------------------------------------------------------------

@@ -10,28 +10,54 @@ from faultset.truth.output import Acknowledgements
 from faultset.truth.targets import Target
 
 
-def effect_of(result: HookResult, targets: Sequence[Target], output: Acknowledgements) -> tuple[Effect, str]:
+def effect_of(
+    result: HookResult, targets: Sequence[Target], output: Acknowledgements, *, idle: bool = False
+) -> tuple[Effect, str]:
     """Decide the effect of one firing, and why.
 
     Args:
         result: the firing; its status only tells a full effect from a partial one.
         targets: its decided targets.
         output: what its output proves.
+        idle: whether the commands, read whole, act on nothing.
     """
+    if idle and not targets:
+        return "none", "the hook's commands, read whole, act on nothing"
     hit = [target for target in targets if target.effective]
     missed = [target for target in targets if target.commanded and target.effective is False]
     unclear = [target for target in targets if target.effective is None]
-    if hit or output.acted:
+    if hit:
         return _some_effect(result, hit, missed, unclear, output)
-    if missed and not unclear:
-        return "none", f"it acted on none of the {len(missed)} commanded targets"
-    if not targets and output.refused:
-        return "none", f"docker refused all {output.refused.total()} actions: no such container"
-    if unclear and all(target.resolution == "ambiguous" for target in unclear) and result.status == "success":
-        return "full", "it succeeded on one of the candidates, which one is recorded nowhere"
     if unclear:
-        return "unknown", f"nothing shows whether it acted on {_names(unclear)}"
+        return _unclear_effect(result, missed, unclear, output)
+    return _no_effect(missed, output)
+
+
+def _no_effect(missed: Sequence[Target], output: Acknowledgements) -> tuple[Effect, str]:
+    """Nothing that was commanded was hit, or nothing is known to have been commanded."""
+    if missed:
+        return "none", f"it acted on none of the {len(missed)} commanded targets"
+    if output.lost:
+        return "unknown", output.lost
+    if output.refused:
+        return "none", f"docker refused all {output.refused.total()} actions: no such container"
     return "unknown", "neither scripts nor output name what it acted on"
+
+
+def _unclear_effect(
+    result: HookResult, missed: Sequence[Target], unclear: Sequence[Target], output: Acknowledgements
+) -> tuple[Effect, str]:
+    """Of no target it is known that it was hit."""
+    chosen = all(target.resolution == "ambiguous" for target in unclear)
+    if chosen and not missed and result.status == "success" and not output.refused:
+        if output.acted:
+            return "full", f"docker acknowledged {output.acted.total()} actions and missed none"
+        return "full", "it succeeded on one of the candidates, which one is recorded nowhere"
+    acted = chosen and output.acted
+    if acted or any(target.some for target in unclear):
+        more = f"; {output.refused.total()} actions met no such container" if output.refused else ""
+        return "partial", f"some of what was commanded was done, and not all of it is shown: {_names(unclear)}{more}"
+    return "unknown", f"nothing shows whether it acted on {_names(unclear)}: {unclear[0].evidence.rpartition('; ')[2]}"
 
 
 def _some_effect(
@@ -41,14 +67,14 @@ def _some_effect(
     unclear: Sequence[Target],
     output: Acknowledgements,
 ) -> tuple[Effect, str]:
-    acted = f"it acted on {_names(hit)}" if hit else f"docker acknowledged {output.acted.total()} actions"
+    acted = f"it acted on {_names(hit)}"
     if missed:
         return "partial", f"{acted} and not on {_names(missed)}"
     if output.refused:
         return "partial", f"{acted}; {output.refused.total()} actions met no such container elsewhere"
     if result.status != "success":
         return "partial", f"{acted}, although Rally calls the hook {result.status}"
-    if hit and unclear:
+    if unclear:
         return "partial", f"{acted}; nothing shows whether it acted on {_names(unclear)}"
     return "full", f"{acted} and missed none"
 

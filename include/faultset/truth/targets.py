@@ -14,17 +14,19 @@ from dataclasses import dataclass, replace
 from faultset.records import CommandedAction, HookScripts, HumanCommand
 from faultset.sources import human_commands
 from faultset.tables import Resolution, TargetRow
+from faultset.truth import choices
 from faultset.truth.output import Acknowledgements
 from faultset.truth.placement import Place, Placement
+from faultset.truth.proof import Order, Seen, Verdict, judge
 from faultset.truth.services import service_of
-
-# Beyond this many nodes an exhaustive search for who acted is not worth its time; the answer is then "unknown".
-MOST_NODES_SEARCHED = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A decided target, before it becomes a row of a certain injection."""
+    """A decided target, before it becomes a row of a certain injection.
+
+    ``some`` where some of what was commanded is shown to have been done, there or on a node beside it.
+    """
 
     place: Place
     container: str | None
@@ -35,90 +37,87 @@ class Target:
     resolution: Resolution
     evidence: str
     kind: str = "container"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """All that was commanded for one container on one node.
-
-    Attributes:
-        verbs: what was done, in order, without repeats.
-        count: single actions, each of which docker acknowledges with one line.
-        named: whether the command names the node (else it ran where the hook ran).
-    """
-
-    place: Place
-    name: str | None
-    kind: str
-    verbs: tuple[str, ...]
-    count: int
-    source: str
+    some: bool = False
 
 
 # --- scripts ---------------------------------------------------------------------------------------------------------
 
 
-def orders_of(scripts: HookScripts, placement: Placement) -> tuple[Order, ...]:
-    """Gather the scripts' single actions by node and container."""
+def orders_of(scripts: HookScripts, placement: Placement, output: Acknowledgements | None = None) -> tuple[Order, ...]:
+    """Gather the scripts' single actions by node and container.
+
+    Args:
+        scripts: what they say.
+        placement: where things are.
+        output: what the output names, for commands that choose what they act on; None where that is not known.
+    """
+    actions = choices.settle(scripts.actions, placement, output or Acknowledgements())
+    fallbacks = choices.settle(scripts.fallbacks, placement, output or Acknowledgements())
     gathered: dict[tuple[str, str | None], Order] = {}
-    for action in scripts.actions:
-        for place in _places_of(action, placement):
-            key = (place.name, action.name)
-            known = gathered.get(key)
-            if known is None:
-                source = f"{action.script}:{action.line}" if action.script else "the hook's command"
-                gathered[key] = Order(place, action.name, action.kind, (action.verb,), action.count, source)
-            else:
-                verbs = known.verbs if action.verb in known.verbs else (*known.verbs, action.verb)
-                gathered[key] = replace(known, verbs=verbs, count=known.count + action.count)
+    for action in actions:
+        for place in places_of(action, placement):
+            known = gathered.get((place.name, action.name)) or Order(place, action.name, ())
+            gathered[place.name, action.name] = replace(known, actions=(*known.actions, action))
+    for action in fallbacks:
+        for place in places_of(action, placement):
+            known = gathered.get((place.name, action.name)) or Order(place, action.name, ())
+            gathered[place.name, action.name] = replace(known, fallbacks=(*known.fallbacks, action))
     return tuple(gathered.values())
 
 
-def _places_of(action: CommandedAction, placement: Placement) -> tuple[Place, ...]:
-    """A command without a host ran where the hook ran; only a single declared home says which node that is."""
+def places_of(action: CommandedAction, placement: Placement) -> tuple[Place, ...]:
+    """Return where a command acts; nowhere where that is not known.
+
+    A command without a host ran where the hook ran; only a single declared home says which node that is. A tool that
+    is told groups and patterns reaches those that the cluster has.
+    """
     if action.host is not None:
-        return (placement.place(action.host),)
+        place = placement.place(action.host)
+        known = place.node is not None or not placement.known or action.via is None
+        return (place,) if known else ()
     component = placement.component(action.name, action.kind) if action.name else None
     homes = placement.homes(component) if component else ()
     return homes if len(homes) == 1 else ()
 
 
 def targets_by_script(
-    orders: Sequence[Order], output: Acknowledgements, placement: Placement, return_code: int | None
+    orders: Sequence[Order],
+    output: Acknowledgements,
+    placement: Placement,
+    return_code: int | None,
+    seen: Seen | None = None,
 ) -> tuple[Target, ...]:
     """Decide the targets that scripts name, each container's nodes together."""
+    seen = seen or Seen(output, return_code)
+    seen = replace(seen, alone=len(orders) == 1)
     targets: list[Target] = []
     by_name = itertools.groupby(sorted(orders, key=lambda o: (o.name or "", o.place.name)), key=lambda o: o.name)
-    alone = len(orders) == 1
     for name, group in by_name:
         of_name = tuple(group)
-        if of_name[0].kind == "container" and name is not None:
-            verdicts = who_acted(
-                {order.place.name: order.count for order in of_name},
-                _declared_on(name, placement),
-                name,
-                output,
-                return_code,
-            )
-        else:
-            verdicts = {
-                order.place.name: _without_acknowledgement(order, output, alone, return_code) for order in of_name
-            }
-        targets.extend(_from_order(order, *verdicts[order.place.name]) for order in of_name)
+        verdicts = judge(of_name, _declared_on(name, placement, of_name[0].kind) if name else None, seen)
+        targets.extend(
+            target for order in of_name if (target := _from_order(order, verdicts[order.place.name])) is not None
+        )
     return tuple(targets)
 
 
-def _from_order(order: Order, effective: bool | None, why: str) -> Target:
+def _from_order(order: Order, verdict: Verdict) -> Target | None:
+    """What may run in one case only is a target where it is shown to have run, and else a possible one."""
+    if not order.actions and not verdict.effective:
+        return None
+    verbs = "+".join(order.verbs)
+    may = "commands" if order.certain else "may command"
     return Target(
         place=order.place,
         container=order.name,
-        action="+".join(order.verbs),
+        action=verbs,
         action_count=order.count,
-        commanded=True,
-        effective=effective,
+        commanded=True if order.certain or verdict.effective else None,
+        effective=verdict.effective,
         resolution="exact",
-        evidence=f"{order.source} commands {'+'.join(order.verbs)} ({order.count} single actions); {why}",
+        evidence=f"{order.source} {may} {verbs} ({order.count} single actions); {verdict.why}",
         kind=order.kind,
+        some=verdict.some,
     )
 
 
@@ -127,92 +126,6 @@ def _declared_on(name: str, placement: Placement, kind: str = "container") -> fr
         return None
     component = placement.component(name, kind)
     return frozenset(place.name for place in placement.homes(component)) if component else frozenset()
-
-
-def _without_acknowledgement(
-    order: Order, output: Acknowledgements, alone: bool, return_code: int | None
-) -> tuple[bool | None, str]:
-    """Services, processes and nodes acknowledge nothing; only a lone command's exit code speaks."""
-    if order.place.name in output.unreachable:
-        return False, "ssh could not reach the node"
-    if alone and return_code == 0:
-        return True, "it was the hook's only command, which ended with exit code 0"
-    return None, f"a {order.kind} command leaves no acknowledgement"
-
-
-def who_acted(
-    commanded: Mapping[str, int],
-    declared: frozenset[str] | None,
-    name: str,
-    output: Acknowledgements,
-    return_code: int | None,
-) -> dict[str, tuple[bool | None, str]]:
-    """Decide on which of the commanded nodes docker acted on one container, and why.
-
-    Args:
-        commanded: node -> single actions commanded there.
-        declared: nodes that the container is declared on; None without a cluster file.
-        name: the container.
-        output: what the output shows of it.
-        return_code: exit code of the hook.
-    """
-    acted, refused = output.acted[name], output.refused[name]
-    verdicts: dict[str, tuple[bool | None, str]] = {
-        node: (False, "ssh could not reach the node") for node in commanded if node in output.unreachable
-    }
-    open_nodes = {node: count for node, count in commanded.items() if node not in verdicts}
-    counted = f"{acted} of {sum(open_nodes.values())} actions acknowledged, {refused} refused"
-    if not acted:
-        return verdicts | dict.fromkeys(open_nodes, _nothing_acknowledged(refused, output, return_code, counted))
-    for node in _strangers(open_nodes, declared, refused):
-        verdicts[node] = (False, f"docker did not act: {counted}; the refusals are those of the undeclared nodes")
-        del open_nodes[node]
-    if acted >= sum(open_nodes.values()):
-        return verdicts | dict.fromkeys(open_nodes, (True, f"docker acted: {counted}"))
-    actors = _actors(open_nodes, declared, acted)
-    for node in open_nodes:
-        if actors is None:
-            verdicts[node] = (None, f"{counted}, which does not say on which nodes")
-        elif node in actors:
-            verdicts[node] = (True, f"docker acted: {counted}, and no other nodes add up to that")
-        else:
-            verdicts[node] = (False, f"docker did not act: {counted}, which the other nodes account for")
-    return verdicts
-
-
-def _strangers(commanded: Mapping[str, int], declared: frozenset[str] | None, refused: int) -> frozenset[str]:
-    """The undeclared nodes, if their commanded actions are just the ones that met "No such container"."""
-    if declared is None or not refused:
-        return frozenset()
-    strangers = frozenset(commanded.keys() - declared)
-    return strangers if sum(commanded[node] for node in strangers) == refused else frozenset()
-
-
-def _nothing_acknowledged(
-    refused: int, output: Acknowledgements, return_code: int | None, counted: str
-) -> tuple[bool | None, str]:
-    if not output.seen:
-        return None, "no output was recorded"
-    if refused or return_code not in (0, None):
-        return False, f"docker did not act: {counted}"
-    return None, "the output names neither an action nor an error"
-
-
-def _actors(commanded: Mapping[str, int], declared: frozenset[str] | None, acted: int) -> frozenset[str] | None:
-    """The nodes whose commanded actions add up to what was acknowledged: the declared ones, else the only such set."""
-    if declared is not None:
-        here = declared & commanded.keys()
-        if sum(commanded[node] for node in here) == acted:
-            return frozenset(here)
-    if len(commanded) > MOST_NODES_SEARCHED:
-        return None
-    fitting = [
-        frozenset(nodes)
-        for size in range(1, len(commanded))
-        for nodes in itertools.combinations(commanded, size)
-        if sum(commanded[node] for node in nodes) == acted
-    ]
-    return fitting[0] if len(fitting) == 1 else None
 
 
 # --- output and declared hosts alone ---------------------------------------------------------------------------------
