@@ -155,13 +155,26 @@ def judged_by_node(
     back = {node: np.zeros_like(of.start) for node, of in windows.items()}
     judged: dict[str, Judged] = {}
     for _ in range(_MOST_ROUNDS):
-        quiet = _quiet_by_node(kpi, series, windows, parameters, back)
-        judged = {node: _judged(one, windows[node]) for node, one in quiet.items()}
+        judged = _by_edges(kpi, series, windows, parameters, back)
         later = {node: np.maximum(back[node], _late(judged[node], windows[node], parameters)) for node in judged}
         if all(np.array_equal(later[node], back[node]) for node in later):
             break
         back = later
     return _scanned(judged, {node: series[node, kpi] for node in windows}, windows, parameters, back)
+
+
+def _by_edges(
+    kpi: str,
+    series: Mapping[tuple[str, str], Series],
+    windows: Mapping[str, Windows],
+    parameters: Parameters,
+    back: Mapping[str, Microseconds],
+) -> dict[str, Judged]:
+    quiet = _quiet_by_node(kpi, series, windows, parameters, back)
+    judged = {node: _judged(one, windows[node]) for node, one in quiet.items()}
+    for one in quiet.values():
+        one.peers = ()  # they know each other, and would be held until a collection of such circles
+    return judged
 
 
 def _scanned(
@@ -179,7 +192,10 @@ def _scanned(
     }
     for node, scan in scans.items():
         scan.peers = tuple(other for name, other in scans.items() if name != node)
-    return {node: _together(one, scans.get(node), parameters) for node, one in judged.items()}
+    together = {node: _together(one, scans.get(node), parameters) for node, one in judged.items()}
+    for scan in scans.values():
+        scan.peers = ()
+    return together
 
 
 def _together(judged: Judged, scan: Scan | None, parameters: Parameters) -> Judged:
@@ -187,7 +203,7 @@ def _together(judged: Judged, scan: Scan | None, parameters: Parameters) -> Judg
         return judged
     scanned = scan.answers([_known(one, parameters) for one in judged.told])
     told = tuple(_clearer(one, scanned, place, scan, parameters) for place, one in enumerate(judged.told))
-    return Judged(judged.refusal if not any(told) else None, told, scan.smallest if any(told) else None)
+    return Judged(judged.refusal if not any(told) else None, told, scan.smallest() if any(told) else None)
 
 
 def _known(told: Told | None, parameters: Parameters) -> Move | None:

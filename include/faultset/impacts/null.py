@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.ndimage import rank_filter
 
 from faultset.impacts.windows import (
     SECOND,
@@ -37,6 +38,7 @@ _TAIL_SHARES = (0.05, 0.1, 0.2, 0.3)
 _ENOUGH_TIMES = 20
 _LEAST_TAIL = 20
 _HEAVIEST_TAIL = 0.9
+_PASS_IS_QUICKER = 100  # rows a stretch, up to which medians of all stretches cost less than those of some
 _SOUGHT_SD = 3.0  # the shift that stretches are chosen to find
 _SOUGHT_RISK = 0.0025  # the risk of a false answer that they are compared at
 
@@ -183,6 +185,7 @@ class QuietSeries:
         self._quiet_time, self._quiet_value = self.time[rows], self.value[rows]
         self.places = self._choose(quiet)
         self._scale, _ = self.baseline(self.places)
+        self.running: dict[int, Floats] = {}
         self._probes: dict[int, tuple[Microseconds, Floats]] = {}
         self._units: dict[int, Floats] = {}
         self._edges: dict[tuple[object, ...], Edge] = {}
@@ -207,6 +210,7 @@ class QuietSeries:
         """Return this series with other values in its loud rows; what is usual stays as it was."""
         other = copy.copy(self)
         other.value = value
+        other.running = {}
         return other
 
     def _choose(self, quiet: Flags) -> Microseconds:
@@ -285,9 +289,17 @@ class QuietSeries:
             return Stretches(np.full(len(first), np.nan), np.zeros(len(first), dtype=bool))
         safe = np.clip(first, 0, len(self.time) - count)
         there = (safe == first) & (self.time[safe] >= earliest) & (self.time[safe + count - 1] < latest)
-        middle = np.median(self.value[safe[:, None] + np.arange(count)], axis=1)
+        middle = self._medians(safe, count)
         quiet = self._loud_before[safe + count] == self._loud_before[safe]
         return Stretches(np.where(there, middle, np.nan), there & quiet)
+
+    def _medians(self, first: Rows, count: int) -> Floats:
+        """Return the median of ``count`` rows from each of ``first`` on; of many from one pass over all rows."""
+        if len(first) * _PASS_IS_QUICKER < len(self.value):
+            return np.asarray(np.median(self.value[first[:, None] + np.arange(count)], axis=1))
+        if count not in self.running:
+            self.running[count] = _running_median(self.value, count)
+        return self.running[count][first]
 
     # --- what is usual at quiet places ------------------------------------------------------------------------------
 
@@ -398,6 +410,14 @@ def largest(steps: Sequence[Floats]) -> Floats:
     stacked = np.array(steps)
     which = np.argmax(np.where(np.isnan(stacked), -1.0, np.abs(stacked)), axis=0)
     return np.asarray(np.take_along_axis(stacked, which[None, :], axis=0)[0])
+
+
+def _running_median(value: Floats, count: int) -> Floats:
+    """Return the median of ``count`` rows from each row on that has so many."""
+    ranks = {(count - 1) // 2, count // 2}
+    centred = [rank_filter(value, rank, size=count, mode="nearest") for rank in sorted(ranks)]
+    middle: Floats = np.mean(centred, axis=0)[count // 2 :]
+    return middle[: len(value) - count + 1]
 
 
 def _tenth_of_usual(sizes: Floats) -> float:

@@ -19,6 +19,7 @@ from faultset.impacts.windows import Floats, Rows
 _BIN = 0.02  # of the logarithm of a number
 _NARROW, _WIDE, _WIDE_SHARE = 0.1, 0.3, 0.07
 _LEAST = 1e-3  # numbers below this are all the same
+_NONE = np.empty(0)
 
 
 def _kernel() -> Floats:
@@ -39,23 +40,28 @@ class Quiet:
         bins: of each number.
         first: logarithm at bin 0.
         count: how many bins there are.
+        strangers: share of the numbers of other series in each bin, which stand for what the own ones are too few for.
     """
 
     bins: Rows
     first: float
     count: int
+    strangers: Floats
 
     @classmethod
-    def of(cls, numbers: Floats) -> Quiet:
-        """Place ``numbers``, each at least 0."""
-        logs = np.log(np.maximum(numbers, _LEAST))
+    def of(cls, numbers: Floats, strangers: Floats = _NONE, share: float = 0.0) -> Quiet:
+        """Place ``numbers``, each at least 0, and beside them those of ``strangers``, which count for ``share``."""
+        logs = np.log(np.maximum(np.concatenate([numbers, strangers]), _LEAST))
         first = float(logs.min()) - 150 * _BIN
         bins = ((logs - first) / _BIN).astype(np.intp)
-        return cls(bins, first, int(bins.max()) + 300)
+        count = int(bins.max()) + 300
+        others = np.bincount(bins[len(numbers) :], minlength=count) * (share / max(len(strangers), 1))
+        return cls(bins[: len(numbers)], first, count, others)
 
     def p_value(self, number: Floats, weight: Floats) -> Floats:
         """Return how probable numbers as rare as each of ``number`` are at quiet places, counted with their weights."""
-        mass = np.bincount(self.bins, weight / weight.sum(), self.count)
+        own = weight * ((1 - self.strangers.sum()) / weight.sum())
+        mass = np.bincount(self.bins, own, self.count) + self.strangers
         median = int(np.searchsorted(np.cumsum(mass), 0.5))
         density = np.maximum(convolve1d(mass, _KERNEL, mode="constant"), 1e-12)
         above = np.sort(density[median + 1 :])

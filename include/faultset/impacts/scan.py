@@ -9,8 +9,9 @@ before the others are asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import Literal, get_args
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d
@@ -40,7 +41,9 @@ _MARGIN = 64  # cells that a filter needs before what is asked
 _PERHAPS_P = 0.05
 _LEAST_THERE = 0.6  # share of the cells around a start that need a row
 
-Way = Callable[[Floats, Rows], Moves]  # values, their cells -> moves at each
+_MOST_AT_ONCE = 4096  # stretches of the past that are copied at a time
+
+Way = Literal["pulse", "wide pulse", "filter"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,31 @@ class _Course:
     first: int
 
 
+@dataclass(frozen=True, slots=True)
+class Smallest:
+    """Says how large a move has to be: of a p value the smallest move that is found nine times out of ten.
+
+    It holds no series, so that it may be kept until all are tested.
+
+    Attributes:
+        sizes: that were planted, in deviations, ascending.
+        clear: minus the logarithm of the p value that each had at each place; shape (places, sizes).
+    """
+
+    sizes: Floats
+    clear: Floats
+    _known: dict[float, float | None] = field(default_factory=dict)
+
+    def __call__(self, p_value: float) -> float | None:
+        """Return the smallest move found at p values up to ``p_value``, in deviations; None if none is."""
+        if p_value not in self._known:
+            enough, clear = -np.log(p_value / 2), np.maximum.accumulate(self.clear, axis=1)
+            reached = np.array([np.interp(enough, one, self.sizes, right=np.inf) for one in clear])
+            smallest = float(np.quantile(reached, _POWER, method="higher")) if len(reached) else np.inf
+            self._known[p_value] = smallest if np.isfinite(smallest) else None
+        return self._known[p_value]
+
+
 class Scan:
     """A series, its quiet places and how it is asked."""
 
@@ -94,7 +122,9 @@ class Scan:
         self._beside = tuple(
             max(least, self.grid.rows(seconds)) for least, seconds in zip(_LEAST_BESIDE, _BESIDE_S, strict=True)
         )
+        self._places: dict[int, Rows] = {}
         self._numbers: dict[int, Floats] = {}
+        self._usual: dict[int, Quiet | None] = {}
 
     # --- quiet time -------------------------------------------------------------------------------------------------
 
@@ -127,7 +157,12 @@ class Scan:
 
     def places(self, onset: int) -> Rows:
         """Return cells from which on a move could begin within ``onset`` cells and end in quiet time, evenly chosen."""
-        before, after = max(_MARGIN // 2, self._beside[-1]), onset + self.lengths[-1] + self._beside[-1]
+        if onset not in self._places:
+            self._places[onset] = self._quiet_cells(max(_MARGIN // 2, self._beside[-1]), onset)
+        return self._places[onset]
+
+    def _quiet_cells(self, before: int, onset: int) -> Rows:
+        after = onset + self.lengths[-1] + self._beside[-1]
         count = len(self.grid.value)
         cells = np.arange(before, count - after)
         loud = np.concatenate(([0], np.cumsum(self.loud)))
@@ -161,8 +196,9 @@ class Scan:
         last = np.arange(width, len(quiet) + 1, every)
         if not len(last):
             return np.full(len(value), np.nan)
-        rows = np.lib.stride_tricks.sliding_window_view(value[quiet], width)[last - width, :: max(1, width // 100)]
-        seen = spread(np.asarray(rows))
+        past = np.lib.stride_tricks.sliding_window_view(value[quiet], width)[:, :: max(1, width // 100)]
+        some = (last[at : at + _MOST_AT_ONCE] - width for at in range(0, len(last), _MOST_AT_ONCE))
+        seen = np.concatenate([spread(past[first]) for first in some])
         usual = seen[seen > 0]
         least = 0.1 * float(np.median(usual)) if len(usual) else np.nan
         before = np.concatenate(([0], np.cumsum(~self.loud)))[:-1]
@@ -175,29 +211,24 @@ class Scan:
     # --- ways to ask ------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _ways(self) -> dict[str, Way]:
-        shapes = list(self._whitener.shapes(self.lengths))
+    def _shapes(self) -> list[tuple[int, Floats]]:
+        return list(self._whitener.shapes(self.lengths))
 
-        def pulsing(beside: int) -> Way:
-            def ask(value: Floats, cells: Rows) -> Moves:
-                moves = pulses(value, beside, self.lengths)
-                return replace(moves, number=moves.number / self.scale[cells])
-
-            return ask
-
-        def filtering(value: Floats, cells: Rows) -> Moves:
-            return filtered(self._whitener.white(value) / self._white_scale[cells], shapes)
-
-        return {"pulse": pulsing(self._beside[0]), "wide pulse": pulsing(self._beside[1]), "filter": filtering}
+    def _moves_in(self, value: Floats, cells: Rows, way: Way) -> Moves:
+        """Return the most striking move at each of ``cells``, which hold ``value``."""
+        if way == "filter":
+            return filtered(self._whitener.white(value) / self._white_scale[cells], self._shapes)
+        moves = pulses(value, self._beside[0 if way == "pulse" else 1], self.lengths)
+        return replace(moves, number=moves.number / self.scale[cells])
 
     @cached_property
-    def way(self) -> str:
+    def way(self) -> Way:
         """The way that finds most of what is planted at quiet places."""
         onset = self.onset_cells(None)
-        told = {name: self._told(name, onset) for name in self._ways}
+        told = {way: self._told(way, onset) for way in get_args(Way)}
         return max(told, key=told.__getitem__)
 
-    def _told(self, way: str, onset: int) -> float:
+    def _told(self, way: Way, onset: int) -> float:
         """Return how little planted moves of mixed onset, length and shape look like quiet time, in powers of ten."""
         numbers = self._numbers_with(way, onset, (_PLANTED_SD,), partial(mixed, self.lengths))[0]
         if not len(numbers):
@@ -206,8 +237,8 @@ class Scan:
         p_value = Quiet.of(quiet).p_value(numbers, np.ones(len(quiet)))
         return float(np.mean(-np.log10(np.maximum(p_value, _LEAST_P))))
 
-    def _everywhere(self, way: str) -> Moves:
-        return self._ways[way](self.grid.value, np.arange(len(self.grid.value)))
+    def _everywhere(self, way: Way) -> Moves:
+        return self._moves_in(self.grid.value, np.arange(len(self.grid.value)), way)
 
     @cached_property
     def moves(self) -> Moves:
@@ -226,7 +257,7 @@ class Scan:
     # --- planting ---------------------------------------------------------------------------------------------------
 
     def _numbers_with(
-        self, way: str, onset: int, sizes: tuple[float, ...], course: Callable[[int, np.random.Generator], Floats]
+        self, way: Way, onset: int, sizes: tuple[float, ...], course: Callable[[int, np.random.Generator], Floats]
     ) -> Floats:
         """Return the number at quiet places with moves planted there, of shape (sizes, places)."""
         places = self.places(onset)
@@ -242,7 +273,7 @@ class Scan:
         for size in sizes:
             value = self.grid.value[cells]
             value[:, ahead : ahead + courses.shape[1]] += size * self.scale[places, None] * courses
-            number = self._ways[way](value.ravel(), cells.ravel()).number.reshape(cells.shape)
+            number = self._moves_in(value.ravel(), cells.ravel(), way).number.reshape(cells.shape)
             numbers.append(np.abs(number[:, ahead : ahead + onset]).max(axis=1, initial=0.0))
         return np.array(numbers)
 
@@ -250,29 +281,14 @@ class Scan:
         """Return the course of a held move of 25 s."""
         return held(self.grid.rows(_SOUGHT_S), onset, onset + self.lengths[-1], random)
 
-    def smallest(self, p_value: float) -> float | None:
-        """Return the smallest move of 25 s, in deviations, that is found nine times out of ten; None if none is."""
+    def smallest(self) -> Smallest | None:
+        """Return what says the smallest move of 25 s that is found nine times out of ten; None if nobody knows."""
         onset = self.onset_cells(None)
         if not self.lengths or not np.isfinite(self.scale).all() or self._quiet(onset) is None:
             return None
-        sizes, found = self._found_at(onset)
-        reached = np.array(
-            [np.interp(-np.log(p_value / 2), np.maximum.accumulate(one), sizes, right=np.inf) for one in found]
-        )
-        smallest = float(np.quantile(reached, _POWER, method="higher")) if len(reached) else np.inf
-        return smallest if np.isfinite(smallest) else None
-
-    @cached_property
-    def _planted(self) -> dict[int, tuple[Floats, Floats]]:
-        return {}
-
-    def _found_at(self, onset: int) -> tuple[Floats, Floats]:
-        """Return sizes, and of shape (places, sizes) minus the logarithm of the p value that each has there."""
-        if onset not in self._planted:
-            numbers = self._numbers_with(self.way, onset, _SIZES_SD, self._sought)
-            p_value = np.array([self._p_values(onset, one, None) for one in numbers]).reshape(numbers.shape)
-            self._planted[onset] = np.array(_SIZES_SD), -np.log(np.maximum(p_value, 1e-12)).T
-        return self._planted[onset]
+        numbers = self._numbers_with(self.way, onset, _SIZES_SD, self._sought)
+        p_value = np.array([self._p_values(onset, one, None) for one in numbers]).reshape(numbers.shape)
+        return Smallest(np.array(_SIZES_SD), -np.log(np.maximum(p_value, 1e-12)).T)
 
     # --- p values ---------------------------------------------------------------------------------------------------
 
@@ -283,17 +299,19 @@ class Scan:
             self._numbers[onset] = np.abs(_largest(self.moves.number, onset)[places])
         return self._numbers[onset]
 
-    def _quiet(self, onset: int) -> tuple[Quiet, Floats, Rows] | None:
-        """Return what is usual, the weights of peers' places, and own places; None where too little is quiet."""
+    def _quiet(self, onset: int) -> Quiet | None:
+        """Return what is usual; None where too little is quiet."""
+        if onset not in self._usual:
+            self._usual[onset] = self._asked_quiet(onset)
+        return self._usual[onset]
+
+    def _asked_quiet(self, onset: int) -> Quiet | None:
         own = self.quiet_numbers(onset) if self.lengths else np.empty(0)
-        known = self._independent(self.loud, self.lengths) if len(own) else 0.0
+        known = self.independent if len(own) else 0.0
         others = [peer.quiet_numbers(onset) for peer in self.peers] if known < _ENOUGH_INDEPENDENT else []
-        together = np.concatenate([own, *others])
         if known + sum(peer.independent for peer in self.peers if others) < _LEAST_INDEPENDENT or not len(own):
             return None
-        share = 1 - known / _ENOUGH_INDEPENDENT if len(together) > len(own) else 0.0
-        strangers = np.full(len(together) - len(own), share / max(len(together) - len(own), 1))
-        return Quiet.of(together), strangers, self.places(onset)
+        return Quiet.of(own, np.concatenate([np.empty(0), *others]), 1 - known / _ENOUGH_INDEPENDENT)
 
     @cached_property
     def independent(self) -> float:
@@ -302,17 +320,15 @@ class Scan:
 
     def _p_values(self, onset: int, number: Floats, cell: int | None) -> Floats:
         """Return the p values of numbers; with a cell, places near it in time count for more."""
-        usual = self._quiet(onset)
-        if usual is None:
+        quiet, places = self._quiet(onset), self.places(onset)
+        if quiet is None:
             return np.full(len(number), np.nan)
-        quiet, strangers, places = usual
         weight = np.ones(len(places))
         if cell is not None:
             far = np.abs(places - cell).astype(np.float64)
             near = max(float(np.partition(far, len(far) // 3)[len(far) // 3]), 1.0)
             weight = np.exp(-0.5 * (far / near) ** 2)
-        weight = weight / weight.sum() * (1 - strangers.sum())
-        return quiet.p_value(number, np.concatenate([weight, strangers]))
+        return quiet.p_value(number, weight)
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
@@ -446,7 +462,7 @@ class Scan:
         us, value = self.grid.cell_us[cells], self.grid.value[cells].copy()
         for move in moves:
             value[(us >= move.start_us) & (us < move.end_us)] -= move.size
-        return _Course(value, self._ways[self.way](value, cells), int(cells[0]))
+        return _Course(value, self._moves_in(value, cells, self.way), int(cells[0]))
 
     def _again(self, found: Scanned, taken: dict[int, Move], shown: Collection[int], cells: Rows) -> None:
         """Ask each window that moved something again, on the series without the moves of all others."""

@@ -22,6 +22,7 @@ _CLIP = 3.0  # robust standard deviations of white noise beyond which a value sa
 _SETTLES_ROWS = 40  # in which what a shape leaves behind in white noise has faded
 _TREND_ROWS = 601
 _ROUNDS = 4
+_MOST_AT_ONCE = 32_768  # cells whose past is copied at a time
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,12 @@ class Whitener:
         usable = np.flatnonzero(quiet[order:]) + order
         if len(usable) < 5 * order:
             return cls(np.array([1.0, -1.0]), float(np.median(value)))
-        past = np.stack([level[usable - lag] for lag in range(1, order + 1)], axis=1)
-        now = level[usable]
         weight, taps = np.ones(len(usable)), np.zeros(order)
         for _ in range(_ROUNDS):
-            weighted = past * weight[:, None]
-            normal = weighted.T @ past
+            normal, moment = _normal_equations(level, usable, weight, order)
             ridge = 1e-6 * (np.trace(normal) / order + 1e-12)
-            taps = np.linalg.solve(normal + ridge * np.eye(order), weighted.T @ now)
-            rest = now - past @ taps
+            taps = np.linalg.solve(normal + ridge * np.eye(order), moment)
+            rest = np.asarray(lfilter(np.concatenate(([1.0], -taps)), [1.0], level))[usable]
             spread = 1.4826 * float(np.median(np.abs(rest))) + 1e-12
             weight = np.minimum(1.0, 2.0 / np.maximum(np.abs(rest) / spread, 1e-9))
         return cls(np.concatenate(([1.0], -taps)), float(np.median(value)))
@@ -128,6 +126,18 @@ class Whitener:
             for shape in _shapes(length):
                 white = lfilter(self.taps, [1.0], np.concatenate([shape, np.zeros(_SETTLES_ROWS)]))
                 yield length, np.asarray(white / np.sqrt(np.sum(white**2)))
+
+
+def _normal_equations(level: Floats, usable: Rows, weight: Floats, order: int) -> tuple[Floats, Floats]:
+    """Return what a weighted fit of ``level`` at the usable cells to its ``order`` cells before has to solve."""
+    normal, moment = np.zeros((order, order)), np.zeros(order)
+    for at in range(0, len(usable), _MOST_AT_ONCE):
+        cells = usable[at : at + _MOST_AT_ONCE]
+        past = np.stack([level[cells - lag] for lag in range(1, order + 1)], axis=1)
+        weighted = past * weight[at : at + _MOST_AT_ONCE, None]
+        normal += weighted.T @ past
+        moment += weighted.T @ level[cells]
+    return normal, moment
 
 
 def _shapes(length: int) -> Iterator[Floats]:
