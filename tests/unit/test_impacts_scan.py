@@ -208,3 +208,15 @@ def test_a_short_recording_has_nothing_to_compare_with_and_is_not_scanned():
     windows = Windows.of([truth_rows.injection("i", at(400), at(410))], parameters)
     scan = Scan(series(seconds, value), windows, parameters, np.zeros(1, dtype=np.int64))
     assert np.isnan(scan.answers([None]).p_value).all()
+
+
+def test_numbers_of_other_series_count_for_their_share() -> None:
+    random = np.random.default_rng(0)
+    own, others, number = (
+        np.abs(random.normal(size=300)),
+        np.abs(random.normal(size=900)) * 3,
+        np.array([2.5, 4.0, 6.0]),
+    )
+    weight = np.concatenate([np.full(300, 0.6 / 300), np.full(900, 0.4 / 900)])
+    together = Quiet.of(np.concatenate([own, others])).p_value(number, weight)
+    assert Quiet.of(own, others, 0.4).p_value(number, np.ones(300)) == pytest.approx(together)

@@ -55,7 +55,7 @@ class Quiet:
         first = float(logs.min()) - 150 * _BIN
         bins = ((logs - first) / _BIN).astype(np.intp)
         count = int(bins.max()) + 300
-        others = np.bincount(bins[len(numbers) :], minlength=count) * (share / max(len(strangers), 1))
+        others: Floats = np.bincount(bins[len(numbers) :], minlength=count) * (share / max(len(strangers), 1))
         return cls(bins[: len(numbers)], first, count, others)
 
     def p_value(self, number: Floats, weight: Floats) -> Floats:
