@@ -55,8 +55,8 @@ class Quiet:
         first = float(logs.min()) - 150 * _BIN
         bins = ((logs - first) / _BIN).astype(np.intp)
         count = int(bins.max()) + 300
-        others: Floats = np.bincount(bins[len(numbers) :], minlength=count) * (share / max(len(strangers), 1))
-        return cls(bins[: len(numbers)], first, count, others)
+        others = np.bincount(bins[len(numbers) :], minlength=count) * (share / max(len(strangers), 1))
+        return cls(bins[: len(numbers)], first, count, np.asarray(others, dtype=np.float64))
 
     def p_value(self, number: Floats, weight: Floats) -> Floats:
         """Return how probable numbers as rare as each of ``number`` are at quiet places, counted with their weights."""
