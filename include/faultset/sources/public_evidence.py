@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from faultset.records import (
+    Clue,
     Cluster,
     CommandedAction,
     Evidence,
@@ -20,6 +21,8 @@ from faultset.records import (
     HookResult,
     HookScripts,
     HumanCommand,
+    HumanOrder,
+    Printed,
     RallyRun,
     Workload,
 )
@@ -32,7 +35,7 @@ from faultset.sources.public_text import (
     public_sentence,
 )
 
-Record = TypeVar("Record", bound=CommandedAction | HookScripts | HumanCommand)
+Record = TypeVar("Record", bound=CommandedAction | HookScripts | HumanCommand | Clue | Printed | HumanOrder)
 _STATUS = re.compile(r"[A-Za-z_]{1,40}")
 
 
@@ -116,7 +119,9 @@ def _record(record: Record, known: Known) -> Record:
 
 
 # Words of readers, never of a text: verbs, kinds, and the names of files that the catalog declares.
-_OWN_WORDS = frozenset({"verb", "kind", "script", "action", "selector"})
+_OWN_WORDS = frozenset({
+    "verb", "kind", "script", "action", "selector", "stdout", "stderr", "acknowledges", "via", "seen",
+})  # fmt: skip
 
 
 def _value(value: object, known: Known) -> object:
@@ -124,6 +129,6 @@ def _value(value: object, known: Known) -> object:
         return value if is_name(value) and value.lower() in known.names else public_sentence(value, known)
     if isinstance(value, tuple):
         return tuple(_value(item, known) for item in value)
-    if isinstance(value, CommandedAction | HookScripts | HumanCommand):
+    if isinstance(value, CommandedAction | HookScripts | HumanCommand | Clue | Printed | HumanOrder):
         return _record(value, known)
     return value

@@ -41,6 +41,11 @@ _UNDONE_BY: Mapping[str, frozenset[str]] = {
     "reset": frozenset({"poweron"}),
     "crash": frozenset({"poweron"}),
     "oom": frozenset({"poweron"}),
+    "degrade": frozenset({"restore"}),
+    "block": frozenset({"unblock"}),
+    "drain": frozenset({"uncordon"}),
+    "cordon": frozenset({"uncordon"}),
+    "standby": frozenset({"unstandby"}),
 }
 # What is back on its own some time later, or is not: nobody records which.
 _MAY_RETURN: Mapping[str, str] = {
