@@ -24,6 +24,7 @@ DATASET = (
     "pipeline/analysis",
     "pipeline/building",
     "pipeline/correcting",
+    "pipeline/events",
     "pipeline/exposure",
     "pipeline/gathering",
     "pipeline/series",

@@ -255,7 +255,7 @@ def test_a_target_tells_its_evidence_and_an_impact_its_method(place: Place) -> N
     names = (target["injection_id"], target["node"], target["component"] or target["container"])
     found = place.why("/".join(names), "1.0.0")
     assert (found["kind"], step(found, "Target")["evidence"]) == ("target", target["evidence"])
-    impact = place.rows("1.0.0", "impacts")[0]
+    impact = next(row for row in place.rows("1.0.0", "impacts") if row["source_kind"] == "metrics")
     found = place.why(f"{impact['injection_id']}/{impact['node']}/{impact['kpi']}", "1.0.0")
     assert found["kind"] == "impact"
     assert step(found, "Impact")["p_value"] == impact["p_value"]

@@ -1,4 +1,4 @@
-"""What the metrics say about each injection: impacts, and the pictures of the run."""
+"""What telemetry and load say about each injection: impacts, and the pictures of the run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from faultset import figures
 from faultset.impacts.agreement import agreement
 from faultset.impacts.calibration import calibrate
 from faultset.impacts.detect import detect, target_nodes
+from faultset.impacts.events import ask
 from faultset.impacts.found import Tested
 from faultset.impacts.windows import SECOND, Parameters, Series
 from faultset.labels.tolerance import Recorded, tolerance
 from faultset.moments import Window
+from faultset.pipeline.events import load_events, read_events
 from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.series import Metrics, read_metrics
 from faultset.records import Cluster, TelemetryFile
@@ -28,7 +30,7 @@ from faultset.truth.placement import Placement
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was found in the metrics.
+    """What was found in telemetry and load.
 
     Attributes:
         injections: the truth's, with their outcome.
@@ -36,7 +38,7 @@ class Analysis:
         tests: every question whether something moved, and its answer.
         notes: what the analysis could not use, a sentence each.
         summary: how impacts were found and how far to trust them, as plain JSON values for the manifest.
-        series: (node, KPI) -> what was recorded.
+        series: (node, KPI) -> what was recorded of the metrics.
     """
 
     injections: tuple[InjectionRow, ...]
@@ -54,27 +56,35 @@ def analyse(
     reviewed: str | None,
     progress: Progress = silent,
 ) -> Analysis:
-    """Find the impacts of all injections in the metrics.
+    """Find the impacts of all injections in metrics, logs and traces, and on the load itself.
 
     Raises:
-        InputError: a file of metrics or of reviewed impacts is wrong.
+        InputError: a file of telemetry or of reviewed impacts is wrong.
     """
     placement = Placement(cluster)
     metrics = read_metrics(declared, placement, truth.injections, progress)
+    happened = read_events(declared, placement, truth.injections, progress)
     series = metrics.series
     parameters = Parameters()
     targets = target_nodes(truth.targets)
-    detection = detect(series, truth.injections, parameters, targets)
+    groups = (*happened.groups, *load_events(truth.workloads, truth.iterations)) if declared else ()
+    others = ask(groups, truth.injections, parameters, targets)
+    detection = detect(series, truth.injections, parameters, targets, others)
     tests = tuple(map(_test, detection.tested))
     by_hand, notes = _reviewed(reviewed, truth.injections, placement)
     impacts = (*detection.impacts, *by_hand)
-    calibration = [asdict(one) for one in calibrate(series, truth.injections, parameters, targets)]
     return Analysis(
-        injections=_with_outcomes(truth, detection.impacts, tests) if series else truth.injections,
+        injections=_with_outcomes(truth, detection.impacts, tests) if tests else truth.injections,
         impacts=impacts,
         tests=tests,
-        notes=notes,
-        summary={**_summary(truth, metrics, impacts, parameters), "calibration": calibration} if series else {},
+        notes=(*notes, *happened.notes),
+        summary={
+            **_summary(truth, metrics, impacts, parameters),
+            "quiet_hours_read_share_of_events": dict(happened.quiet_share),
+            "calibration": [asdict(one) for one in calibrate(series, truth.injections, parameters, targets)],
+        }
+        if tests
+        else {},
         series=series,
     )
 
@@ -84,7 +94,7 @@ def _summary(truth: Truth, metrics: Metrics, impacts: Sequence[ImpactRow], param
     width = round(parameters.row_resolution_s * SECOND)
     rows_us = {node: us // width * width for node, us in metrics.rows_us.items()}
     recorded = Recorded(truth.iterations, rows_us, parameters.row_resolution_s)
-    agreed = agreement(impacts)
+    agreed = agreement([row for row in impacts if row.source_kind == "metrics"])  # nobody reviews anything else
     return {
         "tolerance": [asdict(one) for one in tolerance(truth.injections, truth.targets, impacts, recorded)],
         "agreement": asdict(agreed) if agreed else None,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from faultset.errors import InputError
 from faultset.fault_span import known_end
+from faultset.impacts.stretches import Stretches
 from faultset.impacts.windows import Series
 from faultset.moments import epoch_us
 from faultset.pipeline.progress import Progress, silent
@@ -74,6 +75,7 @@ def read_metrics(
     hosts = placement.hosts()
     files = [replace(file, hosts=hosts) for file in declared if file.kind == "metrics"]
     excerpt = Excerpt.of(injections, _share(files, held_bytes))
+from faultset.impacts.stretches import Stretches
     parts: dict[tuple[str, str], list[tuple[Microseconds, _Floats]]] = {}
     rows: dict[str, list[Microseconds]] = {}
     for number, file in enumerate(files):
@@ -120,15 +122,26 @@ class Excerpt:
 
     def keeps(self, us: Microseconds) -> _Flags:
         """Return which of the times are kept."""
-        hour = us // _HOUR_US
-        sampled = np.floor((hour + 1) * self.share) > np.floor(hour * self.share)
+        sampled = self._sampled(us)
         if not len(self.starts):
             return np.asarray(sampled)
         place = np.searchsorted(self.starts, us, side="right") - 1
         return np.asarray(sampled | ((place >= 0) & (us < self.ends[np.maximum(place, 0)])))
 
+    def _sampled(self, us: Microseconds) -> _Flags:
+        hour = us // _HOUR_US
+        return np.asarray(np.floor((hour + 1) * self.share) > np.floor(hour * self.share))
 
-def _share(files: Sequence[TelemetryFile], held_bytes: int) -> float:
+    def stretches(self, first_us: int, last_us: int) -> Stretches:
+        """Return the time between two moments that is kept."""
+        hours = np.arange(first_us // _HOUR_US, last_us // _HOUR_US + 1, dtype=np.int64) * _HOUR_US
+        sampled = hours[self._sampled(hours)]
+        spans = [*zip(sampled.tolist(), (sampled + _HOUR_US).tolist(), strict=True)]
+        spans += zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        return Stretches.of(spans).both(Stretches.of([(first_us, last_us + 1)]))
+
+
+def share_of(files: Sequence[TelemetryFile], held_bytes: int) -> float:
     """Return which share of all rows may be held: a value takes about as much as text as it does in memory."""
     sizes = [_size(file) for file in files]
     return min(1.0, held_bytes / max(sum(sizes), 1))

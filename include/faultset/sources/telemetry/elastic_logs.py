@@ -45,4 +45,5 @@ FORM = Form(
     node="Hostname",
     text="Payload",
     others=pl.String,
+    level="log_level",
 )

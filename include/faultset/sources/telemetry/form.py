@@ -15,6 +15,18 @@ Microseconds = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 ColumnType = pl.DataType | type[pl.DataType]
 NOT_KNOWN = np.iinfo(np.int64).min
+# What a row says of a span: which it is and within which, what was done by which service, whether the row's time is its
+# start or its stop, how long it took where the row tells (microseconds), and whether it failed.
+SPAN_COLUMNS: Mapping[str, ColumnType] = {
+    "span": pl.String,
+    "parent": pl.String,
+    "operation": pl.String,
+    "service": pl.String,
+    "is_start": pl.Boolean,
+    "is_stop": pl.Boolean,
+    "took_us": pl.Int64,
+    "failed": pl.Boolean,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,9 @@ class Form:
         others: the type of columns beside the declared ones; None where it is told by their values.
         knows: whether a further column can be part of this format.
         abbreviation: texts of the time -> what stands behind each.
+        level: the column with the level of a log line; None where there is none.
+        spans: rows -> what each says of a span, with ``SPAN_COLUMNS``; None where rows are no spans.
+        span_columns: the columns that ``spans`` needs.
     """
 
     name: str
@@ -68,6 +83,9 @@ class Form:
     others: ColumnType | None
     knows: Callable[[str], bool] = lambda _: True
     abbreviation: Callable[[pl.DataFrame], pl.Series] | None = None
+    level: str | None = None
+    spans: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    span_columns: tuple[str, ...] = ()
 
 
 def microseconds(times: pl.Series) -> Microseconds:
@@ -79,6 +97,19 @@ def microseconds(times: pl.Series) -> Microseconds:
 def first_true(flags: pl.Series) -> int | None:
     """Return the place of the first true value, None where there is none."""
     return flags.arg_max() if flags.any() else None
+
+
+def service_name(project: pl.Expr, service: pl.Expr) -> pl.Expr:
+    """Return the name of a service as its processes are called, such as nova-compute: project and part of it."""
+    whole = service.is_null() | (service == "") | (service == project)
+    named = project.is_null() | (project == "") | service.str.starts_with(pl.concat_str([project, pl.lit("-")]))
+    return (
+        pl.when(whole)
+        .then(project)
+        .when(named)
+        .then(service)
+        .otherwise(pl.concat_str([project, service], separator="-"))
+    )
 
 
 def short_name(host: pl.Series) -> pl.Series:

@@ -10,9 +10,10 @@ import orjson
 import polars as pl
 
 from faultset.sources.collector import collector_paused
-from faultset.sources.telemetry.form import Clock, Form, first_true, microseconds
+from faultset.sources.telemetry.form import Clock, Form, first_true, microseconds, service_name
 
 _PATTERN = "%Y-%m-%dT%H:%M:%S%.f"
+_ENDS = ("started_at", "ended_at")
 _POINT = "meta.raw_payload."
 COLUMNS: dict[str, type[pl.DataType]] = {
     "host": pl.String,
@@ -114,6 +115,21 @@ def _clock(frame: pl.DataFrame) -> Clock:
     return Clock(us=us, wall=np.zeros(len(us), bool), unreadable=unreadable)
 
 
+def _spans(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return what each row says: a row is a whole span, whose time is its start."""
+    started, ended = (pl.col(name).str.strptime(pl.Datetime("us"), _PATTERN, strict=False) for name in _ENDS)
+    return frame.select(
+        pl.col("trace_id").alias("span"),
+        pl.col("parent_id").alias("parent"),
+        pl.col("name").alias("operation"),
+        service_name(pl.col("project"), pl.col("service")).alias("service"),
+        pl.lit(value=True).alias("is_start"),
+        ended.is_not_null().alias("is_stop"),
+        (ended - started).dt.total_microseconds().alias("took_us"),
+        (~pl.col("exception").fill_null("").str.strip_chars().str.to_lowercase().is_in(("", "none"))).alias("failed"),
+    )
+
+
 FORM = Form(
     name="OSProfiler JSON",
     kind="traces",
@@ -124,4 +140,6 @@ FORM = Form(
     node="host",
     text="name",
     others=pl.String,
+    spans=_spans,
+    span_columns=tuple(COLUMNS),
 )
