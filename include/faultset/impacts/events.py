@@ -284,14 +284,14 @@ class _Asked:
             adjusted_p_value=None,
             score=float(np.sqrt(size)),
             power=None,
-            moved=extent is not None and p_value <= self.parameters.largest_p,
+            moved=extent is not None,
             question=None,
             is_back=extent.is_back if extent else None,
             why_not=None,
             source_kind=self.group.source_kind,
         )
         smallest = partial(self.family.smallest, series, partial(_p_value, known.null, known.events))
-        return Found(tested, extent, "up" if up else "down", self.family.method, smallest)
+        return Found(tested, extent, "up" if up else "down", self.family.method, smallest=smallest)
 
     def _refused(self, series: int, place: int, why_not: str) -> Found:
         tested = Tested(
