@@ -74,8 +74,7 @@ def read_metrics(
     """
     hosts = placement.hosts()
     files = [replace(file, hosts=hosts) for file in declared if file.kind == "metrics"]
-    excerpt = Excerpt.of(injections, _share(files, held_bytes))
-from faultset.impacts.stretches import Stretches
+    excerpt = Excerpt.of(injections, share_of(files, held_bytes))
     parts: dict[tuple[str, str], list[tuple[Microseconds, _Floats]]] = {}
     rows: dict[str, list[Microseconds]] = {}
     for number, file in enumerate(files):
