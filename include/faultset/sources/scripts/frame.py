@@ -135,7 +135,7 @@ class Frame:
         if keeps_functions:
             shell = Shell(self.clues, self.shell.stops_at_errors, self.shell.fails_with_pipes)
         functions = dict(self.functions) if keeps_functions else {}
-        return self.but(scope=scope, functions=functions, shell=shell, guarded=False, waited=False)
+        return self.but(scope=scope, functions=functions, shell=shell, guarded=False, waited=False)  # nosec B604: a field
 
 
 class LeaveError(Exception):
