@@ -37,7 +37,8 @@ lock: ## compile requirements.txt from pyproject.toml, keeping pins that still f
 	@tools/lock
 
 bench: setup ## run the benchmarks; each prints ratios within one run
-	@for file in benchmarks/*.py; do echo "== $$file"; tools/run python "$$file"; done
+	@failed=; for file in benchmarks/*.py; do echo "== $$file"; tools/run python "$$file" || failed="$$failed $$file"; done; \
+	[ -z "$$failed" ] || { echo "error: bounds are passed in:$$failed; see above" >&2; exit 1; }
 
 clean: ## remove all that was set up and cached here; published datasets stay
 	rm -rf .venv .cache .airflow .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

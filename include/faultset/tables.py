@@ -352,7 +352,7 @@ class ImpactTestRow:
         float | None,
         Column(
             "The smallest move of 25 s that would have been found here with 90 % power, in the unit of the score, had "
-            "the KPI moved so with every third injection; null where none would have been, or nothing is known of it.",
+            "the KPI moved so with every fourth injection; null where none would have been, or nothing is known of it.",
             COUNT,
         ),
     ]

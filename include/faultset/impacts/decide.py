@@ -23,7 +23,7 @@ _Stratum = Literal["targets", "anywhere", "others"]  # hit; perhaps hit, as any 
 
 _CHANCE = 0.5  # p values above this are taken to be chance results
 _LEAST_WEIGHT = 0.05  # of the largest: no KPI is given up
-_OFTEN = 3
+_OFTEN = 4
 _FEW_TESTS = 4.0  # so few tests of a KPI say little of how often it moves
 
 
@@ -78,7 +78,7 @@ class _Controlled:
         adjusted: its p value with false discoveries controlled.
         is_small: whether that is small enough.
         once: up to which p value it would have been accepted.
-        often: the same, had its KPI moved with every third injection of the stratum.
+        often: the same, had its KPI moved with every fourth injection of the stratum.
     """
 
     adjusted: float

@@ -28,7 +28,7 @@ class Tested:
         why_not: why there was no test; None where there was.
         source_kind: what the KPI was taken from.
         detectable_sd: the smallest move of 25 s that would have been found here with 90 % power, in the unit of
-            ``score``, had the KPI moved so with every third injection; None where none would or nothing is known.
+            ``score``, had the KPI moved so with every fourth injection; None where none would or nothing is known.
         detectable_once_sd: the same, had it moved this once only.
     """
 
