@@ -4,7 +4,7 @@ A node that a fault acted on is where an effect is to be expected; fifty others 
 the many would make it harder to find anything on the one: so each stratum is controlled by itself (Efron, 2008). And
 in a cluster with forty KPIs a fault moves three of them, again and again: where an effect is to be expected each KPI
 weighs as much as the share of its tests that are no chance results makes likely (Hu, Zhao and Zhou, 2010), the share
-being estimated from their p values (Storey, 2002).
+being estimated from their p values (Storey, 2002), less what luck among so many KPIs explains.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from faultset.impacts.windows import Floats, Parameters, Rows
 
 _Stratum = Literal["targets", "anywhere", "others"]  # hit; perhaps hit, as any node; not hit
 
-_CHANCE = 0.5  # p values above this are taken to be chance results
-_LEAST_WEIGHT = 0.05  # of the largest: no KPI is given up
+_CHANCE = (0.1, 0.5)  # p values above these are taken to be chance results
+_LEAST_WEIGHT = 0.3  # of the largest, less where KPIs are many: none is given up
 _OFTEN = 4
+_FEW_KPIS = 4  # up to so many, luck is no concern
 _FEW_TESTS = 4.0  # so few tests of a KPI say little of how often it moves
 
 
@@ -125,15 +126,26 @@ def _weights(p_value: Floats, group: Rows) -> Floats:
     Over chance results the weights sum to as many as there are tests, so that false discoveries stay controlled.
     """
     count = np.bincount(group)
-    by_chance = np.bincount(group, p_value > _CHANCE)
-    chance = np.minimum(1.0, (by_chance + 1) / (count * (1 - _CHANCE)))
-    moved = 1 - chance
+    estimates = [_chance(p_value, group, above) for above in _CHANCE]
+    moved = np.maximum.reduce([1 - chance - luck for chance, luck in estimates]).clip(min=0.0)
+    chance = estimates[-1][0]
     if not moved.any():
         return np.ones(len(p_value))
-    least = np.maximum(_LEAST_WEIGHT, 1 / (1 + count / _FEW_TESTS))
+    least = np.maximum(min(_LEAST_WEIGHT, 1 / len(count)), 1 / (1 + (count / _FEW_TESTS) ** 2))
     odds = np.maximum(moved, least * moved.max()) / chance
     weight = odds * len(p_value) / np.sum(count * chance * odds)
     return np.asarray(weight[group])
+
+
+def _chance(p_value: Floats, group: Rows, above: float) -> tuple[Floats, Floats]:
+    """Return which share of each KPI's tests are chance results, and by how much luck may have lowered that.
+
+    The more KPIs there are, the luckier is the luckiest of them.
+    """
+    count = np.bincount(group)
+    chance = np.minimum(1.0, (np.bincount(group, p_value > above) + 1) / (count * (1 - above)))
+    luck = np.sqrt(2 * np.log(max(len(count) / _FEW_KPIS, 1.0)) * above / (1 - above) / count)
+    return chance, luck
 
 
 def _with(one: Found, controlled: _Controlled, limits: _Limits) -> Found:
