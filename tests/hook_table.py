@@ -10,8 +10,20 @@ from pathlib import Path
 import yaml
 
 from faultset.moments import Instant, from_epoch
-from faultset.records import Cluster, Component, HookPlan, HookResult, Node
+from faultset.records import (
+    Cluster,
+    Component,
+    Evidence,
+    HookPlan,
+    HookResult,
+    Iterations,
+    Node,
+    RallyRun,
+    RunEvidence,
+    Workload,
+)
 from faultset.sources.hook_commands import read_hook
+from faultset.sources.public_evidence import public_evidence
 from faultset.sources.scripts.library import library_of
 from faultset.truth import hooked
 from faultset.truth.effect import effect_of
@@ -90,11 +102,48 @@ def _lines(text: str) -> str:
 
 
 def decided(hook: Hook) -> Answer:
-    """Decide what a hook of the table did."""
+    """Decide what a hook of the table did, by all that was read of it."""
+    return _answer(*_read(hook))
+
+
+def decided_publicly(hook: Hook) -> Answer:
+    """Decide the same as a build does, by what may be published of it."""
+    plan, result = _read(hook)
+    workload = Workload(
+        name="NovaServers.boot",
+        position=0,
+        uuid=None,
+        created_at=None,
+        runner="constant",
+        times=1,
+        concurrency=1,
+        iterations_count=0,
+        failed_count=0,
+        started_at=None,
+        load_duration_s=None,
+        full_duration_s=None,
+        sla_passed=None,
+        sla=(),
+        hooks=(plan,),
+        results=(result,),
+        charted_hooks={},
+        iterations=Iterations(),
+    )
+    run = RallyRun("results.json", "results", None, (workload,))
+    (public,) = public_evidence(Evidence((RunEvidence(run),), CLUSTER)).runs
+    (kept,) = public.report.workloads
+    return _answer(kept.hooks[0], kept.results[0])
+
+
+def _read(hook: Hook) -> tuple[HookPlan, HookResult]:
     plan = read_hook(HookPlan(0, "sys_call", hook.command, None, None), library_of(hook.scripts))
     start, end = Instant(from_epoch(1_574_203_903.0)), Instant(from_epoch(1_574_203_943.0))
     status = "success" if hook.exit == 0 else "failed"
     result = HookResult(0, "sys_call", None, "iteration", 250, start, end, status, hook.exit, hook.out, hook.err)
+    return plan, result
+
+
+def _answer(plan: HookPlan, result: HookResult) -> Answer:
     found = hooked.decide(plan, result, Placement(CLUSTER))
     effect, reason = effect_of(result, found.targets, found.output, idle=found.idle)
     notes = [*(plan.orders.notes if plan.orders else ()), *found.notes, *found.surplus]

@@ -27,6 +27,7 @@ from faultset.records import (
     Workload,
 )
 from faultset.sources.public_text import (
+    HIDDEN,
     Known,
     is_name,
     public_command,
@@ -128,7 +129,11 @@ def _value(value: object, known: Known) -> object:
     if isinstance(value, str):
         return value if is_name(value) and value.lower() in known.names else public_sentence(value, known)
     if isinstance(value, tuple):
-        return tuple(_value(item, known) for item in value)
+        # A line that is hidden looks like every other hidden line, and shows nothing any more.
+        public = (_value(item, known) for item in value)
+        return tuple(item for item in public if not (isinstance(item, Clue) and HIDDEN in item.text))
+    if isinstance(value, Clue):
+        return replace(value, text=public_output(value.text, known))  # as the line that it is looked for in
     if isinstance(value, CommandedAction | HookScripts | HumanCommand | Clue | Printed | HumanOrder):
         return _record(value, known)
     return value

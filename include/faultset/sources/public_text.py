@@ -173,6 +173,8 @@ def _in_output(word: str, known: Known) -> str:
         return word if len(word) <= 3 else HIDDEN
     if core.lower() in words.OUTPUT or word.lower() in words.OUTPUT or _is_known_name(core, known):
         return word
+    if "," in core and words.OUTPUT.issuperset(core.lower().split(",")):
+        return word
     host = core.rpartition("@")[2]
     if host != core and _is_known_name(host, known):
         return f"{host}:" if word.endswith(":") else host

@@ -132,6 +132,7 @@ OUTPUT = words_of("""
     chassis power control reset cycle off on soft true false and there are any process processes matched
     system going now minutes: broadcast message at usage invalid option request denied unknown id null none
     restarting: acted object exists file directory bad gateway temporary
+    context deadline exceeded during tried but did not receive event eof client.timeout read
 """)
 
 # Plain words of descriptions, notes and messages.

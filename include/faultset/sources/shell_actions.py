@@ -52,6 +52,7 @@ _PREFIXES: dict[str, tuple[str, frozenset[str], int]] = {
     "strace": ("oeps", frozenset(), 0),
     "torsocks": ("", frozenset(), 0),
 }  # fmt: skip
+_BEHIND = {"sudo": r"-[A-Za-z]*b|--background", "setsid": r"-[cw]*f[cw]*|--fork"}
 _VARIABLE = re.compile(r"[A-Za-z_]\w*\+?=.*", re.DOTALL)
 
 
@@ -114,6 +115,17 @@ def without_prefixes(words: Sequence[str]) -> list[str]:
         if not rest and command == "exec":
             return ["exec"]
     return rest
+
+
+def leaves_behind(words: Sequence[str]) -> bool:
+    """Whether a prefix returns before the command that it runs: ``sudo -b``, ``setsid -f``."""
+    command = ""
+    for word in words[: len(words) - len(without_prefixes(words))]:
+        if not word.startswith("-"):
+            command = base_name(word) if base_name(word) in _PREFIXES else command
+        elif re.fullmatch(_BEHIND.get(command, "(?!)"), word):
+            return True
+    return False
 
 
 def base_name(command: str) -> str:

@@ -248,7 +248,7 @@ def _in_order(steps: Sequence[Step]) -> list[Step]:
 def _doubt(firing: _Firing, steps: Sequence[Step]) -> str:
     """Return why the steps do not say what is left; "" where they do."""
     said = steps[0].said
-    lasting = any(step.verb not in _MOMENTARY for step in steps)
+    lasting = any(step.verb not in _MOMENTARY or step.verb == "restart" for step in steps)
     if firing.deeds.answer_lost and lasting and not all(step.took_hold for step in steps):
         code = firing.row.return_code
         return f"the hook's answer was lost (exit code {code}), and how far it came on {said} is not known"

@@ -10,7 +10,7 @@ from faultset.truth.placement import Placement
 from faultset.truth.targets import Target
 
 # Exit codes of ``timeout``, of a command that was killed, and of ssh that lost its session: what ran is not known.
-_ANSWER_LOST = frozenset({124, 137, 143, 255})
+_ANSWER_LOST = frozenset({124, 129, 130, 137, 141, 143, 255})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def deeds_of(hook: HookPlan, result: HookResult, targets: Sequence[Target], plac
     steps = tuple(_scripted(actions, acted, placement))
     if steps:
         return Deeds(steps, answer_lost=result.return_code in _ANSWER_LOST)
-    if actions and not acted:
+    if actions and targets and not acted:
         return Deeds(idle="it acted on nothing")
     return _unread(hook, acted)
 

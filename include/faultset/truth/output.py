@@ -42,6 +42,11 @@ _LOST = (
     re.compile(r"Write failed: Broken pipe(?P<host>)"),
 )
 _CLOSED = re.compile(r"Connection to (?P<host>\S+) closed by remote host")
+# The daemon was asked, and its answer did not come: it may have done what was asked, or do it yet.
+_UNANSWERED = re.compile(
+    r"context deadline exceeded|did not receive an exit event|Client\.Timeout exceeded|Read timed out"
+    r"|error during connect: (?!.*(?:refused|no such|no route|lookup |unreachable|dial )).*(?:EOF|reset by peer|broken pipe)"
+)
 # timeout(1), signals of the shell's own, and ssh when its session ended: all say that no answer came.
 _LOST_CODES = frozenset({124, 129, 130, 137, 141, 143, 255})
 _ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
@@ -144,6 +149,8 @@ def _unknown_units(text: str) -> Counter[str]:
 def _lost(result: HookResult, text: str, unreachable: frozenset[str]) -> str:
     if any(pattern.search(text) for pattern in _LOST):
         return "a session ended before its answer came"
+    if _UNANSWERED.search(text):
+        return "the daemon's answer did not come in time"
     code = result.return_code
     if code is None or (code not in _LOST_CODES and code >= 0) or (code == 255 and unreachable):
         return ""
@@ -170,7 +177,7 @@ class HostAnswer:
 
 _ANSIBLE = re.compile(r"^(?P<host>[\w.-]+) \| (?P<state>CHANGED|SUCCESS|FAILED|UNREACHABLE)\b(?P<rest>.*)$")
 _ANSIBLE_LINE = re.compile(r"\(stdout\) (?P<text>.*?)(?: \(stderr\)|$)")
-_PARALLEL = re.compile(r"^\[\d+\] \S+ \[(?P<state>SUCCESS|FAILURE)\] (?:\S+@)?(?P<host>[\w.-]+)")
+_PARALLEL = re.compile(r"^\S+(?: \S+)? \[(?P<state>SUCCESS|FAILURE)\] (?:\S+@)?(?P<host>[\w.-]+)")
 _PREFIXED = re.compile(r"^(?P<host>[\w.-]+): ?(?P<text>.*)$")
 _EXITED = re.compile(r"(?:^|: )(?P<host>[\w.-]+): (?:ssh )?exited with exit code (?P<code>\d+)")
 _GATHERED = re.compile(r"^(?P<host>[\w.-]+)(?:\s*\(\d+\))?$")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from faultset.errors import printable
 from faultset.records import Clue, HumanOrder
-from faultset.sources.scripts.clues import successes
+from faultset.sources.scripts.clues import shape_of, successes
 from faultset.sources.scripts.conditions import TESTS, Status, tested
 from faultset.sources.scripts.deeds import deeds
 from faultset.sources.scripts.fanout import FANOUTS, fanout
@@ -25,6 +25,7 @@ from faultset.sources.shell_actions import (
     base_name,
     option,
     session,
+    leaves_behind,
     without_prefixes,
 )
 from faultset.sources.shell_expansion import UNKNOWN, Expander, Scope, evaluate
@@ -77,7 +78,11 @@ class Commands:
         frame = self._with_engine_host(command, words, frame)
         path = self._written_to(command.redirects, frame)
         inside = self.redirected(command.redirects, frame)
-        status = self.line(Line(without_prefixes(words), command.line, words), inside)
+        run = Line(without_prefixes(words), command.line, words)
+        if leaves_behind(words):
+            status = self._later.behind(inside, 0.0, lambda child: self.line(run, child))
+        else:
+            status = self.line(run, inside)
         if path is not None:
             self._write(path, words, inside, command.line)
         return status
@@ -274,12 +279,16 @@ class Commands:
         return True
 
     def _trap(self, line: Line, frame: Frame) -> Status:
-        operands = arguments(line.words[1:])
-        if len(operands) > 1 and {"EXIT", "0"} & set(operands[1:]):
+        text, *signals = arguments(line.words[1:]) or [""]
+        if {"EXIT", "0"} & set(signals):
             # What is trapped may end the shell with another code.
-            frame.shell.at_exit = [operands[0]] if operands[0] not in ("", "-") else []
+            frame.shell.at_exit = [text] if text not in ("", "-") else []
             frame.shell.may_leave = True
-            frame.shell.masked = "exit" in operands[0]
+            frame.shell.masked = "exit" in text or _may_leave(text, frame)
+        if "ERR" in signals:
+            # exit 1 leaves a failure what it was.
+            masks = re.search(r"\bexit\b(?!\s+[1-9])", text) is not None or _may_leave(text, frame)
+            frame.shell.masked = frame.shell.masked or masks
         return True
 
     # --- sessions, shells and scripts ---
@@ -462,3 +471,11 @@ def set_options(words: Sequence[str], frame: Frame) -> None:
             frame.shell.stops_at_errors = on
         if word.endswith("o") and following == "pipefail":
             frame.shell.fails_with_pipes = on
+
+
+def _may_leave(text: str, frame: Frame) -> bool:
+    """Whether a trap calls a function that may end the shell; one that is not known yet may."""
+    name = text.strip()
+    if name in frame.functions:
+        return bool(shape_of(frame.functions[name]).leaving)
+    return re.fullmatch(r"[a-z_]\w*", name) is not None and not harmless(name, [])

@@ -71,9 +71,10 @@ def _ansible(words: Sequence[str]) -> Fanout:
     hosts = tuple(host for host in re.split(r"[,:]", limit or (patterns[0] if patterns else "")) if host)
     module = (option(words, "m", "--module-name") or "command").rsplit(".", 1)[-1]
     given = option(words, "a", "--args") or ""
+    looks = {"-C", "--check", "--list-hosts"} & set(words)
     if not hosts or any(host.startswith(("!", "&", "@")) for host in hosts):
         raise NotReadError("on which nodes 'ansible' acts is not read")
-    if module in ("ping", "setup", "debug", "stat", "service_facts", "gather_facts"):
+    if looks or module in ("ping", "setup", "debug", "stat", "service_facts", "gather_facts"):
         return Fanout("ansible", hosts)
     if module in ("command", "shell", "raw"):
         text = re.sub(r"\s*\b(?:chdir|warn|executable|creates|removes)=\S+", "", given)
@@ -103,18 +104,30 @@ def _pdsh(words: Sequence[str]) -> Fanout:
     rest = arguments(words, "wxlRtuf", in_front=True)
     if not hosts or hosts.startswith("^"):
         raise NotReadError("on which nodes 'pdsh' acts is not read")
-    return Fanout("pdsh", _hosts([hosts]), " ".join(rest), fails_with_nodes="-S" in words)
+    left = _without(_hosts([hosts]), option(words, "x", ""))
+    return Fanout("pdsh", left, " ".join(rest), fails_with_nodes="-S" in words)
+
+
+def _without(hosts: Sequence[str], excluded: str | None) -> tuple[str, ...]:
+    """Return the hosts that are not left out; NotReadError where those are a pattern or stand in a file."""
+    if not excluded:
+        return tuple(hosts)
+    if re.search(r"[^\w.,\[\]-]", excluded):
+        raise NotReadError("which nodes are left out is not read")
+    out = _hosts([excluded])
+    return tuple(host for host in hosts if host not in out)
 
 
 def _clush(words: Sequence[str]) -> Fanout:
     hosts = _clustered(words, "w", "--nodes") or _clustered(words, "g", "--group") or ""
     # -b and its like may stand before -w in one word, as in -bw.
     flags = [word for word in words if re.fullmatch(r"-[a-zA-Z]*w", word)]
-    rest = arguments(words, "wxgXtufol", frozenset({"--nodes", "--group", "--options", "--fanout"}), in_front=True)
+    rest = arguments(words, "wxgXtufol", frozenset({"--nodes", "--group", "--options", "--fanout", "--exclude"}), in_front=True)
     if not hosts and not flags:
         raise NotReadError("on which nodes 'clush' acts is not read")
     shows = any(re.fullmatch(r"-[a-zA-Z]*S[a-zA-Z]*", word) for word in words) or "--maxrc" in words
-    return Fanout("clush", _hosts([hosts]), " ".join(rest), fails_with_nodes=shows)
+    left = _without(_hosts([hosts]), _clustered(words, "x", "--exclude"))
+    return Fanout("clush", left, " ".join(rest), fails_with_nodes=shows)
 
 
 def _clustered(words: Sequence[str], letter: str, name: str) -> str | None:

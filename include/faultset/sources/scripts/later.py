@@ -10,7 +10,7 @@ from faultset.sources.scripts.conditions import Status
 from faultset.sources.scripts.frame import Frame
 from faultset.sources.scripts.printing import Printing
 from faultset.sources.scripts.timers import at_delay_s, sleep_s, timer_s
-from faultset.sources.shell_actions import arguments, option, without_prefixes
+from faultset.sources.shell_actions import arguments, base_name, option, without_prefixes
 
 if TYPE_CHECKING:
     from faultset.sources.scripts.walk import Walk
@@ -65,7 +65,7 @@ class Later:
         ledger.clock = None if None in ends else max(end for end in ends if end is not None)
         return True
 
-    def _behind(self, frame: Frame, delay_s: float | None, walk: Callable[[Frame], Status]) -> Status:
+    def behind(self, frame: Frame, delay_s: float | None, walk: Callable[[Frame], Status]) -> Status:
         """Walk through what runs after a while, behind the hook's back."""
         clock = self._ledger.clock
         self._ledger.sleep(delay_s)
@@ -84,7 +84,7 @@ class Later:
             self._ledger.note(frame, line.number, f"what '{line.words[0]}' does later is not told", unread=True)
             return None
         delay = 0.0 if line.words[0] == "batch" else at_delay_s(arguments(words, "qft"))
-        return self._behind(
+        return self.behind(
             frame.but(stdin=content), delay, lambda child: self._walk.content(child, [])
         )  # fmt: skip
 
@@ -101,14 +101,21 @@ class Later:
         if stays and not timers:
             return self._line(run, frame)
         delay = timer_s(words) if timers else 0.0
-        return self._behind(frame, delay, lambda child: self._line(run, child))
+        return self.behind(frame, delay, lambda child: self._line(run, child))
 
     def _terminal(self, line: Line, frame: Frame) -> Status:
         """``screen -dm`` and ``tmux new -d`` run a command behind the hook's back."""
         words = line.words[1:]
-        operands = arguments(words, "Scstnx", in_front=False)
-        if line.words[0] == "tmux":
-            operands = operands[1:] if operands[:1] in (["new"], ["new-session"]) else []
+        if base_name(line.words[0]) == "tmux":
+            given = arguments(words, "fLSc", in_front=True)
+            words = given[1:] if given[:1] in (["new"], ["new-session"]) else []
+            operands = arguments(words, "cefFnstxy", in_front=True)
+        else:
+            operands = arguments(words, "cehpsStT", in_front=True)
         if not operands:
             return None
-        return self._behind(frame, 0.0, lambda child: self._walk.text(" ".join(operands), line.number, child))
+        if len(operands) == 1:
+            return self.behind(frame, 0.0, lambda child: self._walk.text(operands[0], line.number, child))
+        inside = without_prefixes(operands)
+        run = Line(inside, line.number, operands)
+        return self.behind(frame, 0.0, lambda child: self._line(run, child))

@@ -86,7 +86,8 @@ def _systemctl(words: Sequence[str]) -> list[Deed]:
     if rest[0] in ("enable", "disable", "mask") and "--now" in words:
         verb = "start" if rest[0] == "enable" else "stop"
     units = [unit.removesuffix(".service") for unit in rest[1:]]
-    return [Deed(verb, unit, "service", host, chosen="*" in unit) for unit in units] if verb else []
+    queued = "--no-block" in words
+    return [Deed(verb, unit, "service", host, chosen="*" in unit, detached=queued) for unit in units] if verb else []
 
 
 def _service(words: Sequence[str]) -> list[Deed]:

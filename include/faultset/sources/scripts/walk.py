@@ -187,7 +187,7 @@ class Walk:
     def _and_or(self, item: AndOr, frame: Frame) -> Status:
         shell = frame.shell
         clues = rules.in_list(item, frame.clues, shell.clues, lambda pipeline: self._line(pipeline, frame))
-        if shell.stops_at_errors and not frame.guarded:
+        if shell.stops_at_errors and not frame.guarded and not shell.masked:
             clues[-1] = (*clues[-1], *(clue for clue in successes(shell.clues) if clue not in clues[-1]))
         status: Status = None
         last = len(item.pipelines) - 1
