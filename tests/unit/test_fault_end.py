@@ -11,7 +11,8 @@ import pytest
 from faultset.fault_span import known_end, span_of
 from faultset.moments import Instant, from_epoch
 from faultset.records import Cluster, CommandedAction, Component, HookPlan, HookResult, HookScripts, HumanCommand, Node
-from faultset.sources.hook_commands import with_own_words
+from faultset.sources.hook_commands import read_hook, with_own_words
+from faultset.sources.scripts.library import library_of
 from faultset.tables import InjectionRow
 from faultset.truth import fault_end
 from faultset.truth.fault_end import FaultEnd, fault_ends, with_fault_ends
@@ -132,6 +133,11 @@ def test_a_lost_answer_leaves_the_end_unknown() -> None:
     assert "answer was lost" in found.reason
     assert said(alone(*both)) == ("command", 2, 2)
     assert said(alone(step("stop"), step("start"), answer_lost=True)) == ("command", 2, 2), "docker acknowledged both"
+
+
+def test_a_restart_whose_answer_was_lost_may_go_on_in_the_daemon() -> None:
+    assert said(alone(step("restart", took_hold=None), answer_lost=True))[0] == "unknown"
+    assert said(alone(step("restart", took_hold=True), answer_lost=True)) == ("command", 2, 2)
 
 
 def test_an_unknown_end_reaches_no_further_than_the_run_and_never_behind_the_command() -> None:
@@ -308,6 +314,32 @@ def test_what_a_hook_demonstrably_missed_is_no_step() -> None:
     assert [one.node for one in found.steps] == ["ctl01"]
     nothing = deeds(scripts=scripts, targets=[target("mysqld", effective=False)])
     assert (nothing.steps, nothing.idle, nothing.unread) == ((), "it acted on nothing", "")
+
+
+def test_an_action_on_a_place_that_no_input_tells_is_not_nothing() -> None:
+    args = "kubectl scale deploy/nova_api --replicas=0"
+    plan = read_hook(HookPlan(0, "sys_call", args, None, None), library_of({}))
+    assert plan.orders is not None
+    assert plan.orders.actions
+    found = deeds(args, scripts=plan.orders, targets=[])
+    assert (found.steps, found.idle) == ((), "")
+    assert found.unread
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        'sudo -b ssh root@ctl01 "docker stop mysqld; sleep 120; docker start mysqld"',
+        'setsid --fork ssh root@ctl01 "docker stop mysqld; sleep 120; docker start mysqld"',
+        "ssh root@ctl01 \"screen -d -m sh -c 'docker stop mysqld; sleep 120; docker start mysqld'\"",
+        'screen -dmS x ssh root@ctl01 "docker stop mysqld; sleep 120; docker start mysqld"',
+    ],
+)
+def test_what_is_left_behind_may_run_after_the_hook(args: str) -> None:
+    plan = read_hook(HookPlan(0, "sys_call", args, None, None), library_of({}))
+    assert plan.orders is not None
+    told = [(action.verb, action.begins_after_s, action.detached) for action in plan.orders.actions]
+    assert told == [("stop", 0.0, True), ("start", 120.0, True)]
 
 
 def test_a_session_that_was_lost_is_remembered() -> None:

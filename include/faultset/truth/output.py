@@ -45,7 +45,8 @@ _CLOSED = re.compile(r"Connection to (?P<host>\S+) closed by remote host")
 # The daemon was asked, and its answer did not come: it may have done what was asked, or do it yet.
 _UNANSWERED = re.compile(
     r"context deadline exceeded|did not receive an exit event|Client\.Timeout exceeded|Read timed out"
-    r"|error during connect: (?!.*(?:refused|no such|no route|lookup |unreachable|dial )).*(?:EOF|reset by peer|broken pipe)"
+    r"|error during connect: (?!.*(?:refused|no such|no route|lookup |unreachable|dial ))"
+    r".*(?:EOF|reset by peer|broken pipe)"
 )
 # timeout(1), signals of the shell's own, and ssh when its session ended: all say that no answer came.
 _LOST_CODES = frozenset({124, 129, 130, 137, 141, 143, 255})

@@ -23,9 +23,9 @@ from faultset.sources.shell_actions import (
     NotReadError,
     arguments,
     base_name,
+    leaves_behind,
     option,
     session,
-    leaves_behind,
     without_prefixes,
 )
 from faultset.sources.shell_expansion import UNKNOWN, Expander, Scope, evaluate

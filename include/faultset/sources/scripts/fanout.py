@@ -122,7 +122,8 @@ def _clush(words: Sequence[str]) -> Fanout:
     hosts = _clustered(words, "w", "--nodes") or _clustered(words, "g", "--group") or ""
     # -b and its like may stand before -w in one word, as in -bw.
     flags = [word for word in words if re.fullmatch(r"-[a-zA-Z]*w", word)]
-    rest = arguments(words, "wxgXtufol", frozenset({"--nodes", "--group", "--options", "--fanout", "--exclude"}), in_front=True)
+    long = frozenset({"--nodes", "--group", "--options", "--fanout", "--exclude"})
+    rest = arguments(words, "wxgXtufol", long, in_front=True)
     if not hosts and not flags:
         raise NotReadError("on which nodes 'clush' acts is not read")
     shows = any(re.fullmatch(r"-[a-zA-Z]*S[a-zA-Z]*", word) for word in words) or "--maxrc" in words
