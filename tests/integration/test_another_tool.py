@@ -102,7 +102,7 @@ def mend(package: Path, old: str, new: str) -> None:
 
 def test_a_constant_of_the_impacts_makes_a_candidate_and_its_difference(place: Place) -> None:
     before = place.manifest("1.0.0")
-    mend(place.package, 'METHOD = "', 'METHOD = "mended-')
+    mend(place.package, 'METHOD = "edges-', 'METHOD = "mended-edges-')
     built = place.build()
     assert not built["unchanged"]
     assert built["fingerprint"] != before["fingerprint"]

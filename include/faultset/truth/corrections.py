@@ -198,7 +198,7 @@ def _changes(before: InjectionRow, after: InjectionRow, correction: TimeCorrecti
         )
         if (epoch_us(was), doubt) != (epoch_us(now), left)
     ]
-    if after.fault_ended_at is not None:
+    if after.fault_ended_at is not None and after.fault_ended_at != before.fault_ended_at:
         parts.append(f"the fault's end is {_moment(after.fault_ended_at, after.fault_end_uncertainty_s or 0.0)}")
     said = "; ".join(parts) or "its times were right already"
     return f"{CORRECTED}injection {before.injection_id}: {said}; because: {correction.reason}"

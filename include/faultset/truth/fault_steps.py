@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from faultset.records import CommandedAction, HookPlan, HookResult, HumanCommand
+from faultset.truth.output import read_output
 from faultset.truth.placement import Placement
 from faultset.truth.targets import Target
 
@@ -74,7 +76,7 @@ def deeds_of(hook: HookPlan, result: HookResult, targets: Sequence[Target], plac
     if hook.command is not None:
         return Deeds(tuple(_commanded(hook.command, acted, placement)), idle="it acted on nothing")
     actions = hook.orders.actions if hook.orders else ()
-    steps = tuple(_scripted(actions, acted, placement))
+    steps = tuple(_scripted(actions, acted, placement, _answered(actions, result)))
     if steps:
         return Deeds(steps, answer_lost=result.return_code in _ANSWER_LOST)
     if actions and targets and not acted:
@@ -95,7 +97,19 @@ def _commanded(command: HumanCommand, targets: Sequence[Target], placement: Plac
         )
 
 
-def _scripted(actions: Sequence[CommandedAction], targets: Sequence[Target], placement: Placement) -> Iterator[Step]:
+def _answered(actions: Sequence[CommandedAction], result: HookResult) -> frozenset[str]:
+    """Return the containers of which docker answered all that was commanded, by doing it or by refusing."""
+    commanded: Counter[str] = Counter()
+    for action in actions:
+        if action.kind == "container" and action.name is not None:
+            commanded[action.name] += action.count
+    output = read_output(result, commanded.keys())
+    return frozenset(name for name, count in commanded.items() if output.acted[name] + output.refused[name] == count)
+
+
+def _scripted(
+    actions: Sequence[CommandedAction], targets: Sequence[Target], placement: Placement, answered: frozenset[str]
+) -> Iterator[Step]:
     """Yield the steps of scripts on what is a target; where a step names no host, on each target of its name."""
     for action in actions:
         host = placement.place(action.host).name if action.host is not None else None
@@ -109,7 +123,7 @@ def _scripted(actions: Sequence[CommandedAction], targets: Sequence[Target], pla
                 verb=action.verb,
                 took_hold=target.effective,
                 # What docker printed adds up to all that was commanded there: it had run when the hook returned.
-                acknowledged=action.kind == "container" and target.effective is True,
+                acknowledged=action.kind == "container" and (target.effective is True or action.name in answered),
                 after_s=action.begins_after_s,
                 detached=action.detached,
                 place=(action.script, action.line),

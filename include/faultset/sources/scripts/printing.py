@@ -39,10 +39,11 @@ _GREPS = frozenset({"grep", "egrep", "fgrep"})
 _STREAMS: dict[bool, Stream] = {True: "heard", False: "filtered"}
 
 
-def through(commands: Sequence[Command]) -> Stream:
-    """Return what becomes of output that is piped through ``commands``."""
+def through(commands: Sequence[Command], first: int) -> Stream:
+    """Return what becomes of output that is piped through ``commands`` from the ``first`` on."""
     stream: Stream = "heard"
-    for command in commands:
+    for place in range(first, len(commands)):
+        command = commands[place]
         words = [word.bare or "" for word in command.words] if isinstance(command, Simple) else ["{"]
         name = base_name((without_prefixes(words) or [""])[0])
         redirected = isinstance(command, Simple) and any(each.operator in (">", ">>") for each in command.redirects)

@@ -238,7 +238,7 @@ class Walk:
                 status = self.command(command, frame.but(stdin=content, clues=own))
                 continue
             sink: list[Text] = []
-            stdout = worse(frame.stdout, through(pipeline.commands[index + 1 :]))
+            stdout = worse(frame.stdout, through(pipeline.commands, index + 1))
             own = successes(clues) if frame.shell.fails_with_pipes else ()
             self.command(command, frame.but(stdin=content, sink=sink, stdout=stdout, clues=own))
             content = tuple(sink) if sink else None
