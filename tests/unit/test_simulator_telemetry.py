@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
-import re
 import zoneinfo
 from pathlib import Path
 from typing import Any
@@ -216,7 +215,7 @@ def names_an_injection(row: dict[str, str]) -> bool:
     payload = row["Payload"]
     return (
         ("COMMAND=/usr/bin/docker" in payload and payload.startswith("rally :"))
-        or re.search(r"(?:Restart|Stopp|Start)ing \w+-container", payload) is not None
+        or (row["programname"] == "bash" and payload.startswith("rally: "))
         or "Running hook" in payload
         or (row["programname"] == "dockerd" and "failed to exit" in payload)
     )
