@@ -23,7 +23,7 @@ _Stratum = Literal["targets", "anywhere", "others"]  # hit; perhaps hit, as any 
 
 _CHANCE = (0.1, 0.5)  # p values above these are taken to be chance results
 _LEAST_WEIGHT = 0.3  # of the largest, less where KPIs are many: none is given up
-_OFTEN = 4
+_OFTEN = 4  # a KPI that moves often moves with every so many injections
 _FEW_KPIS = 4  # up to so many, luck is no concern
 _FEW_TESTS = 4.0  # so few tests of a KPI say little of how often it moves
 

@@ -109,8 +109,7 @@ class Told:
         scale: robust standard deviation of the quiet time before.
         power: as in ``Tested``.
         question: as in ``Tested``.
-        is_acceptable: whether it may be an impact, as far as this test alone tells.
-        extent: from when to when, where it perhaps moved, acceptable or not.
+        extent: from when to when, where it perhaps moved.
     """
 
     p_value: float
@@ -119,7 +118,6 @@ class Told:
     scale: float
     power: float
     question: Question
-    is_acceptable: bool
     extent: Extent | None = None
 
 
@@ -222,7 +220,6 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
         is_clear = scan.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
         share = _SCAN_SHARE if is_clear else _SCAN_SHARE / 2
         told, p_value = replace(told, p_value=min(told.p_value / (1 - share), 1.0)), min(p_value / share, 1.0)
-        told = replace(told, is_acceptable=told.p_value <= parameters.largest_p and told.step != 0)
         if told.p_value <= p_value:
             return told
     extent = Extent(int(scanned.start_us[place]), int(scanned.end_us[place]), is_back=True)
@@ -233,7 +230,6 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
         scale=scan.scale_at(place),
         power=told.power if told else 0.0,
         question="filter" if scan.way == "filter" else "pulse",
-        is_acceptable=p_value <= parameters.largest_p and size != 0,
         extent=extent if p_value <= max(parameters.largest_p, _PERHAPS_P) and size else None,
     )
 
@@ -277,7 +273,6 @@ def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) ->
         scale=float(answers.scale[place]),
         power=float(answers.power[place]),
         question=QUESTIONS[answers.question[place]],
-        is_acceptable=p_value <= largest_p and step != 0,
     )
     if p_value > max(largest_p, _PERHAPS_P) or not step:
         return told

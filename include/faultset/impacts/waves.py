@@ -36,13 +36,13 @@ def waves(
         targets: injection id -> nodes that it acted on or may have; one without nodes has no controls.
         parameters: of the tests.
     """
-    groups: dict[tuple[str, str, str], list[int]] = {}
+    groups: dict[tuple[str, str], list[int]] = {}
     for place, one in enumerate(decided):
         if one.tested.p_value is not None and one.tested.source_kind == "metrics":
-            groups.setdefault((one.tested.injection_id, one.tested.source_kind, one.tested.kpi), []).append(place)
+            groups.setdefault((one.tested.injection_id, one.tested.kpi), []).append(place)
     busy = _busy(injections, targets, parameters)
     said = list(decided)
-    for (injection, _, _), members in groups.items():
+    for (injection, _), members in groups.items():
         hit = targets.get(injection)
         if hit and any(decided[place].tested.moved for place in members):
             controls = [place for place in members if decided[place].tested.node not in busy[injection]]
