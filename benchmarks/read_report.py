@@ -33,7 +33,7 @@ print(json.dumps({"s": took, "kib": resource.getrusage(resource.RUSAGE_SELF).ru_
 OURS = """
 import json, resource, sys, time
 import orjson
-from faultset.sources.rally_report import read_report
+from faultset.sources.rally.report import read_report
 path = sys.argv[1]
 started = time.perf_counter()
 run = read_report(path)

@@ -22,8 +22,8 @@ from faultset.records import (
     RunEvidence,
     Workload,
 )
-from faultset.sources.hook_commands import read_hook
-from faultset.sources.public_evidence import public_evidence
+from faultset.sources.public.evidence import public_evidence
+from faultset.sources.scripts.hook_commands import read_hook
 from faultset.sources.scripts.library import library_of
 from faultset.truth import hooked
 from faultset.truth.effect import effect_of

@@ -35,7 +35,7 @@ from faultset.errors import InputError, nearest
 from faultset.moments import EARLIEST, LATEST
 from faultset.severity import Severity
 from faultset.slug import check_slug
-from faultset.sources import files, places, yaml_tree
+from faultset.sources.kit import files, locations, yaml_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -375,7 +375,7 @@ def list_slugs(catalog: str) -> list[str]:
         SetupError: the catalog lies in a bucket that cannot be asked.
     """
     try:
-        return places.folders_with(_root(catalog), FILE_NAME)
+        return locations.folders_with(_root(catalog), FILE_NAME)
     except OSError as error:
         raise InputError(
             catalog,
@@ -392,9 +392,9 @@ def read_experiment(catalog: str, slug: str) -> Experiment:
         SetupError: a bucket cannot be asked.
     """
     check_slug(slug)
-    folder = places.join(_root(catalog), slug)
-    path = places.join(folder, FILE_NAME)
-    if not places.is_file(path):
+    folder = locations.join(_root(catalog), slug)
+    path = locations.join(folder, FILE_NAME)
+    if not locations.is_file(path):
         raise InputError(
             public(path),
             f'there is no experiment "{slug}" in the catalog{nearest(slug, list_slugs(catalog))}',
@@ -406,12 +406,12 @@ def read_experiment(catalog: str, slug: str) -> Experiment:
 
 def resolve(experiment: Experiment, reference: str) -> str:
     """Return where ``reference`` lies: a URI or an absolute path as it is, else seen from the experiment's folder."""
-    return places.join(experiment.folder, reference)
+    return locations.join(experiment.folder, reference)
 
 
 def where(experiment: Experiment, loc: Loc) -> str:
     """Return file and line of what was declared at ``loc``, such as ``("corrections", 0)``."""
-    path = places.join(experiment.folder, FILE_NAME)
+    path = locations.join(experiment.folder, FILE_NAME)
     shown = public(path)
     tree = yaml_tree.parse(yaml_tree.decode(files.read_bytes(path, limit=_SIZE_LIMIT), shown), shown)
     return f"{shown}:{_line(tree, loc)}"
@@ -490,8 +490,8 @@ def _check_file(folder: str, reference: str, loc: Loc, where: str) -> None:
                 where, f'no file fits {_dotted(loc)} "{reference}"', "correct the pattern or add the files"
             )
         return
-    target = _place(places.join(folder, reference))
-    if places.is_file(target):
+    target = _place(locations.join(folder, reference))
+    if locations.is_file(target):
         return
     raise InputError(
         where,
@@ -535,7 +535,7 @@ def _place(reference: str) -> str:
 
 
 def _globbed(folder: str, pattern: str) -> list[str]:
-    return places.fitting(folder, _place(pattern))
+    return locations.fitting(folder, _place(pattern))
 
 
 # --- writing a first one --------------------------------------------------------------------------------------------
@@ -577,9 +577,9 @@ def new_experiment(
         SetupError: the folder cannot be written, or a bucket cannot be asked.
     """
     check_slug(slug)
-    folder = places.join(_root(catalog), slug)
-    path = places.join(folder, FILE_NAME)
-    if places.is_file(path):
+    folder = locations.join(_root(catalog), slug)
+    path = locations.join(folder, FILE_NAME)
+    if locations.is_file(path):
         raise InputError(public(path), "the experiment is there already", "edit it, or choose another name")
     for reference in (report, cluster, *([results] if results else []), *hook_scripts):
         _check_named(reference)
@@ -594,14 +594,14 @@ def new_experiment(
         runs=textwrap.indent(_dump([run]), "  ").rstrip(),
     )
     _experiment(text, public(path), slug, folder)
-    if not places.write_new(path, text):
+    if not locations.write_new(path, text):
         raise InputError(public(path), "the experiment is there already", "edit it, or choose another name")
     return public(path)
 
 
 def _check_named(reference: str) -> None:
     place = _place(reference)
-    if not places.is_file(place):
+    if not locations.is_file(place):
         raise InputError(public(reference), f"there is no such file{_nearest_file(place)}", "correct the path")
 
 
@@ -722,4 +722,4 @@ def _described(value: object) -> str:
 
 
 def _nearest_file(place: str) -> str:
-    return nearest(place.rpartition("/")[2], places.siblings(place))
+    return nearest(place.rpartition("/")[2], locations.siblings(place))

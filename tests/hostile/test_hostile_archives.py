@@ -15,7 +15,7 @@ import pytest
 
 from faultset.errors import InputError
 from faultset.limits import Limits
-from faultset.sources.archive import is_archive, unpack
+from faultset.sources.kit.archive import is_archive, unpack
 
 SMALL = Limits(archive_members=50, archive_unpacked_bytes=40 * 1024**2, archive_ratio=50)
 Made = Callable[[], bytes]

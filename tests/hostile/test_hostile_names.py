@@ -16,7 +16,7 @@ from faultset.figures import style
 from faultset.records import Finding, Validation
 from faultset.release import markdown
 from faultset.release.csv_cells import cell
-from faultset.sources.redaction import redact
+from faultset.sources.kit.redaction import redact
 from hostile_entry import inspected
 
 NAMES = {

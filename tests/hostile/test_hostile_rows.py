@@ -17,7 +17,7 @@ from faultset.errors import InputError
 from faultset.labels.engine import FileLabels, label_file
 from faultset.labels.windows import Policy, windows
 from faultset.records import TelemetryFile, TelemetryKind
-from faultset.sources.redaction import redact, secrets_in
+from faultset.sources.kit.redaction import redact, secrets_in
 from hostile_entry import SECRET, inspected, listing
 
 HEADER = b"now,cpu.user,mem.used,load.cpucore,load.min1,load.min5,load.min15\n"

@@ -20,7 +20,7 @@ from faultset.bucket import Bucket
 from faultset.errors import InputError, SetupError
 from faultset.release.commit import publish
 from faultset.settings import Settings
-from faultset.sources import fetched, files
+from faultset.sources.kit import fetched, files
 from faultset_cli import run
 from s3 import S3, Link, link_to
 

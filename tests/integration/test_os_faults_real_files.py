@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from faultset.records import HookScripts
-from faultset.sources.hook_scripts import orders, read_library
-from faultset.sources.os_faults import read_cluster
+from faultset.sources.os_faults.cluster import read_cluster
+from faultset.sources.scripts.orders import orders, read_library
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "real"
 pytestmark = [

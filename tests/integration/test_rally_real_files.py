@@ -13,9 +13,9 @@ import pytest
 from faultset.errors import InputError
 from faultset.moments import epoch_us
 from faultset.records import HookResult, Instant, RallyRun
-from faultset.sources.rally_compare import disagreements, merge
-from faultset.sources.rally_report import read_report, read_run
-from faultset.sources.rally_results import read_results
+from faultset.sources.rally.report import read_report, read_run
+from faultset.sources.rally.results import read_results
+from faultset.truth.best_evidence import disagreements, merge
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from faultset import catalog
 from faultset.expectations import check
 from faultset.pipeline.exposure import exposures, known_secrets
 from faultset.records import Evidence, Exposure
-from faultset.sources.redaction import SUSPECT, redact
+from faultset.sources.kit.redaction import SUSPECT, redact
 
 SECRET = "hunter2-Zq9!x"
 EVIDENCE = Evidence((), None, {}, ())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from faultset.errors import InputError
 from faultset.records import HookScripts
-from faultset.sources.hook_scripts import ScriptLibrary, orders, read_library
+from faultset.sources.scripts.orders import ScriptLibrary, orders, read_library
 
 SECRET = "Zq-hunter2"
 OUTER = """#!/bin/bash

@@ -12,8 +12,8 @@ import samples
 from faultset.errors import InputError
 from faultset.limits import Deadline, Limits
 from faultset.settings import limits
-from faultset.sources.rally_report import read_report
-from faultset.sources.rally_results import read_results
+from faultset.sources.rally.report import read_report
+from faultset.sources.rally.results import read_results
 
 DOCS = Path(__file__).parents[2] / "docs"
 

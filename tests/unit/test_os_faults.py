@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from faultset.errors import InputError
 from faultset.records import Cluster, Component, Node
-from faultset.sources.os_faults import read_cluster
+from faultset.sources.os_faults.cluster import read_cluster
 
 SECRET = "Zq-hunter2"
 CONFIGURATION = f"""\

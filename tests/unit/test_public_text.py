@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultset.sources.public_text import Known, public_command, public_message, public_output, public_sentence
+from faultset.sources.public.text import Known, public_command, public_message, public_output, public_sentence
 from secret_forms import COMMANDS, DESCRIPTIONS, OUTPUTS, secret
 
 KNOWN = Known().also(["cmp01", "cmp01.cloud.example", "cmp02", "ctl01", "192.0.2.21", "nova_compute", "my-agent"])

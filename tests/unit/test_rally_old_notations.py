@@ -9,9 +9,10 @@ import pytest
 
 from faultset.errors import InputError
 from faultset.records import Workload
-from faultset.sources import hook_commands, hook_scripts
-from faultset.sources.rally_report import read_report
-from faultset.sources.rally_results import read_results
+from faultset.sources.rally.report import read_report
+from faultset.sources.rally.results import read_results
+from faultset.sources.scripts import hook_commands
+from faultset.sources.scripts import orders as hook_scripts
 from rally_samples import hook_result, old_result, page, results, scenario, task, workload, written
 
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from faultset.errors import InputError
 from faultset.records import HookPlan, RallyRun, TriggerPlan
-from faultset.sources.rally_match import ShownHook, match_hooks
-from faultset.sources.rally_output import safe_output
-from faultset.sources.rally_report import read_report, read_run
-from faultset.sources.rally_results import read_results
-from faultset.sources.redaction import redact
+from faultset.sources.kit.redaction import redact
+from faultset.sources.rally.match import ShownHook, match_hooks
+from faultset.sources.rally.output import safe_output
+from faultset.sources.rally.report import read_report, read_run
+from faultset.sources.rally.results import read_results
 from rally_samples import (
     call_chart,
     firing,

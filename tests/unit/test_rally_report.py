@@ -12,8 +12,8 @@ import pytest
 
 from faultset.errors import InputError
 from faultset.records import TriggerPlan, Workload
-from faultset.sources.files import read_bytes, sha256_of
-from faultset.sources.rally_report import read_report, read_run
+from faultset.sources.kit.files import read_bytes, sha256_of
+from faultset.sources.rally.report import read_report, read_run
 from rally_samples import UUID, call_chart, firing, hook, page, scenario, shown, task, workload, written
 from rally_samples import results as results_json
 

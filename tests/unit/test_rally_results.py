@@ -12,9 +12,9 @@ import pytest
 
 from faultset.errors import InputError
 from faultset.records import RallyRun, Workload
-from faultset.sources.rally_compare import disagreements, merge
-from faultset.sources.rally_report import read_report
-from faultset.sources.rally_results import read_results
+from faultset.sources.rally.report import read_report
+from faultset.sources.rally.results import read_results
+from faultset.truth.best_evidence import disagreements, merge
 from rally_samples import (
     UUID,
     firing,

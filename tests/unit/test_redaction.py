@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultset.sources.redaction import REDACTED, is_secret_name, redact, redact_all
+from faultset.sources.kit.redaction import REDACTED, is_secret_name, redact, redact_all
 
 SECRET = "hunter2-Zq"
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from faultset.errors import InputError
 from faultset.records import TelemetryFile, TelemetryKind
 from faultset.sources.telemetry import FORMS, forms_of, node_of, rows, wall_clock
-from faultset.sources.telemetry.form import NOT_KNOWN, short_name
+from faultset.sources.telemetry.format import NOT_KNOWN, short_name
 from faultset.sources.telemetry.series import read_series, spread_within
 
 HEADER = "now,cpu.user,mem.used,load.cpucore,load.min1,load.min5,load.min15"

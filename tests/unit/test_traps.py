@@ -8,7 +8,7 @@ import pytest
 
 import samples
 from faultset.pipeline import inspect
-from faultset.sources import hook_scripts
+from faultset.sources.scripts import orders as hook_scripts
 
 
 def test_trap_the_workload_file_beside_a_report_need_not_be_what_ran(tmp_path: Path):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faultset.errors import InputError
-from faultset.sources.yaml_tree import decode, load, parse
+from faultset.sources.kit.yaml_tree import decode, load, parse
 
 
 def problem(text: str) -> str:

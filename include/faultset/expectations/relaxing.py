@@ -11,7 +11,7 @@ from faultset.errors import InputError, nearest, printable
 from faultset.expectations.catalogue import RULES
 from faultset.expectations.ways import THRESHOLDS, Rule
 from faultset.records import Relaxed
-from faultset.sources.redaction import redact
+from faultset.sources.kit.redaction import redact
 
 _KEY = "expectations"
 Settings = Mapping[str, Mapping[str, Any]]

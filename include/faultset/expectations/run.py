@@ -24,7 +24,7 @@ from faultset.expectations.ways import Rule
 from faultset.moments import EARLIEST
 from faultset.records import Evidence, Exposure, Finding, Relaxed, TelemetryFacts, Validation
 from faultset.severity import SEVERITIES
-from faultset.sources.redaction import redact
+from faultset.sources.kit.redaction import redact
 from faultset.tables import ImpactRow, ImpactTestRow
 from faultset.truth import Truth
 

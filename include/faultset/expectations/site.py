@@ -20,7 +20,7 @@ from faultset.errors import printable
 from faultset.expectations import pages
 from faultset.expectations.ways import Rule
 from faultset.records import Validation
-from faultset.sources.redaction import redact
+from faultset.sources.kit.redaction import redact
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult

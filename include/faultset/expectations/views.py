@@ -17,8 +17,8 @@ from faultset.expectations import telemetry_views
 from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
 from faultset.moments import iso
 from faultset.records import Cluster, Component, Evidence, Exposure, TelemetryFacts, Workload
-from faultset.sources.public_text import HIDDEN
-from faultset.sources.redaction import REDACTED, redact
+from faultset.sources.kit.redaction import REDACTED, redact
+from faultset.sources.public.text import HIDDEN
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, names
 from faultset.truth.corrections import CORRECTED

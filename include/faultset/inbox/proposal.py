@@ -15,7 +15,9 @@ from faultset.errors import InputError, counted, printable
 from faultset.inbox.roles import Recognised, of_role
 from faultset.records import RallyRun
 from faultset.slug import is_slug
-from faultset.sources import files, rally_report, rally_results
+from faultset.sources.kit import files
+from faultset.sources.rally import report as rally_report
+from faultset.sources.rally import results as rally_results
 
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 _ARCHIVES = re.compile(r"(?:\.(?:tar|tgz|tar\.gz|zip|gz|html|json))+$")

@@ -13,10 +13,11 @@ from typing import Literal
 from faultset.errors import InputError, printable
 from faultset.inbox.landing import MARKER
 from faultset.records import TelemetryFile
-from faultset.sources import files, reviewed_impacts, yaml_tree
-from faultset.sources.rally_page import looks_like_json
+from faultset.sources import reviewed_impacts
+from faultset.sources.kit import files, yaml_tree
+from faultset.sources.rally.page import looks_like_json
 from faultset.sources.telemetry import FORMS
-from faultset.sources.telemetry.packed import CutOffError, unpacked
+from faultset.sources.telemetry.compression import CutOffError, unpacked
 
 Role = Literal[
     "report", "results", "cluster", "hook_script", "metrics", "logs", "traces", "reviewed_impacts", "experiment",

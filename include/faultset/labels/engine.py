@@ -32,9 +32,9 @@ from faultset.labels.lookup import Lookup, Places
 from faultset.labels.windows import PHASES, NodeWindows
 from faultset.labels.writer import Writer
 from faultset.records import TelemetryFile, TelemetryKind
-from faultset.sources.redaction import redact
+from faultset.sources.kit.redaction import redact
 from faultset.sources.telemetry import forms_of, node_of, true_name
-from faultset.sources.telemetry.form import NOT_KNOWN, ColumnType, Flags, Microseconds
+from faultset.sources.telemetry.format import NOT_KNOWN, ColumnType, Flags, Microseconds
 from faultset.sources.telemetry.rows import Block, ColumnTypeError, Rows, open_rows
 from faultset.sources.telemetry.secrets import without_secrets
 from faultset.sources.telemetry.series import numbered

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
-from faultset.sources.public_text import HIDDEN
+from faultset.sources.public.text import HIDDEN
 from faultset.tables import TargetRow
 
 Leak = Callable[[pl.Expr], pl.Expr]

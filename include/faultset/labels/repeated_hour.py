@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from faultset.sources.telemetry.form import Microseconds
+from faultset.sources.telemetry.format import Microseconds
 from faultset.sources.telemetry.wall_clock import REPEATED, offsets_of, to_utc
 
 FIRST, SECOND, UNDECIDED = 0, 1, 2

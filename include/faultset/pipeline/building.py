@@ -28,7 +28,7 @@ from faultset.records import Evidence, Exposure, InputFile, TelemetryFacts, Tele
 from faultset.release import fingerprint, parquet
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
-from faultset.sources import files
+from faultset.sources.kit import files
 from faultset.storage import NOTE, reported, unless_gone
 from faultset.truth import Truth
 from faultset.truth.decide import decide as decide_truth

@@ -13,7 +13,7 @@ from faultset.pipeline.published import read_manifest
 from faultset.records import InputFile
 from faultset.release import provenance
 from faultset.settings import Settings
-from faultset.sources import files
+from faultset.sources.kit import files
 from faultset.storage import MANIFEST, open_root
 
 

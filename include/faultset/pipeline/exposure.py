@@ -14,11 +14,12 @@ import polars as pl
 from faultset import catalog
 from faultset.catalog import Experiment
 from faultset.records import Exposure
-from faultset.sources import files, rally_page
-from faultset.sources.bounds import Bounds
-from faultset.sources.fields import decode_json
-from faultset.sources.redaction import is_secret_name, secrets_in
-from faultset.sources.yaml_tree import YamlNode, decode, parse
+from faultset.sources.kit import files
+from faultset.sources.kit.fields import decode_json
+from faultset.sources.kit.reading_limits import Bounds
+from faultset.sources.kit.redaction import is_secret_name, secrets_in
+from faultset.sources.kit.yaml_tree import YamlNode, decode, parse
+from faultset.sources.rally import page as rally_page
 
 # Shorter and plainer ones (rally, openstack) stand in any log, and would stop datasets that leak nothing.
 _SHORTEST = 8

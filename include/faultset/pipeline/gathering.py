@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from faultset.pipeline.progress import Progress, silent
 from faultset.records import Evidence, InputFile, RunEvidence
-from faultset.sources import hook_commands, hook_scripts, os_faults, rally_report, rally_results
-from faultset.sources.public_evidence import public_evidence
+from faultset.sources.os_faults import cluster as os_faults
+from faultset.sources.public.evidence import public_evidence
+from faultset.sources.rally import report as rally_report
+from faultset.sources.rally import results as rally_results
+from faultset.sources.scripts import hook_commands
+from faultset.sources.scripts import orders as hook_scripts
 
 
 def gather_run(report: str, results: str | None, scripts: Sequence[str]) -> RunEvidence:

@@ -35,7 +35,7 @@ from faultset.records import Validation
 from faultset.release import parquet
 from faultset.settings import Settings, limits
 from faultset.severity import SEVERITIES
-from faultset.sources import archive, files
+from faultset.sources.kit import archive, files
 from faultset.storage import reported
 
 _ENTRY = "experiment.json"

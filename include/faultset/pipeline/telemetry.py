@@ -29,7 +29,7 @@ from faultset.moments import Window, epoch_us, from_epoch
 from faultset.pipeline import correcting
 from faultset.pipeline.progress import Progress, silent
 from faultset.records import Cluster, TelemetryFacts, TelemetryFile
-from faultset.sources import files
+from faultset.sources.kit import files
 from faultset.sources.telemetry import node_of
 from faultset.storage import reported
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from faultset.errors import InputError
 from faultset.moments import UTC, from_epoch
-from faultset.sources import yaml_tree
-from faultset.sources.files import read_bytes
-from faultset.sources.redaction import redact
+from faultset.sources.kit import yaml_tree
+from faultset.sources.kit.files import read_bytes
+from faultset.sources.kit.redaction import redact
 
 _NODE = ("node", "node_name")
 _KPI = ("kpi", "metric", "metric_name")

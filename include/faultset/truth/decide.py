@@ -19,9 +19,8 @@ from faultset.records import (
     TriggerPlan,
     Workload,
 )
-from faultset.sources import rally_compare
 from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
-from faultset.truth import Truth, clock, corrections, hooked, names
+from faultset.truth import Truth, best_evidence, clock, corrections, hooked, names
 from faultset.truth.effect import effect_of, verb_of
 from faultset.truth.fault_end import with_fault_ends
 from faultset.truth.fault_steps import Deeds, deeds_of
@@ -112,7 +111,7 @@ def _best(evidence: RunEvidence) -> _DecidedRun:
     """Best evidence wins: times from the result JSON where there is one, else from HTML with their uncertainty."""
     if evidence.results is None or _different(evidence):
         return _DecidedRun(evidence.report, evidence, _disagreements(evidence))
-    return _DecidedRun(rally_compare.merge(evidence.report, evidence.results), evidence, _disagreements(evidence))
+    return _DecidedRun(best_evidence.merge(evidence.report, evidence.results), evidence, _disagreements(evidence))
 
 
 def _form_of(workload: Workload, decided: _DecidedRun) -> ReportForm:
@@ -122,11 +121,11 @@ def _form_of(workload: Workload, decided: _DecidedRun) -> ReportForm:
 
 
 def _disagreements(evidence: RunEvidence) -> tuple[str, ...]:
-    return rally_compare.disagreements(evidence.report, evidence.results) if evidence.results else ()
+    return best_evidence.disagreements(evidence.report, evidence.results) if evidence.results else ()
 
 
 def _different(evidence: RunEvidence) -> bool:
-    return evidence.results is not None and not rally_compare.same_run(evidence.report, evidence.results)
+    return evidence.results is not None and not best_evidence.same_run(evidence.report, evidence.results)
 
 
 def _workload_row(workload: Workload, identity: str, run: RallyRun) -> WorkloadRow:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from faultset.records import CommandedAction, HookScripts, HumanCommand
-from faultset.sources import human_commands
+from faultset.sources.os_faults import commands as human_commands
 from faultset.tables import Resolution, TargetRow
 from faultset.truth import choices
 from faultset.truth.output import Acknowledgements

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from faultset.records import Clue
 from faultset.sources.scripts.library import parts_of
-from faultset.sources.shell_tree import AndOr, Body, Group, If, Pipeline, Simple, Word
+from faultset.sources.scripts.shell_tree import AndOr, Body, Group, If, Pipeline, Simple, Word
 
 Clues = tuple[Clue, ...]
 OF_THE_HOOK: Clues = (Clue("exit 0", succeeded=True), Clue("exit not 0", succeeded=False))

@@ -16,9 +16,7 @@ from faultset.sources.scripts.frame import Frame, LeaveError, Text
 from faultset.sources.scripts.later import Later, Line
 from faultset.sources.scripts.ledger import worse
 from faultset.sources.scripts.printing import Printing
-from faultset.sources.scripts.timers import seconds
-from faultset.sources.scripts.tools import harmless
-from faultset.sources.shell_actions import (
+from faultset.sources.scripts.shell_actions import (
     Deed,
     NotReadError,
     arguments,
@@ -28,9 +26,11 @@ from faultset.sources.shell_actions import (
     session,
     without_prefixes,
 )
-from faultset.sources.shell_expansion import UNKNOWN, Expander, Scope, evaluate
-from faultset.sources.shell_syntax import DEEPEST
-from faultset.sources.shell_tree import Assignment, Redirect, Simple, Word
+from faultset.sources.scripts.shell_expansion import UNKNOWN, Expander, Scope, evaluate
+from faultset.sources.scripts.shell_syntax import DEEPEST
+from faultset.sources.scripts.shell_tree import Assignment, Redirect, Simple, Word
+from faultset.sources.scripts.timers import seconds
+from faultset.sources.scripts.tools import harmless
 
 if TYPE_CHECKING:
     from faultset.sources.scripts.walk import Walk

@@ -6,8 +6,8 @@ import fnmatch
 import re
 from collections.abc import Callable, Sequence
 
-from faultset.sources.shell_expansion import UNKNOWN
-from faultset.sources.shell_tree import Simple, While
+from faultset.sources.scripts.shell_expansion import UNKNOWN
+from faultset.sources.scripts.shell_tree import Simple, While
 
 Status = bool | None
 

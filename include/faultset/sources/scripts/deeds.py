@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from faultset.sources.scripts import tools, units
 from faultset.sources.scripts.engines import engine
-from faultset.sources.shell_actions import ENGINES, Deed
+from faultset.sources.scripts.shell_actions import ENGINES, Deed
 
 
 def deeds(command: str, words: Sequence[str], *, engine_host: str = "") -> list[Deed] | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from faultset.sources.scripts.shell_actions import Acknowledgement, Deed, NotReadError, arguments, host_of, option
 from faultset.sources.scripts.units import verb_of_signal
-from faultset.sources.shell_actions import Acknowledgement, Deed, NotReadError, arguments, host_of, option
 
 VERBS = frozenset({"stop", "start", "restart", "kill", "pause", "unpause", "rm"})
 _OPTIONS = (

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from faultset.sources.scripts.shell_actions import Deed, NotReadError, arguments, host_of, option
+from faultset.sources.scripts.shell_expansion import braces
 from faultset.sources.scripts.units import UNIT_VERBS
-from faultset.sources.shell_actions import Deed, NotReadError, arguments, host_of, option
-from faultset.sources.shell_expansion import braces
 
 MOST_HOSTS = 1_000
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from faultset.records import Stream
 from faultset.sources.scripts.clues import OF_THE_HOOK, Clues
-from faultset.sources.shell_expansion import Scope
-from faultset.sources.shell_syntax import parse
-from faultset.sources.shell_tree import Body, Program
+from faultset.sources.scripts.shell_expansion import Scope
+from faultset.sources.scripts.shell_syntax import parse
+from faultset.sources.scripts.shell_tree import Body, Program
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from faultset.sources.scripts.conditions import Status
 from faultset.sources.scripts.frame import Frame
 from faultset.sources.scripts.printing import Printing
+from faultset.sources.scripts.shell_actions import arguments, base_name, option, without_prefixes
 from faultset.sources.scripts.timers import at_delay_s, sleep_s, timer_s
-from faultset.sources.shell_actions import arguments, base_name, option, without_prefixes
 
 if TYPE_CHECKING:
     from faultset.sources.scripts.walk import Walk

@@ -9,8 +9,8 @@ from faultset.errors import printable
 from faultset.records import CommandedAction, HookScripts, HumanOrder, Printed, Stream
 from faultset.sources.scripts.clues import common
 from faultset.sources.scripts.frame import Content, Frame, TooMuchError
-from faultset.sources.shell_actions import CHOICES, CONTAINER_PROCESS, PROCESS_ID, Deed
-from faultset.sources.shell_expansion import UNKNOWN
+from faultset.sources.scripts.shell_actions import CHOICES, CONTAINER_PROCESS, PROCESS_ID, Deed
+from faultset.sources.scripts.shell_expansion import UNKNOWN
 
 MOST_ROUNDS = 10_000
 # Commands looked at, long texts counted as several; far more than any hook has, and done within seconds.

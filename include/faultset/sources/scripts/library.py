@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from faultset.errors import InputError
-from faultset.sources.files import read_bytes
-from faultset.sources.redaction import redact
-from faultset.sources.shell_actions import base_name
-from faultset.sources.shell_syntax import parse
-from faultset.sources.shell_tree import Program, Word
-from faultset.sources.yaml_tree import decode
+from faultset.sources.kit.files import read_bytes
+from faultset.sources.kit.redaction import redact
+from faultset.sources.kit.yaml_tree import decode
+from faultset.sources.scripts.shell_actions import base_name
+from faultset.sources.scripts.shell_syntax import parse
+from faultset.sources.scripts.shell_tree import Program, Word
 
 LARGEST_SCRIPT = 1024 * 1024
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from faultset.records import Stream
 from faultset.sources.scripts.conditions import Status
 from faultset.sources.scripts.frame import Content, Frame, Text
-from faultset.sources.shell_actions import (
+from faultset.sources.scripts.shell_actions import (
     CHOICES,
     CONTAINER_CHOICE,
     CONTAINER_PROCESS,
@@ -23,8 +23,8 @@ from faultset.sources.shell_actions import (
     option,
     without_prefixes,
 )
-from faultset.sources.shell_expansion import MOST_WORDS, UNKNOWN, sequence
-from faultset.sources.shell_tree import Command, Simple
+from faultset.sources.scripts.shell_expansion import MOST_WORDS, UNKNOWN, sequence
+from faultset.sources.scripts.shell_tree import Command, Simple
 
 if TYPE_CHECKING:
     from faultset.sources.scripts.walk import Walk

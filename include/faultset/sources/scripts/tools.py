@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from faultset.sources.scripts.engines import compose, crictl
-from faultset.sources.shell_actions import Deed, NotReadError, arguments, base_name, host_of, option
+from faultset.sources.scripts.shell_actions import Deed, NotReadError, arguments, base_name, host_of, option
 
 Reader = Callable[[Sequence[str]], list[Deed]]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from faultset.sources.scripts.timers import seconds
-from faultset.sources.shell_actions import (
+from faultset.sources.scripts.shell_actions import (
     CONTAINER_PROCESS,
     PROCESS_CHOICE,
     PROCESS_ID,
@@ -16,7 +15,8 @@ from faultset.sources.shell_actions import (
     host_of,
     option,
 )
-from faultset.sources.shell_expansion import UNKNOWN
+from faultset.sources.scripts.shell_expansion import UNKNOWN
+from faultset.sources.scripts.timers import seconds
 
 UNIT_VERBS = {
     "start": "start",

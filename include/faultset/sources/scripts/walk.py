@@ -16,10 +16,10 @@ from faultset.sources.scripts.frame import Frame, LeaveError, Lines, Shell, Text
 from faultset.sources.scripts.ledger import MOST_ROUNDS, Ledger, worse
 from faultset.sources.scripts.library import ScriptLibrary, parts_of
 from faultset.sources.scripts.printing import through
-from faultset.sources.shell_actions import CHOICES, base_name
-from faultset.sources.shell_expansion import UNKNOWN, Expander, Scope, assign, evaluate
-from faultset.sources.shell_syntax import DEEPEST, parse
-from faultset.sources.shell_tree import (
+from faultset.sources.scripts.shell_actions import CHOICES, base_name
+from faultset.sources.scripts.shell_expansion import UNKNOWN, Expander, Scope, assign, evaluate
+from faultset.sources.scripts.shell_syntax import DEEPEST, parse
+from faultset.sources.scripts.shell_tree import (
     AndOr,
     Arithmetic,
     Body,

@@ -9,7 +9,7 @@ import re
 
 from faultset.records import TelemetryFile
 from faultset.sources.telemetry import elastic_logs, glances, osprofiler, trace_csv
-from faultset.sources.telemetry.form import Form
+from faultset.sources.telemetry.format import Form
 
 FORMS: tuple[Form, ...] = (glances.FORM, elastic_logs.FORM, trace_csv.FORM, osprofiler.FORM)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from faultset.sources.telemetry.form import NOT_KNOWN, Clock, Form, first_true, microseconds
+from faultset.sources.telemetry.format import NOT_KNOWN, Clock, Form, first_true, microseconds
 
 _ISO = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _WALL = "%Y-%m-%dT%H:%M:%S%.f"

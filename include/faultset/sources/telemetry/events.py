@@ -13,9 +13,9 @@ import polars as pl
 
 from faultset.errors import InputError, printable
 from faultset.records import TelemetryFile
-from faultset.sources.redaction import redact
+from faultset.sources.kit.redaction import redact
 from faultset.sources.telemetry import forms_of
-from faultset.sources.telemetry.form import NOT_KNOWN, Form, Microseconds
+from faultset.sources.telemetry.format import NOT_KNOWN, Form, Microseconds
 from faultset.sources.telemetry.rows import Block, open_rows
 from faultset.sources.telemetry.series import Kept, numbered
 from faultset.sources.telemetry.wall_clock import in_range, to_utc

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from faultset.sources.telemetry.form import Clock, Flags, Form, first_true, microseconds
+from faultset.sources.telemetry.format import Clock, Flags, Form, first_true, microseconds
 
 _LENGTH = len("2019-10-11 21:11:16")
 _PATTERN = "%Y-%m-%d %H:%M:%S"

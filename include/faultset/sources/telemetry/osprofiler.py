@@ -9,8 +9,8 @@ import numpy as np
 import orjson
 import polars as pl
 
-from faultset.sources.collector import collector_paused
-from faultset.sources.telemetry.form import Clock, Form, first_true, microseconds, service_name
+from faultset.sources.kit.collector import collector_paused
+from faultset.sources.telemetry.format import Clock, Form, first_true, microseconds, service_name
 
 _PATTERN = "%Y-%m-%dT%H:%M:%S%.f"
 _ENDS = ("started_at", "ended_at")

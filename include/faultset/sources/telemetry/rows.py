@@ -21,10 +21,10 @@ import polars as pl
 from faultset.errors import InputError
 from faultset.records import TelemetryFile
 from faultset.settings import limits
-from faultset.sources.redaction import redact
-from faultset.sources.telemetry.form import Clock, ColumnType, Form, short_name
+from faultset.sources.kit.redaction import redact
+from faultset.sources.telemetry.compression import ByteStream, CutOffError, unpacked
+from faultset.sources.telemetry.format import Clock, ColumnType, Form, short_name
 from faultset.sources.telemetry.osprofiler import spans
-from faultset.sources.telemetry.packed import ByteStream, CutOffError, unpacked
 
 BLOCK = 4 * 1024**2
 _ROW_LIMIT = 64 * 1024**2

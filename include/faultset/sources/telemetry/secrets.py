@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import polars as pl
 
-from faultset.sources.redaction import SUSPECT, redact
+from faultset.sources.kit.redaction import SUSPECT, redact
 
 
 def without_secrets(frame: pl.DataFrame, *, keep: Collection[str] = ()) -> tuple[pl.DataFrame, int]:

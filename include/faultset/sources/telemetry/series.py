@@ -11,8 +11,8 @@ import polars as pl
 from faultset.errors import InputError
 from faultset.records import TelemetryFile
 from faultset.sources.telemetry import forms_of
-from faultset.sources.telemetry.form import ColumnType, Flags, Microseconds
-from faultset.sources.telemetry.packed import CutOffError
+from faultset.sources.telemetry.compression import CutOffError
+from faultset.sources.telemetry.format import ColumnType, Flags, Microseconds
 from faultset.sources.telemetry.rows import Block, BrokenRowError, ColumnTypeError, open_rows
 from faultset.sources.telemetry.wall_clock import in_range, to_utc
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from faultset.sources.telemetry.form import NOT_KNOWN, Clock, Form, first_true, microseconds, service_name
+from faultset.sources.telemetry.format import NOT_KNOWN, Clock, Form, first_true, microseconds, service_name
 
 _COLUMNS = ("Host", "Name", "Service", "Project", "Timestamp", "Iteration_id", "Trace_id", "Parent_id", "Base_id")
 _ERRORS = ("Exception", "exception", "Error", "error")  # columns that some add

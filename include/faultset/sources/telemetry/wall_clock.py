@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from faultset.moments import EARLIEST, LATEST, epoch_us
-from faultset.sources.telemetry.form import Microseconds
+from faultset.sources.telemetry.format import Microseconds
 
 PLAIN, REPEATED, SKIPPED = 0, 1, 2
 _SECOND = 1_000_000

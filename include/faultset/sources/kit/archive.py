@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from faultset.errors import InputError, SetupError, printable
-from faultset.sources.files import local_path, read_head
+from faultset.sources.kit.files import local_path, read_head
 from faultset.storage import reported
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from faultset.sources.shell_tree import Part, PartKind, Word
+from faultset.sources.scripts.shell_tree import Part, PartKind, Word
 
 
 class UnreadableError(ValueError):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from faultset.sources.shell_lexer import ASSIGNMENT, Lexer, Token, UnreadableError
-from faultset.sources.shell_tree import (
+from faultset.sources.scripts.shell_lexer import ASSIGNMENT, Lexer, Token, UnreadableError
+from faultset.sources.scripts.shell_tree import (
     AndOr,
     Arithmetic,
     Assignment,

@@ -9,10 +9,10 @@ note says so.
 from __future__ import annotations
 
 from faultset.records import HookScripts
-from faultset.sources.redaction import redact
+from faultset.sources.kit.redaction import redact
 from faultset.sources.scripts.library import LARGEST_SCRIPT, ScriptLibrary, read_library
+from faultset.sources.scripts.shell_syntax import parse
 from faultset.sources.scripts.walk import Walk
-from faultset.sources.shell_syntax import parse
 
 __all__ = ["ScriptLibrary", "orders", "read_library"]
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from faultset.records import OUTPUT_LIMIT, IterationError, SlaResult
-from faultset.sources.fields import Field, clean
-from faultset.sources.redaction import redact
+from faultset.sources.kit.fields import Field, clean
+from faultset.sources.kit.redaction import redact
 
 _RETURN_CODE = re.compile(r"RetCode: (-?\d{1,9})")
 _EMPTY = "(empty)"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from faultset.sources.shell_tree import Part, Word
+from faultset.sources.scripts.shell_tree import Part, Word
 
 UNKNOWN = "\x00"
 MOST_WORDS = 10_000

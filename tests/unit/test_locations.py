@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faultset.errors import InputError
-from faultset.sources import places
+from faultset.sources.kit import locations
 
 NAMES = ["a", "b.csv", "ab.csv", ".hidden", "c[1].csv", "x*y"]
 PARTS = ["a", "*", "**", "*.csv", "?.csv", "[ab]*", "[!a]*", ".*", ".hidden", "metrics", "c[[]1].csv"]
@@ -32,9 +32,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(pattern=st.lists(st.sampled_from([*PARTS, "d1", "*1", ".dots"]), min_size=1, max_size=4))
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_pattern_fits_the_same_keys_as_files(tree: Path, pattern: list[str]) -> None:
-    on_disk = [Path(found).relative_to(tree).as_posix() for found in places.fitting(str(tree), "/".join(pattern))]
+    on_disk = [Path(found).relative_to(tree).as_posix() for found in locations.fitting(str(tree), "/".join(pattern))]
     keys = [path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file()]
-    assert sorted(key for key in keys if places.fits(key, "/".join(pattern))) == on_disk
+    assert sorted(key for key in keys if locations.fits(key, "/".join(pattern))) == on_disk
 
 
 @given(
@@ -50,12 +50,12 @@ def test_a_reference_never_leads_out_of_its_bucket(folder: list[str], reference:
         inside = inside and depth >= 0
     if depth > 0 and inside:
         expected = posixpath.normpath("/".join(["bucket", *folder, *reference]))
-        assert places.join(start, "/".join(reference)) == f"s3://{expected}"
+        assert locations.join(start, "/".join(reference)) == f"s3://{expected}"
     elif depth <= 0:
         with pytest.raises(InputError, match="leads out of the bucket"):
-            places.join(start, "/".join(reference))
+            locations.join(start, "/".join(reference))
 
 
 def test_addresses_and_absolute_paths_stay_as_they_are() -> None:
     for reference in ("s3://other/x.csv", "file:///data/x.csv", "/data/x.csv"):
-        assert places.join("s3://bucket/experiments/nova", reference) == reference
+        assert locations.join("s3://bucket/experiments/nova", reference) == reference

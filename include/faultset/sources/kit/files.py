@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from faultset.bucket import is_bucket, public
 from faultset.errors import InputError
 from faultset.settings import limits
-from faultset.sources import fetched
+from faultset.sources.kit import fetched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

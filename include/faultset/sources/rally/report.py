@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from faultset.errors import InputError
 from faultset.moments import Instant
 from faultset.records import HookResult, IterationError, Iterations, RallyRun, Unit, Workload
-from faultset.sources.bounds import Bounds
-from faultset.sources.collector import collector_paused
-from faultset.sources.fields import Field, decode_json, finite
-from faultset.sources.files import read_head
-from faultset.sources.rally_config import RunnerPlan, WorkloadConfig, plugin_name, read_task
-from faultset.sources.rally_match import Match, ShownHook, match_hooks
-from faultset.sources.rally_output import CommandOutput, command_output, read_errors, read_sla, sla_verdict, trace_id
-from faultset.sources.rally_page import ReportPage, looks_like_json, read_page
-from faultset.sources.rally_results import read_results
-from faultset.sources.redaction import redact
-from faultset.sources.yaml_tree import load
+from faultset.sources.kit.collector import collector_paused
+from faultset.sources.kit.fields import Field, decode_json, finite
+from faultset.sources.kit.files import read_head
+from faultset.sources.kit.reading_limits import Bounds
+from faultset.sources.kit.redaction import redact
+from faultset.sources.kit.yaml_tree import load
+from faultset.sources.rally.config import RunnerPlan, WorkloadConfig, plugin_name, read_task
+from faultset.sources.rally.match import Match, ShownHook, match_hooks
+from faultset.sources.rally.output import CommandOutput, command_output, read_errors, read_sla, sla_verdict, trace_id
+from faultset.sources.rally.page import ReportPage, looks_like_json, read_page
+from faultset.sources.rally.results import read_results
 
 _WHOLE_SECOND_S = 1.0
 _TRIGGERED_BY = re.compile(r"(iteration|time): *(\d{1,12}(?:\.\d{1,9})?)")

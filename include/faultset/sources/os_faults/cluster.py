@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 from faultset.errors import InputError
 from faultset.records import Cluster, Component, Node
-from faultset.sources.files import read_bytes
-from faultset.sources.yaml_tree import Comment, YamlNode, decode, parse
+from faultset.sources.kit.files import read_bytes
+from faultset.sources.kit.yaml_tree import Comment, YamlNode, decode, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

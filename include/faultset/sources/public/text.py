@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from faultset.sources import public_words as words
-from faultset.sources.redaction import REDACTED
+from faultset.sources.kit.redaction import REDACTED
+from faultset.sources.public import words
 
 HIDDEN = "…"
 _DEEPEST = 8

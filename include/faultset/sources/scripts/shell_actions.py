@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from faultset.sources.shell_expansion import UNKNOWN
+from faultset.sources.scripts.shell_expansion import UNKNOWN
 
 Kind = Literal["container", "service", "process", "node"]
 Acknowledgement = Literal["name", "id", "words", "nothing"]

@@ -7,11 +7,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from faultset.sources import hook_scripts, human_commands
+from faultset.sources.os_faults import commands as human_commands
+from faultset.sources.scripts import orders as hook_scripts
 
 if TYPE_CHECKING:
     from faultset.records import HookPlan, RallyRun
-    from faultset.sources.hook_scripts import ScriptLibrary
+    from faultset.sources.scripts.orders import ScriptLibrary
 
 _RESTART = re.compile(r"(?<![a-z])re-?start", re.IGNORECASE)
 _PROGRAM = re.compile(r"[\w-]+\.(?:sh|bash|ksh|py|pl|rb|yml|yaml)\b|\.{0,2}/\w", re.IGNORECASE)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from faultset.bucket import Bucket, is_bucket, public
 from faultset.errors import InputError, SetupError
-from faultset.sources import fetched
+from faultset.sources.kit import fetched
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _MAGIC = re.compile(r"[*?[]")

@@ -20,9 +20,9 @@ from bs4.exceptions import ParserRejectedMarkup
 from bs4.filter import SoupStrainer
 
 from faultset.errors import InputError
-from faultset.sources.bounds import Bounds
-from faultset.sources.fields import decode_lenient, utf8
-from faultset.sources.files import read_bytes, refuse_binary
+from faultset.sources.kit.fields import decode_lenient, utf8
+from faultset.sources.kit.files import read_bytes, refuse_binary
+from faultset.sources.kit.reading_limits import Bounds
 
 _SOURCE = b"$scope.source"
 _SCENARIOS = b"$scope.scenarios"

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from faultset.errors import InputError
 from faultset.settings import limits
-from faultset.sources.files import local_path, read_head, refuse_binary
+from faultset.sources.kit.files import local_path, read_head, refuse_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 
 from faultset.records import HookPlan, TriggerPlan, Unit
-from faultset.sources.fields import Field, clean, finite
-from faultset.sources.redaction import redact, redact_all
+from faultset.sources.kit.fields import Field, clean, finite
+from faultset.sources.kit.redaction import redact, redact_all
 
 _UUID = re.compile(r"\(uuid=([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\)")
 _DEFAULT_RUNNER = "serial"

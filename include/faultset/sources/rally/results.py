@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from faultset.errors import InputError
 from faultset.moments import EARLIEST, LATEST, Instant, from_epoch
 from faultset.records import HookPlan, HookResult, Iterations, RallyRun, Unit, Workload
-from faultset.sources.bounds import Bounds
-from faultset.sources.collector import collector_paused
-from faultset.sources.fields import Field, decode_json, finite, parse_moment
-from faultset.sources.files import read_bytes, refuse_binary
-from faultset.sources.rally_config import plugin_name, read_hook, read_hooks, read_runner
-from faultset.sources.rally_match import fitting_plan
-from faultset.sources.rally_output import command_output, read_errors, read_sla, safe_output, sla_verdict, trace_id
-from faultset.sources.rally_page import looks_like_json
-from faultset.sources.redaction import redact
+from faultset.sources.kit.collector import collector_paused
+from faultset.sources.kit.fields import Field, decode_json, finite, parse_moment
+from faultset.sources.kit.files import read_bytes, refuse_binary
+from faultset.sources.kit.reading_limits import Bounds
+from faultset.sources.kit.redaction import redact
+from faultset.sources.rally.config import plugin_name, read_hook, read_hooks, read_runner
+from faultset.sources.rally.match import fitting_plan
+from faultset.sources.rally.output import command_output, read_errors, read_sla, safe_output, sla_verdict, trace_id
+from faultset.sources.rally.page import looks_like_json
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -1,7 +1,7 @@
 """The one border at which commands, scripts and outputs become what may be stored and shown.
 
 Before it they are read: what a hook orders, what a human command asks for. Behind it decisions have those facts, and of
-the texts only the words that were recognised (``sources/public_text.py``).
+the texts only the words that were recognised (``sources/public/text.py``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from faultset.records import (
     RallyRun,
     Workload,
 )
-from faultset.sources.public_text import (
+from faultset.sources.public.text import (
     HIDDEN,
     Known,
     is_name,

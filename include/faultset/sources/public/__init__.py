@@ -1,0 +1,1 @@
+"""What of commands, outputs and descriptions may be shown: an allow-list of words."""
