@@ -6,17 +6,10 @@ import datetime as dt
 from dataclasses import replace
 
 from faultset.moments import from_epoch
-from faultset.records import (
-    Cluster,
-    Component,
-    Evidence,
-    Iterations,
-    Node,
-    RallyRun,
-    RunEvidence,
-    TelemetryFacts,
-    Workload,
-)
+from faultset.records.cluster import Cluster, Component, Node
+from faultset.records.evidence import Evidence, RunEvidence
+from faultset.records.rally import Iterations, RallyRun, Workload
+from faultset.records.telemetry import TelemetryFacts
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth
 

@@ -10,18 +10,9 @@ from pathlib import Path
 import yaml
 
 from faultset.moments import Instant, from_epoch
-from faultset.records import (
-    Cluster,
-    Component,
-    Evidence,
-    HookPlan,
-    HookResult,
-    Iterations,
-    Node,
-    RallyRun,
-    RunEvidence,
-    Workload,
-)
+from faultset.records.cluster import Cluster, Component, Node
+from faultset.records.evidence import Evidence, RunEvidence
+from faultset.records.rally import HookPlan, HookResult, Iterations, RallyRun, Workload
 from faultset.sources.public.evidence import public_evidence
 from faultset.sources.scripts.hook_commands import read_hook
 from faultset.sources.scripts.library import library_of

@@ -13,7 +13,7 @@ import truth_rows
 from faultset.impacts.detect import Detection
 from faultset.impacts.windows import Series
 from faultset.moments import epoch_us, from_epoch
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.simulator.plan import SECOND, Size, WorkloadPlan
 from faultset.simulator.scenarios import SCENARIOS
 from faultset.simulator.telemetry import KPIS, NodeMetrics, WantedMove, measure

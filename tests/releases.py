@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faultset import tables
-from faultset.records import Finding, InputFile, TelemetryFacts, Validation
+from faultset.records.evidence import InputFile
+from faultset.records.telemetry import TelemetryFacts
+from faultset.records.validation import Finding, Validation
 from faultset.release import parquet
 from faultset.release.commit import Candidate, Published, publish
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from faultset import pipeline, simulator
 from faultset.pipeline import analysis, building, telemetry
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.settings import Settings
 from faultset.truth import Truth, decide
 

@@ -31,7 +31,7 @@ from faultset import simulator  # noqa: E402
 from faultset.errors import FaultsetError  # noqa: E402
 from faultset.labels.engine import label_file  # noqa: E402
 from faultset.labels.windows import Policy, windows  # noqa: E402
-from faultset.records import TelemetryFile  # noqa: E402
+from faultset.records.telemetry import TelemetryFile  # noqa: E402
 from faultset_cli import run  # noqa: E402
 
 LONGEST_S = 10.0

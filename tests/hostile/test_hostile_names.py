@@ -13,7 +13,7 @@ import samples
 from faultset.errors import InputError, printable
 from faultset.expectations import pages
 from faultset.figures import style
-from faultset.records import Finding, Validation
+from faultset.records.validation import Finding, Validation
 from faultset.release import markdown
 from faultset.release.csv_cells import cell
 from faultset.sources.kit.redaction import redact

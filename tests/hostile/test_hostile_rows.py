@@ -16,7 +16,7 @@ import samples
 from faultset.errors import InputError
 from faultset.labels.engine import FileLabels, label_file
 from faultset.labels.windows import Policy, windows
-from faultset.records import TelemetryFile, TelemetryKind
+from faultset.records.telemetry import TelemetryFile, TelemetryKind
 from faultset.sources.kit.redaction import redact, secrets_in
 from hostile_entry import SECRET, inspected, listing
 

@@ -20,7 +20,7 @@ from faultset.labels import writer
 from faultset.labels.engine import FileLabels, label_file
 from faultset.labels.leaks import leaks
 from faultset.labels.windows import PHASES, NodeWindows, Policy, segments, windows
-from faultset.records import TelemetryFile, TelemetryKind
+from faultset.records.telemetry import TelemetryFile, TelemetryKind
 from faultset.sources.telemetry import rows as telemetry_rows
 from faultset.tables import ImpactRow, InjectionRow
 

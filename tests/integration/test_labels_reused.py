@@ -14,7 +14,7 @@ from faultset import recipe
 from faultset.errors import InputError
 from faultset.labels.windows import Policy
 from faultset.pipeline.telemetry import Kept, Labeler, cached, read_evidence
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.tables import ImpactRow
 
 pytestmark = pytest.mark.integration

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from faultset.records import HookScripts
+from faultset.records.scripts import HookScripts
 from faultset.sources.os_faults.cluster import read_cluster
 from faultset.sources.scripts.orders import orders, read_library
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from faultset.errors import InputError
-from faultset.moments import epoch_us
-from faultset.records import HookResult, Instant, RallyRun
+from faultset.moments import Instant, epoch_us
+from faultset.records.rally import HookResult, RallyRun
 from faultset.sources.rally.report import read_report, read_run
 from faultset.sources.rally.results import read_results
 from faultset.truth.best_evidence import disagreements, merge

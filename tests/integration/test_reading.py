@@ -32,7 +32,7 @@ from faultset.dataset.telemetry import Part, Telemetry
 from faultset.errors import InputError, SetupError
 from faultset.labels import engine, writer
 from faultset.labels.windows import NodeWindows
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.settings import Settings
 
 pytestmark = pytest.mark.integration

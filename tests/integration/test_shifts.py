@@ -14,7 +14,7 @@ import pytest
 from faultset import pipeline, simulator
 from faultset.expectations.telemetry_views import shifted
 from faultset.pipeline import building, telemetry
-from faultset.records import TelemetryFacts
+from faultset.records.telemetry import TelemetryFacts
 from faultset.settings import Settings
 from faultset.truth import decide
 

@@ -42,7 +42,10 @@ from expectation_samples import (
 )
 from faultset.errors import SetupError
 from faultset.expectations import RULES, check, relaxing, run, site
-from faultset.records import Cluster, Evidence, Exposure, Finding, Node, Validation
+from faultset.records.cluster import Cluster, Node
+from faultset.records.evidence import Evidence
+from faultset.records.telemetry import Exposure
+from faultset.records.validation import Finding, Validation
 from faultset.truth import Truth
 from faultset.truth.corrections import CORRECTED
 

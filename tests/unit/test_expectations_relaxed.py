@@ -12,7 +12,7 @@ from expectation_samples import METRICS, NOVA_COMPUTE, TRUTH, cluster, evidence_
 from faultset import catalog
 from faultset.errors import InputError
 from faultset.expectations import RULES, check, relaxing
-from faultset.records import Relaxed
+from faultset.records.validation import Relaxed
 from faultset.release import manifest
 from faultset.release.card import _findings
 from faultset.release.changes import _findings as changed_findings

@@ -35,7 +35,7 @@ from expectation_samples import (
 from faultset import tables
 from faultset.expectations import catalogue, docs, telemetry_views, views
 from faultset.expectations.catalogue import RULES, VIEWS
-from faultset.records import Evidence
+from faultset.records.evidence import Evidence
 from faultset.tables import InjectionRow, TriggerRow
 from faultset.truth import Truth
 from faultset.truth.placement import Placement

@@ -17,7 +17,8 @@ from expectation_samples import TRUTH
 from faultset import catalog
 from faultset.expectations import check
 from faultset.pipeline.exposure import exposures, known_secrets
-from faultset.records import Evidence, Exposure
+from faultset.records.evidence import Evidence
+from faultset.records.telemetry import Exposure
 from faultset.sources.kit.redaction import SUSPECT, redact
 
 SECRET = "hunter2-Zq9!x"

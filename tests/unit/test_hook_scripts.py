@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faultset.errors import InputError
-from faultset.records import HookScripts
+from faultset.records.scripts import HookScripts
 from faultset.sources.scripts.orders import ScriptLibrary, orders, read_library
 
 SECRET = "Zq-hunter2"

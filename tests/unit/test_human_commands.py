@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from faultset.sources.os_faults.cluster.commands import COMPONENT_ACTIONS, NODE_ACTIONS, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultset.records import HumanCommand
+from faultset.records.cluster import HumanCommand
+from faultset.sources.os_faults.commands import COMPONENT_ACTIONS, NODE_ACTIONS, parse
 
 
 @pytest.mark.parametrize(

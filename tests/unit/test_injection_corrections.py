@@ -10,7 +10,8 @@ import pytest
 
 import releases
 from faultset.errors import InputError
-from faultset.records import TelemetryFile, TimeCorrection
+from faultset.records.evidence import TimeCorrection
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry import node_of
 from faultset.truth.corrections import correct, fits, renamed, sentence, shifted
 

@@ -14,7 +14,8 @@ import truth_rows
 from faultset.errors import InputError
 from faultset.moments import epoch_us, from_epoch
 from faultset.pipeline.series import Excerpt, read_metrics
-from faultset.records import Cluster, Node, TelemetryFile
+from faultset.records.cluster import Cluster, Node
+from faultset.records.telemetry import TelemetryFile
 from faultset.tables import InjectionRow
 from faultset.truth.placement import Placement
 

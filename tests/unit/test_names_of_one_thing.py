@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from faultset.labels import leaks
-from faultset.records import Cluster, Component, Node, TelemetryFile
+from faultset.records.cluster import Cluster, Component, Node
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry import node_of, true_name
 from faultset.truth.placement import Placement
 from faultset.truth.services import service_of

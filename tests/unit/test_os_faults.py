@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faultset.errors import InputError
-from faultset.records import Cluster, Component, Node
+from faultset.records.cluster import Cluster, Component, Node
 from faultset.sources.os_faults.cluster import read_cluster
 
 SECRET = "Zq-hunter2"

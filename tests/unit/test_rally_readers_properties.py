@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from faultset.errors import InputError
-from faultset.records import HookPlan, RallyRun, TriggerPlan
+from faultset.records.rally import HookPlan, RallyRun, TriggerPlan
 from faultset.sources.kit.redaction import redact
 from faultset.sources.rally.match import ShownHook, match_hooks
 from faultset.sources.rally.output import safe_output

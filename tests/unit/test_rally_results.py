@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from faultset.errors import InputError
-from faultset.records import RallyRun, Workload
+from faultset.records.rally import RallyRun, Workload
 from faultset.sources.rally.report import read_report
 from faultset.sources.rally.results import read_results
 from faultset.truth.best_evidence import disagreements, merge

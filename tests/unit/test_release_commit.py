@@ -16,7 +16,7 @@ import faultset
 import releases
 from faultset import release, tables
 from faultset.errors import AnswerIsNo, InputError, SetupError
-from faultset.records import Finding, Validation
+from faultset.records.validation import Finding, Validation
 from faultset.release.commit import latest_manifest, publish
 from faultset.release.verify import verify
 from releases import NOW, SLUG, candidate, published

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import releases
 from faultset import tables
 from faultset.errors import InputError
-from faultset.records import InputFile
+from faultset.records.evidence import InputFile
 from faultset.release.fingerprint import fingerprint
 from faultset.release.parquet import read_table, write_table
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from faultset.expectations.catalogue import RULES
-from faultset.records import Finding
+from faultset.records.validation import Finding
 from faultset.release.diff import ChangedRow, Difference, RetypedColumn, TableDifference
 from faultset.release.policy import DOUBTS, Policy, need
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultset.errors import InputError
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry.events import Spans, read_lines, read_spans
 
 START = 1_574_000_000

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faultset.errors import InputError
-from faultset.records import TelemetryFile, TelemetryKind
+from faultset.records.telemetry import TelemetryFile, TelemetryKind
 from faultset.sources.telemetry import FORMS, forms_of, node_of, rows, wall_clock
 from faultset.sources.telemetry.format import NOT_KNOWN, short_name
 from faultset.sources.telemetry.series import read_series, spread_within

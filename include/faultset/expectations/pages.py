@@ -14,7 +14,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 from faultset.expectations.ways import Rule
-from faultset.records import Finding, Relaxed, Validation
+from faultset.records.validation import Finding, Relaxed, Validation
 from faultset.severity import SEVERITIES
 
 # Even if markup slipped through, nothing on these pages could run or fetch.

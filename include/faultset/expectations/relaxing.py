@@ -10,7 +10,7 @@ from faultset.catalog import Experiment
 from faultset.errors import InputError, nearest, printable
 from faultset.expectations.catalogue import RULES
 from faultset.expectations.ways import THRESHOLDS, Rule
-from faultset.records import Relaxed
+from faultset.records.validation import Relaxed
 from faultset.sources.kit.redaction import redact
 
 _KEY = "expectations"

@@ -22,7 +22,9 @@ from faultset.expectations.frames import listed
 from faultset.expectations.views import Views, views_of
 from faultset.expectations.ways import Rule
 from faultset.moments import EARLIEST
-from faultset.records import Evidence, Exposure, Finding, Relaxed, TelemetryFacts, Validation
+from faultset.records.evidence import Evidence
+from faultset.records.telemetry import Exposure, TelemetryFacts
+from faultset.records.validation import Finding, Relaxed, Validation
 from faultset.severity import SEVERITIES
 from faultset.sources.kit.redaction import redact
 from faultset.tables import ImpactRow, ImpactTestRow

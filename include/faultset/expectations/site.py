@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from faultset.errors import printable
 from faultset.expectations import pages
 from faultset.expectations.ways import Rule
-from faultset.records import Validation
+from faultset.records.validation import Validation
 from faultset.sources.kit.redaction import redact
 
 if TYPE_CHECKING:

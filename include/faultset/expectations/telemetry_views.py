@@ -12,7 +12,7 @@ import pandas as pd
 from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
 from faultset.labels.windows import unplaced
 from faultset.moments import iso
-from faultset.records import TelemetryFacts
+from faultset.records.telemetry import TelemetryFacts
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow
 from faultset.truth import Truth
 from faultset.truth.placement import Placement

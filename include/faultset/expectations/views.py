@@ -16,7 +16,10 @@ import pandas as pd
 from faultset.expectations import telemetry_views
 from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
 from faultset.moments import iso
-from faultset.records import Cluster, Component, Evidence, Exposure, TelemetryFacts, Workload
+from faultset.records.cluster import Cluster, Component
+from faultset.records.evidence import Evidence
+from faultset.records.rally import Workload
+from faultset.records.telemetry import Exposure, TelemetryFacts
 from faultset.sources.kit.redaction import REDACTED, redact
 from faultset.sources.public.text import HIDDEN
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow

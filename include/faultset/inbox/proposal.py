@@ -13,7 +13,7 @@ import yaml
 from faultset import catalog
 from faultset.errors import InputError, counted, printable
 from faultset.inbox.roles import Recognised, of_role
-from faultset.records import RallyRun
+from faultset.records.rally import RallyRun
 from faultset.slug import is_slug
 from faultset.sources.kit import files
 from faultset.sources.rally import report as rally_report

@@ -12,7 +12,7 @@ from typing import Literal
 
 from faultset.errors import InputError, printable
 from faultset.inbox.landing import MARKER
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources import reviewed_impacts
 from faultset.sources.kit import files, yaml_tree
 from faultset.sources.rally.page import looks_like_json

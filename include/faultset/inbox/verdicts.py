@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from faultset.errors import FaultsetError
-from faultset.records import Finding, Relaxed
+from faultset.records.validation import Finding, Relaxed
 from faultset.severity import Severity
 from faultset.storage import bytes_of
 

@@ -31,7 +31,7 @@ from faultset.labels.leaks import Leak
 from faultset.labels.lookup import Lookup, Places
 from faultset.labels.windows import PHASES, NodeWindows
 from faultset.labels.writer import Writer
-from faultset.records import TelemetryFile, TelemetryKind
+from faultset.records.telemetry import TelemetryFile, TelemetryKind
 from faultset.sources.kit.redaction import redact
 from faultset.sources.telemetry import forms_of, node_of, true_name
 from faultset.sources.telemetry.format import NOT_KNOWN, ColumnType, Flags, Microseconds

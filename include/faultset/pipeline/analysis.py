@@ -19,7 +19,8 @@ from faultset.moments import Window
 from faultset.pipeline.events import load_events, read_events
 from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.series import Metrics, read_metrics
-from faultset.records import Cluster, TelemetryFile
+from faultset.records.cluster import Cluster
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.reviewed_impacts import read_reviewed_impacts
 from faultset.storage import reported
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow

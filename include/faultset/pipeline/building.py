@@ -24,7 +24,9 @@ from faultset.pipeline import analysis, candidates, correcting, exposure, teleme
 from faultset.pipeline.candidates import BUILDS, Standing, candidate_folder
 from faultset.pipeline.gathering import gather
 from faultset.pipeline.progress import Progress, silent
-from faultset.records import Evidence, Exposure, InputFile, TelemetryFacts, TelemetryFile, Validation
+from faultset.records.evidence import Evidence, InputFile
+from faultset.records.telemetry import Exposure, TelemetryFacts, TelemetryFile
+from faultset.records.validation import Validation
 from faultset.release import fingerprint, parquet
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES

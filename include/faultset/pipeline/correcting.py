@@ -9,7 +9,8 @@ import polars as pl
 from faultset import catalog
 from faultset.catalog import Correction, Experiment
 from faultset.errors import InputError
-from faultset.records import TelemetryFile, TimeCorrection
+from faultset.records.evidence import TimeCorrection
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry import forms_of, node_of
 from faultset.sources.telemetry.rows import BrokenRowError, ColumnTypeError, open_rows
 from faultset.truth import corrections

@@ -21,7 +21,7 @@ from faultset.impacts.stretches import Microseconds, Stretches
 from faultset.moments import epoch_us
 from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.series import HELD_BYTES, Excerpt, share_of
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry.events import read_lines, read_spans
 from faultset.tables import InjectionRow, IterationRow, SourceKind, WorkloadRow
 from faultset.truth.placement import Placement

@@ -10,7 +10,7 @@ from faultset.catalog import Experiment
 from faultset.errors import FaultsetError
 from faultset.pipeline import telemetry
 from faultset.pipeline.published import read_manifest
-from faultset.records import InputFile
+from faultset.records.evidence import InputFile
 from faultset.release import provenance
 from faultset.settings import Settings
 from faultset.sources.kit import files

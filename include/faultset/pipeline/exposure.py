@@ -13,7 +13,7 @@ import polars as pl
 
 from faultset import catalog
 from faultset.catalog import Experiment
-from faultset.records import Exposure
+from faultset.records.telemetry import Exposure
 from faultset.sources.kit import files
 from faultset.sources.kit.fields import decode_json
 from faultset.sources.kit.reading_limits import Bounds

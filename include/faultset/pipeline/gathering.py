@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from faultset.pipeline.progress import Progress, silent
-from faultset.records import Evidence, InputFile, RunEvidence
+from faultset.records.evidence import Evidence, InputFile, RunEvidence
 from faultset.sources.os_faults import cluster as os_faults
 from faultset.sources.public.evidence import public_evidence
 from faultset.sources.rally import report as rally_report

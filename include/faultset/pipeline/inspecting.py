@@ -10,7 +10,7 @@ from typing import Any
 
 from faultset.moments import iso
 from faultset.pipeline.gathering import gather
-from faultset.records import Validation
+from faultset.records.validation import Validation
 from faultset.settings import Settings
 from faultset.truth.decide import decide
 

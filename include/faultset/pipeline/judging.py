@@ -31,7 +31,7 @@ from faultset.inbox.verdicts import Remark, Verdict
 from faultset.limits import Limits
 from faultset.moments import UTC, iso
 from faultset.pipeline import analysis, building, inspecting
-from faultset.records import Validation
+from faultset.records.validation import Validation
 from faultset.release import parquet
 from faultset.settings import Settings, limits
 from faultset.severity import SEVERITIES

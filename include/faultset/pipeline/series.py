@@ -20,7 +20,7 @@ from faultset.impacts.stretches import Stretches
 from faultset.impacts.windows import Series
 from faultset.moments import epoch_us
 from faultset.pipeline.progress import Progress, silent
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.kit.files import local_path
 from faultset.sources.telemetry import node_of
 from faultset.sources.telemetry.series import read_series

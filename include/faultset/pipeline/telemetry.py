@@ -28,7 +28,8 @@ from faultset.labels.windows import NodeWindows, Policy, windows
 from faultset.moments import Window, epoch_us, from_epoch
 from faultset.pipeline import correcting
 from faultset.pipeline.progress import Progress, silent
-from faultset.records import Cluster, TelemetryFacts, TelemetryFile
+from faultset.records.cluster import Cluster
+from faultset.records.telemetry import TelemetryFacts, TelemetryFile
 from faultset.sources.kit import files
 from faultset.sources.telemetry import node_of
 from faultset.storage import reported

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from faultset.records import InputFile
+from faultset.records.evidence import InputFile
 from faultset.release import markdown
 from faultset.release.diff import Difference
 from faultset.release.manifest import Manifest

@@ -13,7 +13,9 @@ from typing import Any
 from faultset import tables
 from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.moments import iso
-from faultset.records import InputFile, TelemetryFacts, Validation
+from faultset.records.evidence import InputFile
+from faultset.records.telemetry import TelemetryFacts
+from faultset.records.validation import Validation
 from faultset.release import card, description, history, manifest, parquet
 from faultset.release.changes import Changes
 from faultset.release.diff import diff

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faultset import recipe
-from faultset.records import InputFile
+from faultset.records.evidence import InputFile
 from faultset.storage import reported
 
 

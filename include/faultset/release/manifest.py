@@ -17,7 +17,9 @@ from typing import Any
 from faultset import storage, tables, version
 from faultset.errors import InputError
 from faultset.moments import iso
-from faultset.records import Finding, InputFile, Relaxed, TelemetryFacts, Validation
+from faultset.records.evidence import InputFile
+from faultset.records.telemetry import TelemetryFacts
+from faultset.records.validation import Finding, Relaxed, Validation
 from faultset.release import parquet
 from faultset.release.fingerprint import sha256_of
 from faultset.severity import SEVERITIES

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from faultset import tables
-from faultset.records import Finding
+from faultset.records.validation import Finding
 from faultset.release.diff import Difference, TableDifference
 
 Policy = Literal["always", "on_change_of_labels", "never"]

@@ -23,7 +23,8 @@ from faultset import tables
 from faultset.errors import InputError, printable
 from faultset.labels.windows import NodeWindows, Policy, windows
 from faultset.moments import epoch_us, from_epoch, iso
-from faultset.records import InputFile, TelemetryFile
+from faultset.records.evidence import InputFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.release import parquet
 from faultset.release.manifest import Manifest
 from faultset.release.row_reasons import Reason, reasons

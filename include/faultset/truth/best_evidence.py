@@ -10,7 +10,7 @@ import datetime as dt
 
 from faultset.errors import InputError
 from faultset.moments import Instant, iso
-from faultset.records import HookResult, RallyRun, Workload
+from faultset.records.rally import HookResult, RallyRun, Workload
 
 _ROUNDING = dt.timedelta(microseconds=1)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from faultset.records import CommandedAction
+from faultset.records.scripts import CommandedAction
 from faultset.truth.output import Acknowledgements
 from faultset.truth.placement import Placement
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from faultset.errors import InputError
 from faultset.moments import epoch_us, iso
-from faultset.records import TelemetryFile, TimeCorrection
+from faultset.records.evidence import TimeCorrection
+from faultset.records.telemetry import TelemetryFile
 from faultset.tables import InjectionRow
 
 CORRECTED = "corrected: "  # how a note begins that says what was corrected

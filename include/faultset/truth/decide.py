@@ -9,16 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from faultset.errors import InputError
-from faultset.records import (
-    Evidence,
-    HookPlan,
-    HookResult,
-    RallyRun,
-    ReportForm,
-    RunEvidence,
-    TriggerPlan,
-    Workload,
-)
+from faultset.records.evidence import Evidence, RunEvidence
+from faultset.records.rally import HookPlan, HookResult, RallyRun, ReportForm, TriggerPlan, Workload
 from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, best_evidence, clock, corrections, hooked, names
 from faultset.truth.effect import effect_of, verb_of

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from faultset.records import CommandedAction, HookPlan, HookResult, HumanCommand
+from faultset.records.cluster import HumanCommand
+from faultset.records.rally import HookPlan, HookResult
+from faultset.records.scripts import CommandedAction
 from faultset.truth.output import read_output
 from faultset.truth.placement import Placement
 from faultset.truth.targets import Target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from faultset.moments import iso
-from faultset.records import Unit, Workload
+from faultset.records.rally import Unit, Workload
 
 
 def workload_id(workload: Workload) -> str:

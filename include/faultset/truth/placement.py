@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faultset.records import Cluster, Component, Node
+from faultset.records.cluster import Cluster, Component, Node
 from faultset.truth import units
 
 

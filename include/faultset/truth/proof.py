@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from faultset.records import Clue, CommandedAction, Printed
+from faultset.records.scripts import Clue, CommandedAction, Printed
 from faultset.truth.output import Acknowledgements, HostAnswer
 from faultset.truth.placement import Place
 

@@ -11,7 +11,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from faultset.records import CommandedAction, HookScripts, HumanCommand
+from faultset.records.cluster import HumanCommand
+from faultset.records.scripts import CommandedAction, HookScripts
 from faultset.sources.os_faults import commands as human_commands
 from faultset.tables import Resolution, TargetRow
 from faultset.truth import choices

@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 from faultset.errors import printable
-from faultset.records import InputFile
+from faultset.records.evidence import InputFile
 from faultset.release.description.about import DATA, KEYWORDS, WEB, About, Described, Field, License
 from faultset.release.manifest import FileEntry
 

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Literal
 
 from faultset.errors import InputError
-from faultset.records import Cluster, Component, Node
+from faultset.records.cluster import Cluster, Component, Node
 from faultset.sources.kit.files import read_bytes
 from faultset.sources.kit.yaml_tree import Comment, YamlNode, decode, parse
 

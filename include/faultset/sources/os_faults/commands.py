@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from faultset.records import HumanCommand
+from faultset.records.cluster import HumanCommand
 
 COMPONENT_ACTIONS = ("restart", "terminate", "start", "kill", "plug", "unplug", "freeze", "unfreeze")
 NODE_ACTIONS = ("reboot", "oom", "poweroff", "poweron", "reset", "shutdown", "disconnect", "connect", "stress")

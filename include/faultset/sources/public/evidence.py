@@ -12,20 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from faultset.records import (
-    Clue,
-    Cluster,
-    CommandedAction,
-    Evidence,
-    HookPlan,
-    HookResult,
-    HookScripts,
-    HumanCommand,
-    HumanOrder,
-    Printed,
-    RallyRun,
-    Workload,
-)
+from faultset.records.cluster import Cluster, HumanCommand
+from faultset.records.evidence import Evidence
+from faultset.records.rally import HookPlan, HookResult, RallyRun, Workload
+from faultset.records.scripts import Clue, CommandedAction, HookScripts, HumanOrder, Printed
 from faultset.sources.public.text import (
     HIDDEN,
     Known,

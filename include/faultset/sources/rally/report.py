@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from faultset.errors import InputError
 from faultset.moments import Instant
-from faultset.records import HookResult, IterationError, Iterations, RallyRun, Unit, Workload
+from faultset.records.rally import HookResult, IterationError, Iterations, RallyRun, Unit, Workload
 from faultset.sources.kit.collector import collector_paused
 from faultset.sources.kit.fields import Field, decode_json, finite
 from faultset.sources.kit.files import read_head

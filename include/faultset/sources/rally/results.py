@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from faultset.errors import InputError
 from faultset.moments import EARLIEST, LATEST, Instant, from_epoch
-from faultset.records import HookPlan, HookResult, Iterations, RallyRun, Unit, Workload
+from faultset.records.rally import HookPlan, HookResult, Iterations, RallyRun, Unit, Workload
 from faultset.sources.kit.collector import collector_paused
 from faultset.sources.kit.fields import Field, decode_json, finite, parse_moment
 from faultset.sources.kit.files import read_bytes, refuse_binary

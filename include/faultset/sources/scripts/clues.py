@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from faultset.records import Clue
+from faultset.records.scripts import Clue
 from faultset.sources.scripts.library import parts_of
 from faultset.sources.scripts.shell_tree import AndOr, Body, Group, If, Pipeline, Simple, Word
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from faultset.errors import printable
-from faultset.records import Clue, HumanOrder
+from faultset.records.scripts import Clue, HumanOrder
 from faultset.sources.scripts.clues import shape_of, successes
 from faultset.sources.scripts.conditions import TESTS, Status, tested
 from faultset.sources.scripts.deeds import deeds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from faultset.records import Stream
+from faultset.records.scripts import Stream
 from faultset.sources.scripts.clues import OF_THE_HOOK, Clues
 from faultset.sources.scripts.shell_expansion import Scope
 from faultset.sources.scripts.shell_syntax import parse

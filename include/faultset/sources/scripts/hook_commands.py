@@ -11,7 +11,7 @@ from faultset.sources.os_faults import commands as human_commands
 from faultset.sources.scripts import orders as hook_scripts
 
 if TYPE_CHECKING:
-    from faultset.records import HookPlan, RallyRun
+    from faultset.records.rally import HookPlan, RallyRun
     from faultset.sources.scripts.orders import ScriptLibrary
 
 _RESTART = re.compile(r"(?<![a-z])re-?start", re.IGNORECASE)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from faultset.errors import printable
-from faultset.records import CommandedAction, HookScripts, HumanOrder, Printed, Stream
+from faultset.records.scripts import CommandedAction, HookScripts, HumanOrder, Printed, Stream
 from faultset.sources.scripts.clues import common
 from faultset.sources.scripts.frame import Content, Frame, TooMuchError
 from faultset.sources.scripts.shell_actions import CHOICES, CONTAINER_PROCESS, PROCESS_ID, Deed

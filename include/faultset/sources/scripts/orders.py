@@ -8,7 +8,7 @@ note says so.
 
 from __future__ import annotations
 
-from faultset.records import HookScripts
+from faultset.records.scripts import HookScripts
 from faultset.sources.kit.redaction import redact
 from faultset.sources.scripts.library import LARGEST_SCRIPT, ScriptLibrary, read_library
 from faultset.sources.scripts.shell_syntax import parse

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from faultset.records import Stream
+from faultset.records.scripts import Stream
 from faultset.sources.scripts.conditions import Status
 from faultset.sources.scripts.frame import Content, Frame, Text
 from faultset.sources.scripts.shell_actions import (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from faultset.errors import printable
-from faultset.records import Clue, Stream
+from faultset.records.scripts import Clue, Stream
 from faultset.sources.scripts import clues as rules
 from faultset.sources.scripts.clues import Clues, successes
 from faultset.sources.scripts.commands import SCRIPT_NAME, Commands

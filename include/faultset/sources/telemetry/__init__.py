@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry import elastic_logs, glances, osprofiler, trace_csv
 from faultset.sources.telemetry.format import Form
 

@@ -18,7 +18,7 @@ from faultset.sources.kit.files import local_path, read_head, refuse_binary
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from faultset.records import TelemetryFile
+    from faultset.records.telemetry import TelemetryFile
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from faultset.errors import InputError, printable
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.kit.redaction import redact
 from faultset.sources.telemetry import forms_of
 from faultset.sources.telemetry.format import NOT_KNOWN, Form, Microseconds

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from faultset.records import TelemetryKind
+from faultset.records.telemetry import TelemetryKind
 
 Microseconds = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -19,7 +19,7 @@ from functools import partial
 import polars as pl
 
 from faultset.errors import InputError
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.settings import limits
 from faultset.sources.kit.redaction import redact
 from faultset.sources.telemetry.compression import ByteStream, CutOffError, unpacked

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from faultset.errors import InputError
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry import forms_of
 from faultset.sources.telemetry.compression import CutOffError
 from faultset.sources.telemetry.format import ColumnType, Flags, Microseconds
