@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from faultset import pipeline, simulator
-from faultset.pipeline import analysis, building, telemetry
+from faultset.pipeline import analysis, telemetry
+from faultset.pipeline.build_folder import BuildFolder
 from faultset.records.telemetry import TelemetryFile
 from faultset.settings import Settings
 from faultset.truth import Truth, decide
@@ -53,7 +54,8 @@ def labeled(scenario: str, seed: int, folder: Path, **options: object) -> tuple[
     made = simulator.simulate(scenario, folder / "experiments" / scenario, seed=seed, **options)
     settings = Settings(str(folder / "experiments"), str(folder / "datasets"))
     build = pipeline.extract(scenario, settings)
-    evidence, declared = building._evidence(build, settings), building._declared(build, settings)
+    steps = BuildFolder(build, settings)
+    evidence, declared = steps.evidence(), steps.declared()
     truth = decide.decide(evidence)
     found = analysis.analyse(truth, evidence.cluster, declared.files, declared.reviewed)
     labeler = telemetry.Labeler.of(

@@ -22,6 +22,7 @@ DATASET = (
     "labels",
     "moments",
     "pipeline/analysis",
+    "pipeline/build_folder",
     "pipeline/building",
     "pipeline/correcting",
     "pipeline/events",

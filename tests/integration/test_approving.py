@@ -17,7 +17,7 @@ from faultset import pipeline, simulator
 from faultset.errors import AnswerIsNo, InputError
 from faultset.pipeline import candidates
 from faultset.pipeline.approving import Proposal
-from faultset.pipeline.building import Build
+from faultset.pipeline.build_folder import Build
 from faultset.settings import Settings
 from faultset.storage import folders
 

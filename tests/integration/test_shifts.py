@@ -13,7 +13,8 @@ import pytest
 
 from faultset import pipeline, simulator
 from faultset.expectations.telemetry_views import shifted
-from faultset.pipeline import building, telemetry
+from faultset.pipeline import telemetry
+from faultset.pipeline.build_folder import BuildFolder
 from faultset.records.telemetry import TelemetryFacts
 from faultset.settings import Settings
 from faultset.truth import decide
@@ -33,7 +34,8 @@ def facts_of(scenario: str, seed: int, folder: Path, **options: object) -> tuple
     simulator.simulate(scenario, folder / "experiments" / "x", seed=seed, **options)
     settings = Settings(str(folder / "experiments"), str(folder / "datasets"))
     build = pipeline.extract("x", settings)
-    evidence, declared = building._evidence(build, settings), building._declared(build, settings).files
+    steps = BuildFolder(build, settings)
+    evidence, declared = steps.evidence(), steps.declared().files
     truth = decide.decide(evidence)
     labeler = telemetry.Labeler.of(
         "x",

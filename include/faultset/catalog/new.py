@@ -15,6 +15,10 @@ from faultset.errors import InputError
 from faultset.slug import check_slug
 from faultset.sources.kit import locations
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
 _TEMPLATE = """\
 # What was done, and where its files lie. Paths are relative to this file, absolute, or URIs.
 title: {title}
@@ -30,9 +34,6 @@ runs: # the Rally runs; several may overlap in time on one cluster
 # creators:
 #   - {{name: A name, orcid: an ORCID iD}}
 """
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def new_experiment(

@@ -18,11 +18,12 @@ from faultset.errors import InputError, nearest
 from faultset.slug import check_slug
 from faultset.sources.kit import files, locations, yaml_tree
 
-FILE_NAME = "experiment.yaml"
-_SIZE_LIMIT = 1_000_000  # bytes; ten thousand runs fit
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+FILE_NAME = "experiment.yaml"
+_SIZE_LIMIT = 1_000_000  # bytes; ten thousand runs fit
 
 
 def list_slugs(catalog: str) -> list[str]:

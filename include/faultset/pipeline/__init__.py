@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         reject,
         waiting,
     )
+    from faultset.pipeline.build_folder import Build
     from faultset.pipeline.building import (
-        Build,
         Built,
         Labeling,
         build,
@@ -104,7 +104,8 @@ __all__ = [
 _HOME = {
     "approving": "Proposal answered not_asked page picture "
     "proposal propose publish_by_hand publish_proposal reject waiting",
-    "building": "Build Built Labeling build built decide extract label labelings slugs validate",
+    "build_folder": "Build",
+    "building": "Built Labeling build built decide extract label labelings slugs validate",
     "comparing": "compare diff",
     "explaining": "why",
     "inspecting": "inspect validate_experiment validate_report",

@@ -23,7 +23,8 @@ from faultset import catalog, release
 from faultset.errors import AnswerIsNo, printable
 from faultset.moments import UTC, iso
 from faultset.pipeline import candidates, published, publishing
-from faultset.pipeline.building import Build, Built, CandidateNote, read_note
+from faultset.pipeline.build_folder import Build, CandidateNote, read_note
+from faultset.pipeline.building import Built
 from faultset.pipeline.comparing import compare
 from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.publishing import Published

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import shutil
-import uuid
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-
-from pydantic import TypeAdapter
 
 from faultset import catalog, recipe, tables
 from faultset.catalog import Experiment
@@ -21,108 +15,21 @@ from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.labels import one_table
 from faultset.labels.windows import Policy
 from faultset.pipeline import analysis, candidates, correcting, exposure, telemetry
-from faultset.pipeline.candidates import BUILDS, Standing, candidate_folder
+from faultset.pipeline.build_folder import Build, BuildFolder, Declared, Entry, read_note
+from faultset.pipeline.candidates import Standing, candidate_folder
 from faultset.pipeline.gathering import gather
 from faultset.pipeline.progress import Progress, silent
 from faultset.records.evidence import Evidence, InputFile
-from faultset.records.telemetry import Exposure, TelemetryFacts, TelemetryFile
+from faultset.records.telemetry import Exposure, TelemetryFacts
 from faultset.records.validation import Validation
 from faultset.release import fingerprint, parquet
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
 from faultset.sources.kit import files
-from faultset.storage import NOTE, reported, unless_gone
-from faultset.truth import Truth
+from faultset.storage import reported, unless_gone
 from faultset.truth.decide import decide as decide_truth
 
-# What of a build's notes goes into a version, in words.
-_PUBLISHED_NOTES = ("entry.json", "remarks.json", "analysis.json")
 LABELED = ".labeled"
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the catalog says about an experiment, as it was when its inputs were read.
-
-    Attributes:
-        experiment: everything declared, as in ``Experiment.canonical_json``.
-    """
-
-    title: str
-    description: str
-    license: str | None
-    creators: tuple[dict[str, str | None], ...]
-    experiment: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateNote:
-    """What is kept beside a candidate's tables: all that publishing it needs."""
-
-    entry: Entry
-    inputs: tuple[InputFile, ...]
-    validation: Validation
-    telemetry: tuple[TelemetryFacts, ...] = ()
-    analysis: dict[str, Any] = field(default_factory=dict)
-    recipe: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Remarks:
-    """What the truth says beside its tables."""
-
-    disagreements: tuple[str, ...]
-    different_runs: bool
-    notes: tuple[str, ...]
-    unread: tuple[str, ...] = ()
-    surplus: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Declared:
-    """The telemetry and the reviewed impacts of an experiment, where they lie."""
-
-    files: tuple[TelemetryFile, ...]
-    reviewed: str | None
-
-
-_EVIDENCE = TypeAdapter(Evidence)
-_DECLARED = TypeAdapter(_Declared)
-_FACTS = TypeAdapter(TelemetryFacts)
-_ENTRY = TypeAdapter(Entry)
-_NOTE = TypeAdapter(CandidateNote)
-_REMARKS = TypeAdapter(_Remarks)
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """A reference to a build under way; small enough to travel between tasks.
-
-    Attributes:
-        slug: the experiment.
-        fingerprint: of its inputs and of this tool; names the candidate.
-        folder: work folder relative to the datasets root; "" where nothing changed.
-        unchanged: whether the same inputs and the same tool made the latest version, a candidate that waits, or one
-            that was rejected.
-        standing: what became of the fingerprint before this build.
-        recipe: of the tool that began it, as in ``faultset.recipe``.
-    """
-
-    slug: str
-    fingerprint: str
-    folder: str
-    unchanged: bool
-    standing: Standing = "new"
-    recipe: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the build that ``as_dict`` described."""
-        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +125,11 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
     correcting.require_nodes(experiment, telemetry.declared_files(experiment))
     if inputs_of(experiment) != inputs:
         raise InputError(slug, "an input changed while it was read", "build again once the files are whole")
-    folder = f"{BUILDS}/{slug}/{uuid.uuid4().hex}"
-    work = Path(settings.work) / folder
-    _put(work / "evidence.json", _EVIDENCE.dump_json(_with_public_names(evidence, experiment)))
-    _put(work / "entry.json", _ENTRY.dump_json(_entry(experiment)))
-    declared = telemetry.declared_files(experiment)
     reviewed = catalog.resolve(experiment, experiment.reviewed_impacts) if experiment.reviewed_impacts else None
-    _put(work / "telemetry.json", _DECLARED.dump_json(_Declared(declared, reviewed)))
-    return Build(slug, mark, folder, unchanged=False, recipe=recipe.digest())
+    declared = Declared(telemetry.declared_files(experiment), reviewed)
+    build = Build(slug, mark, BuildFolder.new(slug), unchanged=False, recipe=recipe.digest())
+    BuildFolder(build, settings).put_inputs(_with_public_names(evidence, experiment), _entry(experiment), declared)
+    return build
 
 
 def _require_known_expectations(experiment: Experiment) -> None:
@@ -275,11 +179,9 @@ def decide(build: Build, settings: Settings, *, draw: analysis.Draw = analysis.d
     if build.unchanged:
         return build
     _require_same_tool(build)
-    folder = _candidate_folder(build, settings)
-    with reported(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    evidence = _evidence(build, settings)
-    declared = _declared(build, settings)
+    folder = BuildFolder(build, settings)
+    folder.make_candidate()
+    evidence, declared = folder.evidence(), folder.declared()
     impacts: tuple[tables.ImpactRow, ...] = ()
     tests: tuple[tables.ImpactTestRow, ...] = ()
     try:
@@ -288,16 +190,12 @@ def decide(build: Build, settings: Settings, *, draw: analysis.Draw = analysis.d
             found = analysis.analyse(truth, evidence.cluster, declared.files, declared.reviewed)
             truth = dataclasses.replace(truth, injections=found.injections, notes=(*truth.notes, *found.notes))
             impacts, tests = found.impacts, found.tests
-            _put(_folder(build, settings) / "analysis.json", json.dumps(found.summary).encode())
-            draw(_entry_of(build, settings).title, truth, found, folder / "figures")
+            folder.put_analysis(found.summary)
+            draw(folder.entry().title, truth, found, folder.candidate / "figures")
     except InputError:
-        _drop(build, settings)
+        folder.drop()
         raise
-    rows = {table: getattr(truth, table.name) for table in tables.TABLES}
-    for table, of_table in {**rows, tables.IMPACTS: impacts, tables.IMPACT_TESTS: tests}.items():
-        parquet.write_table(table, of_table, folder / f"{table.name}.parquet")
-    remarks = _Remarks(truth.disagreements, truth.different_runs, truth.notes, truth.unread, truth.surplus)
-    _put(_folder(build, settings) / "remarks.json", _REMARKS.dump_json(remarks))
+    folder.put_truth(truth, impacts, tests)
     return build
 
 
@@ -329,7 +227,8 @@ def labelings(build: Build, settings: Settings) -> list[Labeling]:
     """Return a reference for each file of telemetry of a decided build."""
     if build.unchanged:
         return []
-    return [Labeling(build, index, file.name) for index, file in enumerate(_declared(build, settings).files)]
+    declared = BuildFolder(build, settings).declared()
+    return [Labeling(build, index, file.name) for index, file in enumerate(declared.files)]
 
 
 def label(labeling: Labeling, settings: Settings, *, progress: Progress = silent) -> Labeling:
@@ -341,61 +240,37 @@ def label(labeling: Labeling, settings: Settings, *, progress: Progress = silent
     """
     build = labeling.build
     _require_same_tool(build)
-    declared = _declared(build, settings).files
-    done = _folder(build, settings) / "labels"
+    folder = BuildFolder(build, settings)
+    declared = folder.declared().files
     try:
         kept = telemetry.cached(
-            _labeler(build, settings),
+            _labeler(folder),
             declared[labeling.index],
             telemetry.labeled_paths(declared)[labeling.index],
-            folder=_candidate_folder(build, settings),
+            folder=folder.candidate,
             cache=Path(settings.work) / LABELED / build.slug,
             progress=progress,
         )
     except InputError as error:
-        _put(done / f"{labeling.index}.error", json.dumps([error.where, error.problem, error.remedy]).encode())
+        folder.put_label_error(labeling.index, error)
         raise
-    _link(kept.evidence, done / f"{labeling.index}.npz")
-    _put(done / f"{labeling.index}.json", json.dumps(kept.facts).encode())
+    folder.put_labeled(labeling.index, kept)
     return labeling
 
 
-def _labeler(build: Build, settings: Settings) -> telemetry.Labeler:
-    truth = _truth(build, settings)
+def _labeler(folder: BuildFolder) -> telemetry.Labeler:
+    truth = folder.truth()
     return telemetry.Labeler.of(
-        build.slug,
-        _evidence(build, settings).cluster,
+        folder.build.slug,
+        folder.evidence().cluster,
         workloads=truth.workloads,
         triggers=truth.triggers,
         injections=truth.injections,
         targets=truth.targets,
         iterations=truth.iterations,
-        impacts=_impacts(build, settings),
-        policy=_policy(build, settings),
+        impacts=folder.impacts(),
+        policy=Policy(**folder.entry().experiment.get("labels", {})),
     )
-
-
-def _policy(build: Build, settings: Settings) -> Policy:
-    return Policy(**_entry_of(build, settings).experiment.get("labels", {}))
-
-
-def _facts(build: Build, settings: Settings) -> tuple[TelemetryFacts, ...]:
-    """Return what is known of every labeled file.
-
-    Raises:
-        InputError: a file could not be labeled; the error is that file's.
-    """
-    found = []
-    for labeling in labelings(build, settings):
-        done = _folder(build, settings) / "labels"
-        broken = done / f"{labeling.index}.error"
-        if broken.is_file():
-            raise InputError(*json.loads(_get(broken)))
-        kept = done / f"{labeling.index}.json"
-        if not kept.is_file():
-            raise InputError(labeling.name, "it was not labeled", "see what became of its task, then run it again")
-        found.append((_FACTS.validate_json(_get(kept)), telemetry.read_evidence(kept.with_suffix(".npz"))))
-    return _labeler(build, settings).with_shifts_of_kinds(found)
 
 
 def validate(build: Build, settings: Settings) -> Build:
@@ -404,52 +279,55 @@ def validate(build: Build, settings: Settings) -> Build:
     Raises:
         AnswerIsNo: there is a critical finding; the message names the first ones.
     """
-    if build.unchanged or _kept_before(build, settings):
+    folder = BuildFolder(build, settings)
+    if build.unchanged or folder.is_kept():
         return build
     try:
-        outcome = check(build, settings)
+        facts = _facts(folder)
+        outcome = _checked(folder, facts)
     except InputError:
-        _drop(build, settings)
+        folder.drop()
         raise
     if not outcome.passed:
-        _drop(build, settings)
+        folder.drop()
         raise AnswerIsNo(build.slug, *_refusal(outcome))
-    _keep_as_candidate(build, settings, outcome)
+    folder.keep_as_candidate(outcome, facts)
     return build
-
-
-def _kept_before(build: Build, settings: Settings) -> bool:
-    """Whether this was done, by a task that died before it could say so."""
-    kept = candidate_folder(build.slug, build.fingerprint, settings) / NOTE
-    return kept.is_file() and not _folder(build, settings).is_dir()
 
 
 def check(build: Build, settings: Settings) -> Validation:
     """Run the expectations over a decided build; results and Data Docs go into its folder."""
+    folder = BuildFolder(build, settings)
+    return _checked(folder, _facts(folder))
+
+
+def _facts(folder: BuildFolder) -> tuple[TelemetryFacts, ...]:
+    """Return what is known of every labeled file, the clocks of a kind decided together."""
+    return _labeler(folder).with_shifts_of_kinds(list(folder.labeled()))
+
+
+def _checked(folder: BuildFolder, facts: tuple[TelemetryFacts, ...]) -> Validation:
     from faultset import expectations  # noqa: PLC0415 (seconds of import, for those who validate)
 
-    facts = _facts(build, settings)
     for kind in tables.TELEMETRY:
-        one_table.align(_candidate_folder(build, settings) / kind.name)
+        one_table.align(folder.candidate / kind.name)
     return expectations.check(
-        _truth(build, settings),
-        _evidence(build, settings),
-        _candidate_folder(build, settings),
+        folder.truth(),
+        folder.evidence(),
+        folder.candidate,
         facts,
-        _impacts(build, settings),
-        tests=parquet.read_table(tables.IMPACT_TESTS, _candidate_folder(build, settings) / "impact_tests.parquet"),
-        exposed=_exposed(build, settings),
-        declared=_entry_of(build, settings).experiment.get("expectations", {}),
+        folder.impacts(),
+        tests=folder.impact_tests(),
+        exposed=_exposed(folder),
+        declared=folder.entry().experiment.get("expectations", {}),
     )
 
 
-def _exposed(build: Build, settings: Settings) -> tuple[Exposure, ...]:
+def _exposed(folder: BuildFolder) -> tuple[Exposure, ...]:
     """Look for the inputs' secrets in all that the build has made."""
-    secrets = exposure.known_secrets(catalog.read_experiment(settings.catalog, build.slug))
-    work = _folder(build, settings)
-    with reported(work):
-        notes = [work / name for name in _PUBLISHED_NOTES]
-        return exposure.exposures(secrets, _candidate_folder(build, settings), notes)
+    secrets = exposure.known_secrets(catalog.read_experiment(folder.settings.catalog, folder.build.slug))
+    with reported(folder.path):
+        return exposure.exposures(secrets, folder.candidate, folder.notes)
 
 
 def _refusal(outcome: Validation) -> tuple[str, str]:
@@ -481,7 +359,7 @@ def build(slug: str, settings: Settings, *, force: bool = False, progress: Progr
         validated = validate(decided, settings)
     except BaseException:
         # Tasks may be tried again and need the folder; whoever called this starts anew.
-        _drop(extracted, settings)
+        BuildFolder(extracted, settings).drop()
         raise
     progress(4, 4, f"{slug}: candidate ready")
     return built(validated, settings)
@@ -498,100 +376,3 @@ def built(build: Build, settings: Settings) -> Built:
             len(parquet.read_table(tables.TARGETS, folder / "targets.parquet")),
         )
     return Built(build.slug, build.fingerprint, build.unchanged, *waits, build.standing)
-
-
-# --- folders ---------------------------------------------------------------------------------------------------------
-
-
-def read_note(candidate: Path) -> CandidateNote:
-    """Return what was kept beside a candidate's tables."""
-    return _NOTE.validate_json(_get(candidate / NOTE))
-
-
-def _folder(build: Build, settings: Settings) -> Path:
-    return Path(settings.work) / build.folder
-
-
-def _candidate_folder(build: Build, settings: Settings) -> Path:
-    return _folder(build, settings) / "candidate"
-
-
-def _declared(build: Build, settings: Settings) -> _Declared:
-    return _DECLARED.validate_json(_get(_folder(build, settings) / "telemetry.json"))
-
-
-def _entry_of(build: Build, settings: Settings) -> Entry:
-    return _ENTRY.validate_json(_get(_folder(build, settings) / "entry.json"))
-
-
-def _impacts(build: Build, settings: Settings) -> tuple[tables.ImpactRow, ...]:
-    return tuple(parquet.read_table(tables.IMPACTS, _candidate_folder(build, settings) / "impacts.parquet"))
-
-
-def _evidence(build: Build, settings: Settings) -> Evidence:
-    return _EVIDENCE.validate_json(_get(_folder(build, settings) / "evidence.json"))
-
-
-def _truth(build: Build, settings: Settings) -> Truth:
-    remarks = _REMARKS.validate_json(_get(_folder(build, settings) / "remarks.json"))
-    folder = _candidate_folder(build, settings)
-    rows = {t.name: tuple(parquet.read_table(t, folder / f"{t.name}.parquet")) for t in tables.TABLES}
-    return Truth(
-        **rows,
-        disagreements=remarks.disagreements,
-        different_runs=remarks.different_runs,
-        notes=remarks.notes,
-        unread=remarks.unread,
-        surplus=remarks.surplus,
-    )
-
-
-def _keep_as_candidate(build: Build, settings: Settings, outcome: Validation) -> None:
-    """Two builds of one fingerprint make the same candidate, so that either may stay."""
-    made = _candidate_folder(build, settings)
-    analysed = _folder(build, settings) / "analysis.json"
-    note = CandidateNote(
-        _entry_of(build, settings),
-        _evidence(build, settings).inputs,
-        outcome,
-        _facts(build, settings),
-        json.loads(_get(analysed)) if analysed.is_file() else {},
-        build.recipe,
-    )
-    _put(made / NOTE, _NOTE.dump_json(note))
-    kept = candidate_folder(build.slug, build.fingerprint, settings)
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # renamed, not removed: whoever looks hardly finds nothing
-            kept.rename(_folder(build, settings) / f"replaced-{uuid.uuid4().hex}")
-        made.rename(kept)
-    except OSError as error:
-        if not (kept / NOTE).is_file():
-            raise SetupError(
-                kept, f"the candidate cannot be kept ({error.strerror})", "check the datasets root"
-            ) from error
-    candidates.withdraw(build.slug, settings, but=build.fingerprint)
-    candidates.forget_proposal(build.slug, build.fingerprint, settings)
-    _drop(build, settings)
-
-
-def _drop(build: Build, settings: Settings) -> None:
-    shutil.rmtree(_folder(build, settings), ignore_errors=True)
-
-
-def _link(source: Path, target: Path) -> None:
-    with reported(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        os.link(source, target)
-
-
-def _put(path: Path, data: bytes) -> None:
-    with reported(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-
-
-def _get(path: Path) -> bytes:
-    with reported(path):
-        return path.read_bytes()

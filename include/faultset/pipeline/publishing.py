@@ -11,7 +11,7 @@ from typing import Any, Self
 from faultset import release, tables
 from faultset.errors import InputError
 from faultset.moments import UTC
-from faultset.pipeline.building import Build, read_note
+from faultset.pipeline.build_folder import Build, read_note
 from faultset.pipeline.candidates import candidate_folder
 from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.published import read_manifest
