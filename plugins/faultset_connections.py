@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from faultset.bucket import Credentials
+    from faultset.storage.credentials import Credentials
 
 DEFAULT = "FAULTSET_S3_CONNECTION"
 """Names the connection for every ``s3://`` URI that names none; unset: the environment's ``AWS_...`` variables."""
@@ -63,8 +63,8 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def _credentials(found: Connection) -> Credentials:
-    from faultset.bucket import Credentials
     from faultset.errors import SetupError
+    from faultset.storage.credentials import Credentials
 
     if found.conn_type != "aws":
         raise SetupError(f"connection {found.conn_id}", f"it is of type {found.conn_type}", "name one of type aws")

@@ -11,9 +11,9 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from faultset.bucket import Credentials
     from faultset.inbox.landing import Drop
     from faultset.settings import Settings
+    from faultset.storage.credentials import Credentials
 
 MEMORY = "announced"
 
@@ -56,9 +56,9 @@ class InboxTrigger(BaseEventTrigger):
 
     async def _waiting(self) -> list[str]:
         """Return marks of what is whole; what cannot be read now is looked at again soon."""
-        from faultset.bucket import Bucket, is_bucket
         from faultset.errors import FaultsetError
         from faultset.settings import Settings
+        from faultset.storage.bucket import Bucket, is_bucket
         from faultset_connections import of_connection_in_a_trigger
 
         try:
@@ -84,8 +84,9 @@ class InboxTrigger(BaseEventTrigger):
 
 
 def _look(settings: Settings, found: Credentials | None) -> list[Drop]:
-    from faultset.bucket import credentials, is_bucket
     from faultset.inbox import landing, mirror
+    from faultset.storage.bucket import is_bucket
+    from faultset.storage.credentials import credentials
 
     if not is_bucket(settings.inbox):
         return landing.look(settings.inbox_folder, settings.inbox_settle_s, time.time())

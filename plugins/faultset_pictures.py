@@ -26,9 +26,9 @@ def address(slug: str) -> str:
 def picture(slug: str, fingerprint: str, name: str) -> Response:
     """Answer with one picture; 404 where there is none of this name, 503 where the storage is in trouble."""
     from faultset import pipeline
-    from faultset.bucket import credentials
     from faultset.errors import InputError, SetupError
     from faultset.settings import Settings
+    from faultset.storage.credentials import credentials
     from faultset_connections import of_connection
 
     try:

@@ -104,7 +104,7 @@ class _Steps:
         os.fsync = fsync
 
     def on_requests(self) -> None:
-        from faultset.bucket import Bucket
+        from faultset.storage.bucket import Bucket
 
         for name in _REQUESTS:
             setattr(Bucket, name, self._around(getattr(Bucket, name)))

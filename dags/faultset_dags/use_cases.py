@@ -36,9 +36,9 @@ def use_case(subject: str) -> Iterator[Settings]:
     Args:
         subject: what the task works on.
     """
-    from faultset.bucket import credentials
     from faultset.errors import FaultsetError, SetupError
     from faultset.settings import Settings
+    from faultset.storage.credentials import credentials
     from faultset_connections import of_connection
 
     context = get_current_context()

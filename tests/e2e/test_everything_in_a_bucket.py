@@ -12,8 +12,8 @@ import pytest
 
 from e2e.conftest import Airflow, running_airflow, wait_for
 from faultset import simulator
-from faultset.bucket import Bucket
 from faultset.storage import bytes_of
+from faultset.storage.bucket import Bucket
 from s3 import KEY_ID, S3, SECRET
 
 pytestmark = pytest.mark.e2e

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from faultset.bucket import Bucket, ChangedError, Credentials, NotThereError, credentials
 from faultset.errors import InputError, SetupError
+from faultset.storage.bucket import Bucket, ChangedError, NotThereError
+from faultset.storage.credentials import Credentials, credentials
 from s3 import KEY_ID, S3, SECRET, Guarded, guarded_server, link_to
 
 

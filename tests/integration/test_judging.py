@@ -17,12 +17,12 @@ import pytest
 
 import meanwhile
 from faultset import catalog, simulator
-from faultset.bucket import Bucket
 from faultset.errors import SetupError
 from faultset.inbox import claims, filing, landing, mirror, verdicts
 from faultset.inbox.verdicts import Verdict
 from faultset.pipeline import judging, judging_worker
 from faultset.settings import Settings
+from faultset.storage.bucket import Bucket
 
 pytestmark = pytest.mark.integration
 

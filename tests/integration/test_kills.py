@@ -18,11 +18,11 @@ import pytest
 import dying
 import releases
 from faultset import release
-from faultset.bucket import Bucket
 from faultset.release import history
 from faultset.release.commit import publish
 from faultset.release.verify import verify
 from faultset.storage import open_root
+from faultset.storage.bucket import Bucket
 from releases import NOW, SLUG
 from s3 import S3
 

@@ -16,11 +16,11 @@ import yaml
 import faultset
 import releases
 from faultset import catalog, pipeline, simulator
-from faultset.bucket import Bucket
 from faultset.errors import InputError, SetupError
 from faultset.release.commit import publish
 from faultset.settings import Settings
 from faultset.sources.kit import fetched, files
+from faultset.storage.bucket import Bucket
 from faultset_cli import run
 from s3 import S3, Link, link_to
 

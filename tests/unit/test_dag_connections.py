@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from faultset.bucket import Credentials, credentials, credentials_for
 from faultset.errors import SetupError
+from faultset.storage.credentials import Credentials, credentials, credentials_for
 
 KEYS = {"conn_type": "aws", "login": "AKIDLAB", "password": "lab-secret"}
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from faultset import storage
-from faultset.bucket import Bucket
 from faultset.errors import InputError, SetupError
 from faultset.release import history
 from faultset.storage import Entry, Listing, LostRaceError, State, Store, disk, log, open_root, s3
+from faultset.storage.bucket import Bucket
 
 EMPTY = Listing(frozenset(), 0)
 STATE = State("1.0.0", ({"kind": "cite", "version": "1.0.0"},))

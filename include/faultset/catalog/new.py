@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from faultset.bucket import is_bucket, public
 from faultset.catalog.read import FILE_NAME, experiment_of
 from faultset.catalog.references import URI, catalog_root, local_or_bucket, nearest_file
 from faultset.errors import InputError
 from faultset.slug import check_slug
 from faultset.sources.kit import locations
+from faultset.storage.bucket import is_bucket, public
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from faultset.bucket import public
 from faultset.catalog.errors import Loc, dotted, expected, first_error, line_of
 from faultset.catalog.model import Experiment, ExperimentFile, Telemetry
 from faultset.catalog.references import catalog_root, fitting, local_or_bucket, nearest_file, public_name
 from faultset.errors import InputError, nearest
 from faultset.slug import check_slug
 from faultset.sources.kit import files, locations, yaml_tree
+from faultset.storage.bucket import public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

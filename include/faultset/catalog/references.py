@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from faultset.bucket import is_bucket, public
 from faultset.errors import nearest
 from faultset.sources.kit import files, locations
+from faultset.storage.bucket import is_bucket, public
 
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 

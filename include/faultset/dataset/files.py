@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow import fs
 
-from faultset.bucket import Bucket
 from faultset.errors import InputError
 from faultset.release import parquet
+from faultset.storage.bucket import Bucket
 from faultset.storage.web import NoRangesError, WebRoot
 
 _FORMAT = ds.ParquetFileFormat()

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from faultset.bucket import Bucket, is_bucket, public
 from faultset.errors import InputError, SetupError, nearest
 from faultset.release import decisions, history, number
 from faultset.release.history import History
@@ -22,6 +21,7 @@ from faultset.release.manifest import Manifest, decode
 from faultset.settings import Settings
 from faultset.slug import check_slug
 from faultset.storage import INDEX, MANIFEST, POINTER, Store, open_root
+from faultset.storage.bucket import Bucket, is_bucket, public
 from faultset.storage.web import WebRoot, is_web
 
 if TYPE_CHECKING:

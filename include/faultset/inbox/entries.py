@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 import yaml
 
-from faultset.bucket import Bucket, is_bucket
 from faultset.catalog import FILE_NAME
 from faultset.storage import bytes_of, reported
+from faultset.storage.bucket import Bucket, is_bucket
 
 OURS = ".inbox.json"
 _SHORT = 16

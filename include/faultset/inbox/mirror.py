@@ -19,12 +19,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from faultset.bucket import Bucket, ChangedError, Entry, NotThereError
 from faultset.errors import SetupError
 from faultset.inbox import filing, verdicts
 from faultset.inbox.claims import locked
 from faultset.inbox.landing import BY_HAND, MARKER, OURS, Drop, Kind
 from faultset.storage import folders, reported
+from faultset.storage.bucket import Bucket, ChangedError, Entry, NotThereError
 
 _BRINGING = ".bringing"
 _TAKEN = "taken"

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from faultset import recipe, tables
-from faultset.bucket import Bucket, credentials_for, is_bucket
 from faultset.errors import FaultsetError, InputError, SetupError, printable
 from faultset.inbox import claims, content, entries, filing, landing, mirror, page, proposal, roles, verdicts
 from faultset.inbox.claims import Claim
@@ -37,6 +36,8 @@ from faultset.settings import Settings, limits
 from faultset.severity import SEVERITIES
 from faultset.sources.kit import archive, files
 from faultset.storage import reported
+from faultset.storage.bucket import Bucket, is_bucket
+from faultset.storage.credentials import credentials_for
 
 _ENTRY = "experiment.json"
 _DATA_DOCS = "validation"

@@ -15,9 +15,9 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from faultset.bucket import Credentials, credentials
 from faultset.errors import SetupError
 from faultset.settings import Settings
+from faultset.storage.credentials import Credentials, credentials
 
 _JUDGED, _IN_TROUBLE, _FAILED = 0, 3, 70
 _LOOK_S = 0.05

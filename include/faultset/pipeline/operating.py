@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from faultset import catalog, release
-from faultset.bucket import is_bucket, public
 from faultset.errors import FaultsetError, counted
 from faultset.inbox import claims, filing, landing, mirror
 from faultset.pipeline.candidates import BUILDS
@@ -21,6 +20,7 @@ from faultset.pipeline.published import read_manifest
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
 from faultset.storage import ABANDONED_S, open_root, reported, unless_gone
+from faultset.storage.bucket import is_bucket, public
 
 _LEAST_FREE_BYTES = 1 << 30
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faultset.bucket import Bucket, is_bucket
 from faultset.errors import SetupError
+from faultset.storage.bucket import Bucket, is_bucket
 from faultset.storage.common import (
     ABANDONED_S,
     CANDIDATES,

@@ -21,11 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faultset.bucket import Bucket
-from faultset.bucket import Entry as Object
 from faultset.errors import SetupError
 from faultset.slug import check_slug, is_slug
 from faultset.storage import folders, log
+from faultset.storage.bucket import Bucket
+from faultset.storage.bucket import Entry as Object
 from faultset.storage.common import (
     ABANDONED_S,
     INDEX,

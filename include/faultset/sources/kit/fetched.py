@@ -11,10 +11,11 @@ import os
 import time
 from pathlib import Path
 
-from faultset.bucket import Bucket, ChangedError, NotThereError, credentials_for
 from faultset.errors import InputError, SetupError
 from faultset.settings import Settings
 from faultset.storage import reported
+from faultset.storage.bucket import Bucket, ChangedError, NotThereError
+from faultset.storage.credentials import credentials_for
 
 FOLDER = ".inputs"
 _IN_USE_S = 3600.0  # what was asked for this recently may be about to be opened

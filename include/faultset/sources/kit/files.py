@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from faultset.bucket import is_bucket, public
 from faultset.errors import InputError
 from faultset.settings import limits
 from faultset.sources.kit import fetched
+from faultset.storage.bucket import is_bucket, public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

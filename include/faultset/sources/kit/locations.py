@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from faultset.bucket import Bucket, is_bucket, public
 from faultset.errors import InputError, SetupError
 from faultset.sources.kit import fetched
+from faultset.storage.bucket import Bucket, is_bucket, public
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _MAGIC = re.compile(r"[*?[]")

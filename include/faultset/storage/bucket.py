@@ -1,12 +1,5 @@
 """A bucket of an object storage that speaks S3: the few operations that are needed, with errors of one clear line.
 
-Where the storage is and who may use it comes from the usual environment: ``AWS_ACCESS_KEY_ID``,
-``AWS_SECRET_ACCESS_KEY``, ``AWS_SESSION_TOKEN``, ``AWS_REGION`` or ``AWS_DEFAULT_REGION``, ``AWS_ENDPOINT_URL_S3`` or
-``AWS_ENDPOINT_URL`` (``AWS_ALLOW_HTTP=false`` refuses one without TLS), and the identities that clouds give to
-machines and containers. Whoever has credentials from elsewhere, by the name of a connection as in
-``s3://connection@bucket/prefix``, says so with :func:`credentials` for as long as they are needed. No secret is kept
-in a :class:`Bucket`, shown in a ``repr`` or an error, or pickled.
-
 Requests that fail for a moment are repeated, at most ``FAULTSET_S3_RETRIES`` times (10) within
 ``FAULTSET_S3_RETRY_SECONDS`` (60). The threads that send them do not survive a fork: a process that has used a bucket
 starts others by ``spawn``.
@@ -15,37 +8,26 @@ starts others by ``spawn``.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import cache, lru_cache
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
 
 import obstore
-from obstore.exceptions import (
-    AlreadyExistsError,
-    BaseError,
-    PermissionDeniedError,
-    PreconditionError,
-    UnauthenticatedError,
-)
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import S3Store
 
 from faultset.errors import InputError, SetupError
-
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig, S3Config, S3Credential
+from faultset.storage.bucket_errors import explanation, require_bucket
+from faultset.storage.credentials import client
 
 _Names = list[str]  # inside the class, ``list`` is its own
 _URI = re.compile(r"s3://(?:(?P<user>[^@/]*)@)?(?P<bucket>[^/@]*)(?:/(?P<prefix>.*))?", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _CONNECTION = re.compile(r"[A-Za-z0-9_.-]{1,200}")
-_ENDPOINT = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
 _PART_BYTES = 8 * 1024 * 1024
 _PARTS = 9_000  # S3 allows 10,000
 _PARTS_AT_ONCE = 4  # with the size of a part, this bounds the memory of an upload
@@ -59,126 +41,6 @@ class NotThereError(SetupError):
 
 class ChangedError(SetupError):
     """The object is no longer in the state that was asked for."""
-
-
-# --- who may use it -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Who asks, and where; nothing of it is ever shown.
-
-    Attributes:
-        access_key_id: None: whatever identity the machine or the container has.
-        secret_access_key: the key's secret.
-        session_token: of temporary credentials.
-        region: of the bucket.
-        endpoint: the storage's address where it is not Amazon's.
-        allow_http: whether ``endpoint`` may be without TLS.
-    """
-
-    access_key_id: str | None = field(default=None, repr=False)
-    secret_access_key: str | None = field(default=None, repr=False)
-    session_token: str | None = field(default=None, repr=False)
-    region: str | None = field(default=None, repr=False)
-    endpoint: str | None = field(default=None, repr=False)
-    allow_http: bool = field(default=True, repr=False)
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Credentials:
-        """Read the variables that other tools for S3 read, too."""
-        of = os.environ if environment is None else environment
-        return cls(
-            access_key_id=of.get("AWS_ACCESS_KEY_ID") or None,
-            secret_access_key=of.get("AWS_SECRET_ACCESS_KEY") or None,
-            session_token=of.get("AWS_SESSION_TOKEN") or None,
-            region=of.get("AWS_REGION") or of.get("AWS_DEFAULT_REGION") or None,
-            endpoint=of.get("AWS_ENDPOINT_URL_S3") or of.get("AWS_ENDPOINT_URL") or None,
-            allow_http=of.get("AWS_ALLOW_HTTP", "true").lower() not in ("false", "0", "no"),
-        )
-
-    def __call__(self) -> S3Credential:
-        """Return the keys in the form that obstore asks for."""
-        return {
-            "access_key_id": self.access_key_id or "",
-            "secret_access_key": self.secret_access_key or "",
-            "token": self.session_token,
-            "expires_at": None,
-        }
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled: pickles end up in files, queues and other processes."""
-        raise TypeError("credentials are not pickled")
-
-
-Resolve = Callable[[str], "Credentials | None"]
-"""What a connection's name stands for; the empty name: any URI that names none. None: nobody knows it."""
-
-_asked: list[Resolve] = []
-
-
-@contextlib.contextmanager
-def credentials(resolve: Resolve) -> Iterator[None]:
-    """Ask ``resolve`` for credentials during the block, in this process and all its threads.
-
-    It is asked when a bucket is used, once for each name. Where it has no answer, the environment's credentials are
-    used for URIs that name no connection, and others are refused.
-    """
-    _asked.append(cache(resolve))
-    try:
-        yield
-    finally:
-        _asked.pop()
-        _store.cache_clear()
-
-
-def credentials_for(connection: str) -> Credentials:
-    """Return the credentials of a connection; of the environment where none is named and nobody else has any.
-
-    Raises:
-        SetupError: nobody knows this connection.
-    """
-    found = _asked[-1](connection) if _asked else None
-    if found is not None:
-        return found
-    if connection:
-        raise SetupError(
-            f"s3://{connection}@",
-            "this connection is not known here",
-            "name an Airflow connection of type aws and run it in Airflow, or leave it out and use AWS_ACCESS_KEY_ID",
-        )
-    return Credentials.from_environment()
-
-
-def _whole_number(name: str, *, default: int) -> int:
-    text = os.environ.get(name) or str(default)
-    if not re.fullmatch(r"[0-9]{1,4}", text):
-        raise SetupError(name, f"{text} is no whole number", "correct it in the environment, or leave it out")
-    return int(text)
-
-
-@lru_cache(maxsize=16)
-def _store(name: str, found: Credentials, retries: int, retry_seconds: int) -> S3Store:
-    config: S3Config = {}
-    if found.region:
-        config["region"] = found.region
-    if found.endpoint:
-        if not _ENDPOINT.fullmatch(found.endpoint):
-            raise SetupError("AWS_ENDPOINT_URL", "this is no address of a storage", "write https://host or http://host")
-        config["endpoint"] = found.endpoint
-    # A streamed body may take long; a stalled one may not.
-    client: ClientConfig = {
-        "timeout": "1h",
-        "read_timeout": f"{max(1, retry_seconds)}s",
-        "connect_timeout": "5s",
-        "allow_http": found.allow_http and (found.endpoint or "").startswith("http://"),
-    }
-    again: RetryConfig = {"max_retries": retries, "retry_timeout": timedelta(seconds=retry_seconds)}
-    provider = found if found.access_key_id else None
-    return S3Store(name, config=config, client_options=client, retry_config=again, credential_provider=provider)
-
-
-# --- the bucket -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +116,7 @@ class Bucket:
                 found = obstore.get(self._objects(), self._path(key))
                 return bytes(found.bytes()), found.meta["e_tag"] or ""
             except FileNotFoundError as error:
-                _require_bucket(error)
+                require_bucket(error)
                 return None
 
     def head(self, key: str) -> tuple[int, str] | None:
@@ -283,7 +145,7 @@ class Bucket:
             try:
                 return bytes(obstore.get_range(self._objects(), self._path(key), start=start, length=length))
             except FileNotFoundError as error:
-                _require_bucket(error)
+                require_bucket(error)
                 raise NotThereError(self.uri_of(key), "it is not there", "check the address") from None
 
     def stream(self, key: str, etag: str | None = None) -> Iterator[bytes]:
@@ -298,7 +160,7 @@ class Bucket:
             try:
                 found = obstore.get(self._objects(), self._path(key), options={"if_match": etag} if etag else None)
             except FileNotFoundError as error:
-                _require_bucket(error)
+                require_bucket(error)
                 raise NotThereError(self.uri_of(key), "it is not there", "check the address") from None
             except PreconditionError:
                 raise ChangedError(self.uri_of(key), "it was changed meanwhile", "run it again") from None
@@ -404,7 +266,7 @@ class Bucket:
                 mode: obstore.PutMode = "create" if condition == "create" else {"e_tag": condition}
                 obstore.put(self._objects(), self._path(key), data, mode=mode, use_multipart=False)
             except (AlreadyExistsError, PreconditionError) as error:
-                _require_bucket(error)
+                require_bucket(error)
                 return False
             except BaseError:
                 # No answer, after all repetitions: it may have been written all the same.
@@ -446,7 +308,7 @@ class Bucket:
             try:
                 obstore.copy(self._objects(), self._path(source_key), self._path(target_key))
             except FileNotFoundError as error:
-                _require_bucket(error)
+                require_bucket(error)
                 return False
             return True
 
@@ -464,9 +326,7 @@ class Bucket:
     # --- underneath -------------------------------------------------------------------------------------------------
 
     def _objects(self) -> S3Store:
-        retries = _whole_number("FAULTSET_S3_RETRIES", default=10)
-        seconds = _whole_number("FAULTSET_S3_RETRY_SECONDS", default=60)
-        return _store(self.name, credentials_for(self.connection), retries, seconds)
+        return client(self.name, self.connection)
 
     def _path(self, key: str) -> str:
         """The key within the bucket.
@@ -489,75 +349,8 @@ class Bucket:
         try:
             yield
         except (BaseError, FileNotFoundError, ValueError) as error:
-            problem, remedy = _explanation(error)
+            problem, remedy = explanation(error)
             raise SetupError(self.uri_of(key), problem, remedy) from None
-
-
-# --- what went wrong ------------------------------------------------------------------------------------------------
-
-_CREDENTIALS_REFUSED = (
-    "the storage does not accept the credentials",
-    "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the Airflow connection",
-)
-_REFUSED = ("access is refused", "check the credentials, and what they may do with this bucket")
-_NOT_ALLOWED = ("permission is missing", "let these credentials list, read and write this bucket")
-_NO_BUCKET = ("this bucket does not exist", "create it, or correct the address")
-_NO_CREDENTIALS = ("no credentials were found", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-_WRONG_REGION = ("the bucket lies in another region", "set AWS_REGION to it")
-_NO_CONNECTION = ("the storage does not answer", "check AWS_ENDPOINT_URL and the network, then run it again")
-_NO_TLS = ("the storage's address is http, which is not allowed", "use https, or leave out AWS_ALLOW_HTTP=false")
-_TOO_SLOW = ("the storage fails for now", "run it again later")
-
-_BY_CODE = {
-    "NoSuchBucket": _NO_BUCKET,
-    "AccessDenied": _NOT_ALLOWED,
-    "AllAccessDisabled": _NOT_ALLOWED,
-    "AuthorizationHeaderMalformed": _WRONG_REGION,
-    "PermanentRedirect": _WRONG_REGION,
-    "IllegalLocationConstraintException": _WRONG_REGION,
-    "RequestTimeTooSkewed": ("this machine's clock is wrong", "set the clock, then run it again"),
-    "QuotaExceeded": ("the storage is full", "free some space, then run it again"),
-    "EntityTooLarge": ("the storage takes no file of this size", "split the file"),
-    **dict.fromkeys(
-        ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"),
-        _CREDENTIALS_REFUSED,
-    ),
-}
-# What obstore says where the storage sent no code; the first that is found counts.
-_BY_TEXT = (
-    ("BadScheme", _NO_TLS),
-    ("URL scheme is not allowed", _NO_TLS),
-    ("BareRedirect", _WRONG_REGION),
-    ("169.254.", _NO_CREDENTIALS),
-    ("redential", _NO_CREDENTIALS),
-    ("code: 5", _TOO_SLOW),
-    ("code: 429", _TOO_SLOW),
-    ("HTTP error", _NO_CONNECTION),
-)
-
-
-def _explanation(error: Exception) -> tuple[str, str]:
-    """Return what is wrong and what to do."""
-    text = str(error)
-    code = re.search(r"(?:<Code>|\(code: )([A-Za-z0-9.]{1,60})[<)]", text)
-    if code and code[1] in _BY_CODE:
-        return _BY_CODE[code[1]]
-    if isinstance(error, UnauthenticatedError):
-        return _CREDENTIALS_REFUSED
-    if isinstance(error, PermissionDeniedError):
-        return _REFUSED
-    for part, explained in _BY_TEXT:
-        if part in text:
-            return explained
-    status = re.search(r"status code: (\d{3})", text)
-    said = " ".join(part[1] for part in (status, code) if part) or type(error).__name__
-    return f"the storage refuses ({said})", "see what it logged"
-
-
-def _require_bucket(error: Exception) -> None:
-    """Raise ``error`` again where it is not the object that is missing, but the bucket."""
-    if "<Code>NoSuchBucket</Code>" in str(error):
-        raise error
 
 
 @contextlib.contextmanager
