@@ -45,6 +45,7 @@ VERDICT = (
     "inbox/proposal",
     "inbox/roles",
     "pipeline/judging",
+    "pipeline/weighing",
     "severity",
 )
 _PAGES = ("expectations/docs", "expectations/pages", "expectations/site")

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from faultset.pipeline import judging
+from faultset.pipeline import claiming, judging
 from faultset.settings import Settings
 from faultset_cli import Done, run
 from rally_samples import call_chart, firing, hook_result, iteration, page, results, scenario, shown, task, workload
@@ -233,7 +233,7 @@ def test_no_form_of_a_secret_is_in_the_verdict_of_a_dropped_run(tmp_path: Path) 
     )
     Path(settings.catalog).mkdir()
     written(tmp_path / "inbox" / "dropped", hooks, scripts)
-    (verdict,) = (judging.judge(arrival, settings) for arrival in judging.take(settings).arrivals)
+    (verdict,) = (judging.judge(arrival, settings) for arrival in claiming.take(settings).arrivals)
     assert verdict is not None
     raw = {*scripts, "report.html", "results.json"}
     inputs_aside = {

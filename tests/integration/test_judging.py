@@ -20,7 +20,7 @@ from faultset import catalog, simulator
 from faultset.errors import SetupError
 from faultset.inbox import claims, filing, landing, mirror, verdicts
 from faultset.inbox.verdicts import Verdict
-from faultset.pipeline import judging, judging_worker
+from faultset.pipeline import claiming, judges, judging, judging_worker
 from faultset.settings import Settings
 from faultset.storage.bucket import Bucket
 
@@ -61,7 +61,7 @@ def part_of(sample: Path, inbox: Path, name: str, *kept: str) -> Path:
 
 def judged(settings: Settings) -> dict[str, Verdict]:
     """Take and judge all that lies in the inbox, in this process."""
-    taken = judging.take(settings)
+    taken = claiming.take(settings)
     assert taken.growing == {}
     found = [judging.judge(arrival, settings) for arrival in taken.arrivals]
     return {one.name: one for one in found if one}
@@ -209,7 +209,7 @@ def test_other_rules_judge_the_same_content_anew(
 
 
 def all_of(settings: Settings, **keywords: float) -> Iterator[str]:
-    yield from judging.judge_all(judging.take(settings).arrivals, settings, **keywords)
+    yield from judges.judge_all(claiming.take(settings).arrivals, settings, **keywords)
 
 
 def test_a_run_that_takes_too_long_is_rejected_and_the_others_are_not(settings: Settings, sample: Path) -> None:
@@ -227,8 +227,8 @@ def test_many_judges_at_once_give_one_verdict_each(settings: Settings, sample: P
     for number in range(6):
         without_cluster(sample, inbox, f"run-{number}")
         (inbox / f"run-{number}" / "note").write_text(str(number))
-    arrivals = judging.take(settings).arrivals
-    threads = [threading.Thread(target=lambda: list(judging.judge_all(arrivals, settings))) for _ in range(3)]
+    arrivals = claiming.take(settings).arrivals
+    threads = [threading.Thread(target=lambda: list(judges.judge_all(arrivals, settings))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -241,7 +241,7 @@ def test_a_judge_that_is_killed_loses_nothing(settings: Settings, sample: Path) 
     for number in range(4):
         part_of(sample, inbox, f"run-{number}")
         (inbox / f"run-{number}" / "note").write_text(str(number))
-    arrivals = judging.take(settings).arrivals
+    arrivals = claiming.take(settings).arrivals
     script = (
         "import json, sys\nfrom faultset.pipeline import judging\nfrom faultset.settings import Settings\n"
         "settings, arrivals = json.loads(sys.argv[1])\n"
@@ -255,7 +255,7 @@ def test_a_judge_that_is_killed_loses_nothing(settings: Settings, sample: Path) 
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    again = judging.take(settings).arrivals
+    again = claiming.take(settings).arrivals
     assert again
     assert set(again) | {one.arrival for one in filing.recorded(inbox)} == set(arrivals)
     for arrival in again:
@@ -268,7 +268,7 @@ def test_trouble_with_the_catalog_keeps_the_claim(settings: Settings, sample: Pa
     part_of(sample, Path(settings.inbox), "run")
     shutil.rmtree(settings.catalog)
     Path(settings.catalog).write_text("a file where a folder is needed")
-    [arrival] = judging.take(settings).arrivals
+    [arrival] = claiming.take(settings).arrivals
     with pytest.raises(SetupError):
         judging.judge(arrival, settings)
     Path(settings.catalog).unlink()
@@ -335,11 +335,11 @@ def test_an_inbox_in_a_bucket_is_judged_like_a_folder(tmp_path: Path, sample: Pa
     dropped_into(new_bucket, sample, "good")
     dropped_into(new_bucket, sample, "bad", "report.html")
     dropped_into(new_bucket, sample, "growing", marker=False)
-    taken = judging.take(settings)
+    taken = claiming.take(settings)
     assert list(taken.growing) == ["growing"]
     assert len(taken.arrivals) == 2
-    assert judging.take(settings).arrivals == taken.arrivals
-    assert list(judging.judge_all(taken.arrivals, settings)) == list(taken.arrivals)
+    assert claiming.take(settings).arrivals == taken.arrivals
+    assert list(judges.judge_all(taken.arrivals, settings)) == list(taken.arrivals)
     keys = {entry.key for entry in Bucket.at(f"s3://{new_bucket}/inbox").list("")}
     found = {one.name: one for one in filing.recorded(settings.inbox_folder)}
     assert {name: one.accepted for name, one in found.items()} == {"good": True, "bad": False}
@@ -411,7 +411,7 @@ def test_a_run_that_kills_its_reader_is_rejected(
     settings: Settings, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part_of(sample, Path(settings.inbox), "run")
-    [arrival] = judging.take(settings).arrivals
+    [arrival] = claiming.take(settings).arrivals
     with monkeypatch.context() as patched:
         patched.setattr(judging, "judge", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         assert judging_worker._judge_in_child(arrival, settings, 60) is None

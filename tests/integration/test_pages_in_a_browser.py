@@ -24,7 +24,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 import samples
 from faultset import pipeline
 from faultset.inbox import filing
-from faultset.pipeline import judging
+from faultset.pipeline import claiming, judging
 from faultset.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -153,7 +153,7 @@ def judge_hostile_runs(inbox: Path, settings: Settings) -> Iterator[dict[str, st
     (inbox / f"empty {NAMED}").mkdir()
     (inbox / f"empty {NAMED}" / f"{NAMED}.txt").write_text(ALL)
     words = set()
-    for arrival in judging.take(settings, time.time() + 1000).arrivals:
+    for arrival in claiming.take(settings, time.time() + 1000).arrivals:
         judging.judge(arrival, settings)
         verdict = filing.recorded_of(inbox, arrival)
         assert verdict is not None

@@ -40,10 +40,11 @@ if TYPE_CHECKING:
         slugs,
         validate,
     )
+    from faultset.pipeline.claiming import accepted, take, take_by_hand, verdict_line, without_verdict
     from faultset.pipeline.comparing import compare, diff
     from faultset.pipeline.explaining import why
     from faultset.pipeline.inspecting import inspect, validate_experiment, validate_report
-    from faultset.pipeline.judging import accepted, judge_all, take, take_by_hand, verdict_line, without_verdict
+    from faultset.pipeline.judges import judge_all
     from faultset.pipeline.operating import doctor, mend, new, scenarios, simulate, summary
     from faultset.pipeline.published import verify, versions
     from faultset.pipeline.publishing import Published
@@ -106,10 +107,11 @@ _HOME = {
     "proposal propose publish_by_hand publish_proposal reject waiting",
     "build_folder": "Build",
     "building": "Built Labeling build built decide extract label labelings slugs validate",
+    "claiming": "accepted take take_by_hand verdict_line without_verdict",
     "comparing": "compare diff",
     "explaining": "why",
     "inspecting": "inspect validate_experiment validate_report",
-    "judging": "accepted judge_all take take_by_hand verdict_line without_verdict",
+    "judges": "judge_all",
     "operating": "doctor mend new scenarios simulate summary",
     "published": "verify versions",
     "publishing": "Published",

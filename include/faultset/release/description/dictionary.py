@@ -30,7 +30,7 @@ def reference_page() -> str:
     lines = [
         "# Tables",
         "",
-        "Made from the declaration in `include/faultset/tables.py`; a test holds the two equal. What one version "
+        "Made from the declaration in `include/faultset/tables/`; a test holds the two equal. What one version "
         "holds, its sources' own columns too, stands in its `dictionary.md`.",
         "",
         _TIMES,

@@ -1,107 +1,35 @@
-"""Each column declared once, with type, unit and description; a table is a dataclass that names its columns.
-
-Parquet schemas, expectations, Croissant, data packages and the data dictionary follow from this file. A row is an
-instance of its table's class; ``to_arrow`` turns rows into a table in the declared order and types.
-"""
+"""What a row of each table is: a dataclass that names its columns."""
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
-import types
-import typing
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated
 
-import pyarrow as pa
-
-SCHEMA_VERSION = "1.1"
-
-NO_UNIT: Final = ""  # said of a column, not left out: names, ids, flags, texts, moments
-SECONDS: Final = "s"
-COUNT: Final = "1"  # counts, positions, ratios, codes
-UNITS = (NO_UNIT, SECONDS, COUNT)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What a column means.
-
-    Attributes:
-        description: a sentence for the data dictionary.
-        unit: one of ``UNITS``; there is no default, so that a column without a unit says so.
-        values: the closed vocabulary, where there is one.
-    """
-
-    description: str
-    unit: str
-    values: tuple[str, ...] = ()
-
-
-# --- columns --------------------------------------------------------------------------------------------------------
-
-WorkloadId = Annotated[str, Column("Id of the workload: scenario, position and the head of Rally's own id.", NO_UNIT)]
-TriggerId = Annotated[str, Column("Id of the planned trigger: workload, hook index, unit and value.", NO_UNIT)]
-InjectionId = Annotated[str, Column("Id of the injection; equals the id of the trigger that fired it.", NO_UNIT)]
-InjectionIds = Annotated[
-    list[str], Column("Ids of all injections whose window this row overlaps, in order of start.", NO_UNIT)
-]
-StartedAt = Annotated[dt.datetime, Column("Start, UTC.", NO_UNIT)]
-EndedAt = Annotated[dt.datetime, Column("End, UTC; the span is half-open, [started_at, ended_at).", NO_UNIT)]
-MaybeStartedAt = Annotated[dt.datetime | None, Column("Start, UTC; null where no input tells.", NO_UNIT)]
-MaybeEndedAt = Annotated[dt.datetime | None, Column("End, UTC, half-open; null where no input tells.", NO_UNIT)]
-UnitColumn = Annotated[
-    str, Column("What the trigger counts: iterations from 1, or seconds from 0.", NO_UNIT, values=("iteration", "time"))
-]
-Value = Annotated[float, Column("At which iteration, or how many seconds after the first iteration's start.", COUNT)]
-Iteration = Annotated[int, Column("Iteration number, counted from 1.", COUNT)]
-Why = Annotated[str, Column("Why the decision fell as it did, in words.", NO_UNIT)]
-ImpactNode = Annotated[
-    str,
-    Column(
-        "Short name of the node; of spans without a host the service, of the load itself the workload's id.", NO_UNIT
-    ),
-]
-Kpi = Annotated[
-    str,
-    Column(
-        "What is looked at: a column of the metrics such as mem.used; log_lines.LEVEL, span_duration.SERVICE or "
-        "span_errors.SERVICE; iteration_duration or iteration_failures.",
-        NO_UNIT,
-    ),
-]
-SourceKindColumn = Annotated[
-    str,
-    Column(
-        "What the KPI was taken from; workload: from the iterations of the load itself.",
-        NO_UNIT,
-        values=("metrics", "logs", "traces", "workload"),
-    ),
-]
-ServiceName = Annotated[
-    str | None, Column("Service that the component belongs to, such as nova; null where the table knows none.", NO_UNIT)
-]
-Layer = Annotated[
-    str | None,
-    Column(
-        "Layer of the service.",
-        NO_UNIT,
-        values=("openstack", "infrastructure", "kubernetes", "network", "storage", "host"),
-    ),
-]
-Verb = Annotated[
-    str | None, Column("What was done, such as restart or stop+start; null where no input tells.", NO_UNIT)
-]
-
-TriggerOutcome = Literal["fired", "not_reached", "not_observable"]
-Effect = Literal["full", "partial", "none", "unknown"]
-Resolution = Literal["exact", "inferred", "ambiguous"]
-SourceKind = Literal["metrics", "logs", "traces", "workload"]
-FaultEndSource = Literal["command", "script", "reversed_by", "observed", "corrected", "unknown"]
-
-
-# --- tables ---------------------------------------------------------------------------------------------------------
+from faultset.tables.shared_columns import (
+    COUNT,
+    NO_UNIT,
+    SECONDS,
+    Column,
+    EndedAt,
+    ImpactNode,
+    InjectionId,
+    InjectionIds,
+    Iteration,
+    Kpi,
+    Layer,
+    MaybeEndedAt,
+    MaybeStartedAt,
+    ServiceName,
+    SourceKindColumn,
+    StartedAt,
+    TriggerId,
+    UnitColumn,
+    Value,
+    Verb,
+    Why,
+    WorkloadId,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,131 +345,3 @@ class LogLabels(TelemetryLabels):
     names_injection: Annotated[
         bool, Column("Whether the row names the injection itself, so that a model could read the answer.", NO_UNIT)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of the dataset.
-
-    Attributes:
-        name: of the table and its file.
-        row: class of its rows.
-        key: the columns that identify a row, in sort order.
-        estimates: columns that depend on all else that was recorded, such as p values: another value is no other
-            record, and no answer of anyone who relied on the old one becomes wrong.
-    """
-
-    name: str
-    row: type
-    key: tuple[str, ...]
-    estimates: frozenset[str] = frozenset()
-
-    @property
-    def description(self) -> str:
-        """What a row is."""
-        return (self.row.__doc__ or "").strip()
-
-
-WORKLOADS = Table("workloads", WorkloadRow, ("workload_id",))
-TRIGGERS = Table("triggers", TriggerRow, ("trigger_id",))
-INJECTIONS = Table("injections", InjectionRow, ("injection_id",))
-TARGETS = Table("targets", TargetRow, ("injection_id", "node", "container", "component"))
-ITERATIONS = Table("iterations", IterationRow, ("workload_id", "iteration"))
-IMPACTS = Table("impacts", ImpactRow, ("injection_id", "node", "kpi", "source", "started_at"))
-IMPACT_TESTS = Table(
-    "impact_tests",
-    ImpactTestRow,
-    ("injection_id", "node", "kpi", "source_kind"),
-    frozenset({"p_value", "adjusted_p_value", "score", "detectable_sd", "detectable_once_sd"}),
-)
-TABLES = (WORKLOADS, TRIGGERS, INJECTIONS, TARGETS, ITERATIONS)
-EVERY_TABLE = tuple(dict.fromkeys((*TABLES, IMPACTS, IMPACT_TESTS)))
-
-# One file a source file, in a folder of the kind; only the columns that are added to the source's own are declared.
-METRICS = Table("metrics", MetricsLabels, ("source_row",))
-LOGS = Table("logs", LogLabels, ("source_row",))
-TRACES = Table("traces", LogLabels, ("source_row",))
-TELEMETRY = (METRICS, LOGS, TRACES)
-
-
-# --- what follows from the declarations -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnSpec:
-    """A column as a table uses it."""
-
-    name: str
-    arrow_type: pa.DataType
-    nullable: bool
-    column: Column
-
-
-_ARROW: dict[object, pa.DataType] = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-    dt.datetime: pa.timestamp("us", tz="UTC"),
-    list[str]: pa.list_(pa.string()),
-}
-
-
-def columns(table: Table) -> tuple[ColumnSpec, ...]:
-    """Return the table's columns in order."""
-    hints = typing.get_type_hints(table.row, include_extras=True)
-    return tuple(_spec(field.name, hints[field.name]) for field in dataclasses.fields(table.row))
-
-
-def _spec(name: str, hint: Any) -> ColumnSpec:
-    base, column = typing.get_args(hint)
-    nullable = isinstance(base, types.UnionType)
-    if nullable:
-        base = next(part for part in typing.get_args(base) if part is not type(None))
-    return ColumnSpec(name, _ARROW[base], nullable, column)
-
-
-def references(table: Table) -> dict[str, Table]:
-    """Return column -> table that it points into: a column named as another table's key is that key there."""
-    keys = {other.key[0]: other for other in EVERY_TABLE if len(other.key) == 1 and other is not table}
-    return {spec.name: keys[spec.name] for spec in columns(table) if spec.name in keys}
-
-
-def schema(table: Table) -> pa.Schema:
-    """Return the Arrow schema; each field carries its description and unit as metadata."""
-    return pa.schema(
-        [
-            pa.field(
-                spec.name,
-                spec.arrow_type,
-                nullable=spec.nullable,
-                metadata={"description": spec.column.description, "unit": spec.column.unit},
-            )
-            for spec in columns(table)
-        ]
-    )
-
-
-def to_arrow(table: Table, rows: Iterable[Any]) -> pa.Table:
-    """Return ``rows`` (instances of ``table.row``) as an Arrow table with the declared schema, in the given order."""
-    rows = list(rows)
-    return pa.Table.from_pydict(
-        {spec.name: [getattr(row, spec.name) for row in rows] for spec in columns(table)}, schema=schema(table)
-    )
-
-
-def from_arrow(table: Table, data: pa.Table) -> list[Any]:
-    """Return the rows of ``data`` as instances of ``table.row``."""
-    return [table.row(**record) for record in data.to_pylist()]
-
-
-def table_named(name: str, among: Sequence[Table] = TABLES) -> Table:
-    """Return the table called ``name``.
-
-    Raises:
-        KeyError: there is none.
-    """
-    for table in among:
-        if table.name == name:
-            return table
-    raise KeyError(name)
