@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 import releases
 from faultset import tables
 from faultset.errors import InputError
-from faultset.release.diff import ChangedRow, Difference, diff
+from faultset.release.diff import Difference, diff
 from faultset.release.number import Number, parse
 from faultset.release.parquet import write_table
+from faultset.release.table_difference import ChangedRow
 
 TYPES = {"number": pa.int64(), "text": pa.string(), "list": pa.list_(pa.string())}
 VALUES = {

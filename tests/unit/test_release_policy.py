@@ -9,8 +9,9 @@ import pytest
 
 from faultset.expectations.catalogue import RULES
 from faultset.records.validation import Finding
-from faultset.release.diff import ChangedRow, Difference, RetypedColumn, TableDifference
+from faultset.release.diff import Difference
 from faultset.release.policy import DOUBTS, Policy, need
+from faultset.release.table_difference import ChangedRow, RetypedColumn, TableDifference
 
 ONE_CHANGED = (ChangedRow(("boot.0.250",), ("effect",)),)
 

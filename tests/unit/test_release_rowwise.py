@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 import releases
 from faultset.errors import InputError
 from faultset.release import rowwise
-from faultset.release.diff import ChangedRow, Difference, TableDifference, diff
+from faultset.release.diff import Difference, diff
 from faultset.release.rowwise import differs
+from faultset.release.table_difference import ChangedRow, TableDifference
 
 PATH = "metrics/wally117.parquet"
 

@@ -13,8 +13,8 @@ from faultset.errors import counted
 from faultset.expectations.catalogue import RULES
 from faultset.expectations.run import Outcome, _message
 from faultset.pipeline import operating
-from faultset.release import provenance
 from faultset.release.manifest import decode
+from faultset.release.provenance import Content, addresses
 from faultset.settings import Settings
 from releases import SLUG, published
 
@@ -51,13 +51,13 @@ def test_publishing_names_the_version_that_is_the_latest(new: bool, version: str
 def test_an_injection_is_found_by_the_name_that_inspect_shows(tmp_path: Path) -> None:
     published(tmp_path, "a")
     folder = tmp_path / SLUG / "1.0.0"
-    content = provenance.Content(folder, decode((folder / "manifest.json").read_bytes(), "x"), "0")
+    content = Content(folder, decode((folder / "manifest.json").read_bytes(), "x"), "0")
     [injection] = content.injections
     end = injection.injection_id.removeprefix(f"{injection.workload_id}.")
     for short in (f"#1 {end}", end, injection.injection_id):
-        assert provenance._whole_address(content, short) == injection.injection_id
-        assert provenance._whole_address(content, f"{short}/wally117/-") == f"{injection.injection_id}/wally117/-"
-    assert provenance._whole_address(content, f"#2 {end}") == f"#2 {end}"
+        assert addresses._whole_address(content, short) == injection.injection_id
+        assert addresses._whole_address(content, f"{short}/wally117/-") == f"{injection.injection_id}/wally117/-"
+    assert addresses._whole_address(content, f"#2 {end}") == f"#2 {end}"
 
 
 def test_the_doctor_says_what_lies_in_the_inbox(tmp_path: Path) -> None:

@@ -6,150 +6,32 @@ packed (encodings, row groups, order of rows, large texts) is no part of a recor
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
 from faultset import storage, tables
-from faultset.errors import printable
 from faultset.release import injection_changes, parquet, rowwise
+from faultset.release.difference_words import in_words, labels_in_words, reason_of, summary_of
 from faultset.release.fingerprint import sha256_of
 from faultset.release.injection_changes import InjectionChange
 from faultset.release.number import Change
-
-SHOWN = 20
-_ROW = "source_row"
-_NODE = "node"
-_TELEMETRY = tuple(f"{table.name}/" for table in tables.TELEMETRY)
-# What says which row it is; everything else that is added to a source's rows is a label.
-_PLACE = frozenset({"timestamp", _NODE, _ROW})
-_LABELS = frozenset(spec.name for table in tables.TELEMETRY for spec in tables.columns(table)) - _PLACE
-Key = tuple[Any, ...]
-Values = tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedRow:
-    """A row that is in both versions, and the columns in which it differs."""
-
-    key: Key
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RetypedColumn:
-    """A column that is in both versions, with another type."""
-
-    name: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class TableDifference:
-    """What differs in one table.
-
-    Of telemetry, only the first rows that differ are named, the others are counted.
-
-    Attributes:
-        table: the table's file without its ending, such as ``injections``.
-        state: whether both versions have the table, or it was ``added`` or ``removed`` as a whole.
-        key: the columns that identify a row; all compared columns for a table that declares no key.
-        rows_before: number of rows in the old version.
-        rows_after: number of rows in the new version.
-        added: keys of the rows that only the new version has.
-        removed: keys of the rows that only the old version has.
-        changed: rows that both have, and that differ in a column that both have.
-        columns_added: columns that only the new version has.
-        columns_removed: columns that only the old version has.
-        columns_retyped: columns whose type differs; their values are not compared.
-        columns_loosened: columns that were never null and now may be.
-        columns_changed: column -> rows of telemetry that differ in it.
-        relabeled: node -> rows of telemetry whose labels changed; "" for rows without a node.
-        renamed_from: the file of the old version with the same bytes, of a file that is new under this name.
-        more_added: rows that only the new version has, beside those that ``added`` names.
-        more_removed: likewise.
-        more_changed: likewise.
-        reestimated: rows that both have, and that differ in the table's estimates only.
-    """
-
-    table: str
-    state: Literal["kept", "added", "removed"]
-    key: tuple[str, ...]
-    rows_before: int
-    rows_after: int
-    added: tuple[Key, ...] = ()
-    removed: tuple[Key, ...] = ()
-    changed: tuple[ChangedRow, ...] = ()
-    columns_added: tuple[str, ...] = ()
-    columns_removed: tuple[str, ...] = ()
-    columns_retyped: tuple[RetypedColumn, ...] = ()
-    columns_loosened: tuple[str, ...] = ()
-    columns_changed: tuple[tuple[str, int], ...] = ()
-    relabeled: tuple[tuple[str, int], ...] = ()
-    renamed_from: str | None = None
-    more_added: int = 0
-    more_removed: int = 0
-    more_changed: int = 0
-    reestimated: int = 0
-
-    @property
-    def rows_added(self) -> int:
-        """Number of rows that only the new version has."""
-        return len(self.added) + self.more_added
-
-    @property
-    def rows_removed(self) -> int:
-        """Number of rows that only the old version has."""
-        return len(self.removed) + self.more_removed
-
-    @property
-    def rows_changed(self) -> int:
-        """Number of rows that both have, and that differ."""
-        return len(self.changed) + self.more_changed
-
-    @property
-    def breaks(self) -> bool:
-        """Whether a record, column or type that was there changed or went."""
-        return self.state == "removed" or any(
-            (self.rows_removed, self.rows_changed, self.columns_removed, self.columns_retyped, self.columns_loosened)
-        )
-
-    @property
-    def extends(self) -> bool:
-        """Whether something was added, or estimated anew."""
-        return self.state == "added" or any((self.rows_added, self.columns_added, self.reestimated))
-
-    def as_dict(self) -> dict[str, object]:
-        """Return plain values for JSON."""
-        return {
-            "table": self.table,
-            "state": self.state,
-            "key": list(self.key),
-            "rows_before": self.rows_before,
-            "rows_after": self.rows_after,
-            "rows_added": self.rows_added,
-            "rows_removed": self.rows_removed,
-            "rows_changed": self.rows_changed,
-            "rows_reestimated": self.reestimated,
-            "added": [_plain_key(key) for key in self.added],
-            "removed": [_plain_key(key) for key in self.removed],
-            "changed": [{"key": _plain_key(row.key), "columns": list(row.columns)} for row in self.changed],
-            "columns_added": list(self.columns_added),
-            "columns_removed": list(self.columns_removed),
-            "columns_retyped": [
-                {"name": column.name, "before": column.before, "after": column.after} for column in self.columns_retyped
-            ],
-            "columns_loosened": list(self.columns_loosened),
-            "columns_changed": dict(self.columns_changed),
-            "relabeled": dict(self.relabeled),
-            "renamed_from": self.renamed_from,
-        }
+from faultset.release.table_difference import (
+    LABELS,
+    NODE,
+    ROW,
+    SHOWN,
+    TELEMETRY,
+    ChangedRow,
+    Key,
+    RetypedColumn,
+    TableDifference,
+    Values,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +75,7 @@ class Difference:
 
     def words(self) -> list[str]:
         """Return a sentence for each kind of difference in each table, with the first keys of each; plain text."""
-        return [line for table in self.tables for line in _in_words(table)] or ["No record differs."]
+        return [line for table in self.tables for line in in_words(table)] or ["No record differs."]
 
     def injection_words(self) -> list[str]:
         """Return a sentence an injection that differs: what it gained, lost, and what else is said of it now."""
@@ -201,15 +83,15 @@ class Difference:
 
     def label_words(self) -> list[str]:
         """Return a sentence a file of telemetry whose labels changed: how many rows, on which nodes, which labels."""
-        return [line for table in self.tables if (line := _labels_in_words(table))]
+        return [line for table in self.tables if (line := labels_in_words(table))]
 
     def reasons(self) -> list[str]:
         """Return what makes the change what it is, a few words a table."""
-        return [_reason(table) for table in self.tables if (table.breaks if self.breaks else table.extends)]
+        return [reason_of(table) for table in self.tables if (table.breaks if self.breaks else table.extends)]
 
     def summary(self) -> str:
         """Return one line, such as ``injections +1, targets +2 -1 ~3``; "" where no record differs."""
-        return ", ".join(part for table in self.tables if (part := _summary(table)))
+        return ", ".join(part for table in self.tables if (part := summary_of(table)))
 
 
 def diff(old: Path, new: Path) -> Difference:
@@ -234,7 +116,7 @@ def _renamed(
     """Say of each file of telemetry that is new whether it is one that went, under another name."""
     gone = {table.table: before[table.table] for table in found if table.state == "removed"}
     for table in found:
-        if table.state == "added" and table.table.startswith(_TELEMETRY):
+        if table.state == "added" and table.table.startswith(TELEMETRY):
             same = (name for name, path in gone.items() if _same_bytes(path, after[table.table]))
             yield replace(table, renamed_from=next(same, None))
         else:
@@ -281,15 +163,15 @@ def _table(name: str, old: Path | None, new: Path | None) -> TableDifference:
         columns_loosened=tuple(
             column for column in shared if fields_after[column].nullable and not fields_before[column].nullable
         ),
-        **_row_differences(name, old, new, shared, numbered=pa.types.is_integer(types_before.get(_ROW, pa.null()))),
+        **_row_differences(name, old, new, shared, numbered=pa.types.is_integer(types_before.get(ROW, pa.null()))),
     )
 
 
 def _row_differences(name: str, old: Path, new: Path, shared: tuple[str, ...], *, numbered: bool) -> dict[str, Any]:
-    if name.startswith(_TELEMETRY) and numbered and _ROW in shared:
+    if name.startswith(TELEMETRY) and numbered and ROW in shared:
         if _same_bytes(old, new):
-            return {"key": (_ROW,)}
-        if rowwise.unique(old, _ROW) and rowwise.unique(new, _ROW):
+            return {"key": (ROW,)}
+        if rowwise.unique(old, ROW) and rowwise.unique(new, ROW):
             return _by_row_number(old, new, shared)
     before, after = parquet.read_arrow(old), parquet.read_arrow(new)
     key = _key(name, shared)
@@ -303,14 +185,14 @@ def _row_differences(name: str, old: Path, new: Path, shared: tuple[str, ...], *
 def _by_row_number(old: Path, new: Path, shared: tuple[str, ...]) -> dict[str, Any]:
     """Compare files of telemetry, which can have millions of rows."""
     layout = rowwise.Layout(
-        _ROW,
-        tuple(column for column in shared if column != _ROW),
-        _LABELS,
-        _NODE if _NODE in shared else None,
+        ROW,
+        tuple(column for column in shared if column != ROW),
+        LABELS,
+        NODE if NODE in shared else None,
     )
     tally = rowwise.compare(rowwise.batches(old, layout), rowwise.batches(new, layout), layout, SHOWN)
     return {
-        "key": (_ROW,),
+        "key": (ROW,),
         "added": tuple((number,) for number in tally.first_added),
         "removed": tuple((number,) for number in tally.first_removed),
         "changed": tuple(ChangedRow((number,), columns) for number, columns in tally.first_changed),
@@ -325,11 +207,11 @@ def _by_row_number(old: Path, new: Path, shared: tuple[str, ...]) -> dict[str, A
 def _only_one(name: str, old: Path | None, new: Path | None) -> TableDifference:
     path = new or old
     assert path is not None  # noqa: S101 (the name came from one of the two)  # nosec B101
-    if name.startswith(_TELEMETRY):
+    if name.startswith(TELEMETRY):
         rows, _ = parquet.layout(path)
         if old is None:
-            return TableDifference(name, "added", (_ROW,), 0, rows, more_added=rows)
-        return TableDifference(name, "removed", (_ROW,), rows, 0, more_removed=rows)
+            return TableDifference(name, "added", (ROW,), 0, rows, more_added=rows)
+        return TableDifference(name, "removed", (ROW,), rows, 0, more_removed=rows)
     data = parquet.read_arrow(path)
     key = _key(name, tuple(data.column_names))
     keys = _sorted(key for key, _ in _records(data, key, ()))
@@ -414,93 +296,3 @@ def _order(key: Key) -> tuple[tuple[bool, str, Any], ...]:
     return tuple(
         (part is not None, type(part).__name__, repr(part) if isinstance(part, tuple) else part) for part in key
     )
-
-
-def _plain_key(key: Key) -> list[object]:
-    return [part if part is None or isinstance(part, str | int | float | bool) else str(part) for part in key]
-
-
-# --- words ----------------------------------------------------------------------------------------------------------
-
-
-def _summary(table: TableDifference) -> str:
-    if table.state != "kept":
-        return f"{table.table} {'new' if table.state == 'added' else 'gone'}"
-    signed = (("+", table.rows_added), ("-", table.rows_removed), ("~", table.rows_changed))
-    parts = [f"{sign}{count}" for sign, count in signed if count]
-    parts += [f"{table.reestimated} estimated anew"] if table.reestimated else []
-    columns = [f"+{name}" for name in table.columns_added]
-    columns += [f"-{name}" for name in table.columns_removed]
-    columns += [f"~{column.name}" for column in table.columns_retyped]
-    columns += [f"~{name}" for name in table.columns_loosened]
-    if columns:
-        parts.append(f"columns {' '.join(columns)}")
-    return f"{table.table} {' '.join(parts)}" if parts else ""
-
-
-def _in_words(table: TableDifference) -> Iterator[str]:
-    if table.state != "kept":
-        was = f", with the bytes of {table.renamed_from}: a file was renamed" if table.renamed_from else ""
-        yield f"{table.table}: the whole table {'is new' if table.state == 'added' else 'went'}{was}."
-        return
-    if table.columns_added:
-        yield f"{table.table}: new columns {', '.join(table.columns_added)}."
-    if table.columns_removed:
-        yield f"{table.table}: columns that went: {', '.join(table.columns_removed)}."
-    for column in table.columns_retyped:
-        yield f"{table.table}: column {column.name} was {column.before} and is {column.after}."
-    for name in table.columns_loosened:
-        yield f"{table.table}: column {name} was never null and now may be."
-    changed = (f"{_key_words(row.key)} ({', '.join(row.columns)})" for row in table.changed)
-    for what, count, rows in (
-        ("added", table.rows_added, map(_key_words, table.added)),
-        ("removed", table.rows_removed, map(_key_words, table.removed)),
-        ("changed", table.rows_changed, changed),
-    ):
-        if count:
-            yield f"{table.table}: {count} {what}: {_listed(rows, count)}."
-    if table.reestimated:
-        yield f"{table.table}: {table.reestimated} estimated anew, with the same answer."
-
-
-def _labels_in_words(table: TableDifference) -> str:
-    if not table.relabeled:
-        return ""
-    nodes = (f"{printable(node, 120) or 'no node'} {count}" for node, count in table.relabeled)
-    labels = ", ".join(f"{name} {count}" for name, count in table.columns_changed if name in _LABELS)
-    total = sum(count for _, count in table.relabeled)
-    return f"{table.table}: labels of {total} rows changed, on {_listed(nodes, len(table.relabeled))} ({labels})."
-
-
-def _reason(table: TableDifference) -> str:
-    """Return what in a table breaks what was there; where nothing does, what was added."""
-    parts = []
-    if table.state != "kept":
-        parts.append("is new" if table.state == "added" else "went")
-    for count, what in (
-        (table.rows_removed, "rows went"),
-        (table.rows_changed, "rows changed"),
-        (len(table.columns_removed), "columns went"),
-        (len(table.columns_retyped), "columns have another type"),
-        (len(table.columns_loosened), "columns may be null now"),
-    ):
-        if count and table.state == "kept":
-            parts.append(f"{count} {what}")
-    added = (
-        (table.rows_added, "rows were added"),
-        (len(table.columns_added), "columns were added"),
-        (table.reestimated, "rows were estimated anew"),
-    )
-    if not parts:
-        parts = [f"{count} {what}" for count, what in added if count]
-    return f"{table.table}: {', '.join(parts)}"
-
-
-def _key_words(key: Key) -> str:
-    return " / ".join("null" if part is None else printable(str(part), 120) for part in key)
-
-
-def _listed(parts: Iterable[str], count: int) -> str:
-    shown = list(itertools.islice(parts, SHOWN))
-    more = f"; and {count - len(shown)} more" if count > len(shown) else ""
-    return "; ".join(shown) + more

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 
 from faultset import tables
 from faultset.records.validation import Finding
-from faultset.release.diff import Difference, TableDifference
+from faultset.release.diff import Difference
+from faultset.release.table_difference import TableDifference
 
 Policy = Literal["always", "on_change_of_labels", "never"]
 Outcome = Literal["approved", "rejected", "not_needed"]

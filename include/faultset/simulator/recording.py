@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from faultset.simulator import cluster_files, rally_files
+from faultset.simulator import cluster_files, rally_json
 from faultset.simulator.plan import HookPlan, HumanFault, Periodic, Scenario, WorkloadPlan
 from faultset.simulator.timeline import PlayedRun, PlayedWorkload
 from faultset.simulator.truth import (
@@ -47,7 +47,7 @@ def run_truth(run: PlayedRun, played: tuple[PlayedRun, ...], rendered_in: str, f
         results=files.results,
         results_old=files.results_old,
         hook_scripts=files.scripts,
-        rally_version=rally_files.RALLY_VERSION,
+        rally_version=rally_json.RALLY_VERSION,
         rendered_in=rendered_in,
         aborted=run.aborted,
         workloads=(*ran, *not_run),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from faultset.errors import InputError, SetupError
-from faultset.simulator import cluster_files, rally_files, telemetry_files
+from faultset.simulator import cluster_files, rally_files, rally_results, telemetry_files
 from faultset.simulator.plan import Disturbances, Scenario, ScriptFault, Size
 from faultset.simulator.recording import RunFiles, cluster_truth, run_truth
 from faultset.simulator.scenarios import SCENARIOS
@@ -191,9 +191,9 @@ def _write_run(run: PlayedRun, plan: Scenario, folder: Path, *, with_results: bo
     )
     _write(folder / files.report, rally_files.report(run, plan.rendered_in))
     if files.results:
-        _write(folder / files.results, rally_files.results(run))
+        _write(folder / files.results, rally_results.results(run))
     if files.results_old:
-        _write(folder / files.results_old, rally_files.results_old(run))
+        _write(folder / files.results_old, rally_results.results_old(run))
     return files
 
 
