@@ -224,6 +224,37 @@ def show_dataset(call: Call, slug: str, version: str | None) -> Answer:
     return Answer(overview.overview(roots.root_at(call.settings.datasets), slug, version), show.dataset)
 
 
+@command(cls=AnsweringCommand)
+@click.argument("slug")
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--to",
+    "layout",
+    metavar="LAYOUT",
+    required=True,
+    help="rcaeval, rcabench, tsb-ad, huggingface, openmetrics or grafana.",
+)
+@click.option("--version", metavar="X.Y.Z", help="Version of the dataset; the latest by default.")
+@click.option("--replace", is_flag=True, help="Replace an earlier export that lies in DIR.")
+@click.pass_obj
+def export(call: Call, slug: str, folder: str, *, layout: str, version: str | None, replace: bool) -> Answer:
+    """Write a dataset into DIR in the layout of another benchmark.
+
+    With the scores that need no method beside it, and what could not be carried over.
+    """
+    from pathlib import Path
+
+    from faultset import exports
+    from faultset.dataset.opening import open_dataset
+
+    dataset = open_dataset(slug, version=version, root=call.settings.datasets)
+    with progress() as tell:
+        written = exports.export(dataset, layout, Path(folder), replace=replace, tell=tell)
+    for text in written.lost:
+        click.echo(f"not carried over: {text}", err=True)
+    return Answer(dataclasses.asdict(written), show.exported)
+
+
 reason_option = click.option("--reason", metavar="TEXT", required=True, help="Why; it is shown beside the version.")
 by_option = click.option("--by", metavar="NAME", help="Who decides; the user of this machine by default.")
 

@@ -225,6 +225,15 @@ def dataset(console: Console, document: Document) -> None:
     )
 
 
+def exported(console: Console, document: Document) -> None:
+    """Show what was written; what could not be stands on standard error."""
+    where = document["folder"]
+    _line(
+        console, f"wrote {document['files']} files, {document['bytes']:,} bytes, for {document['layout']} into {where}"
+    )
+    _line(console, f"{where}/EXPORT.md says how to load it, what needs no method, and what was not carried over")
+
+
 def _few(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{len(names)}: {', '.join(names[:_SHOWN])}{more}" if names else "?"

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ import pandas as pd
 from faultset.dataset import scoring
 from faultset.dataset.root_cause import RootCause
 from faultset.dataset.scoring import Detection, Ranking
+
+if TYPE_CHECKING:
+    from faultset.dataset.telemetry import Telemetry
 
 FLOORS = ("constant", "chance", "always", "never", "largest |z|")
 _MAD_TO_SD = 1.4826
@@ -47,6 +51,14 @@ class Quiet:
         deviation = distance.groupby(quiet["node"]).median() * _MAD_TO_SD
         return cls(median, deviation.where(deviation > 0, grouped.std(ddof=0)))
 
+    @classmethod
+    def together(cls, parts: Iterable[Quiet]) -> Quiet:
+        """Return what is usual of several nodes, each measured on its own."""
+        known = [part for part in parts if len(part.median)]
+        if not known:
+            return cls(pd.DataFrame(), pd.DataFrame())
+        return cls(pd.concat([part.median for part in known]), pd.concat([part.deviation for part in known]))
+
     def largest_z(self, rows: pd.DataFrame) -> npt.NDArray[np.float64]:
         """Return (n,) the largest |z| over the KPIs of each row; NaN where nothing is known of its node."""
         kpis = list(self.median.columns)
@@ -70,22 +82,44 @@ def of_anomalies(train: pd.DataFrame, test: pd.DataFrame, kpis: Sequence[str]) -
     Returns:
         A row a floor: said, precision, recall, f1, auroc, average_precision, rows, anomalous.
     """
-    learnt, judged = train[~train["is_boundary"]], test[~test["is_boundary"]]
-    labels = judged["is_anomalous"].to_numpy(dtype=bool)
-    before = learnt["is_anomalous"].to_numpy(dtype=bool)
+    return of_many_anomalies([(train, test)], kpis)
+
+
+def of_many_anomalies(parts: Iterable[tuple[pd.DataFrame, pd.DataFrame]], kpis: Sequence[str]) -> pd.DataFrame:
+    """Return what ``of_anomalies`` does; parts are training and test rows of nodes of their own, one in memory."""
+    scored = [_scored(train, test, kpis) for train, test in parts]
+    before, labels = (np.concatenate([np.zeros(0, bool), *(part[at] for part in scored)]) for at in (0, 2))
+    learnt, judged = (np.concatenate([np.zeros(0), *(part[at] for part in scored)]) for at in (1, 3))
     share = float(before.mean()) if len(before) else 0.0
-    quiet = Quiet.of(train, kpis)
-    threshold = scoring.best_threshold(before, _finite(quiet.largest_z(learnt)))
+    threshold = scoring.best_threshold(before, learnt)
     same = np.zeros(len(labels))
     found = {
         "constant": scoring.detection(labels, same, threshold=0.0 if share > 0.5 else math.inf),
         "chance": _chance(labels, share),
         "always": scoring.detection(labels, same, threshold=0.0),
         "never": scoring.detection(labels, same, threshold=math.inf),
-        "largest |z|": scoring.detection(labels, _finite(quiet.largest_z(judged)), threshold),
+        "largest |z|": scoring.detection(labels, judged, threshold),
     }
     table = pd.DataFrame([dataclasses.asdict(found[name]) for name in FLOORS], index=pd.Index(FLOORS, name="floor"))
     return table.assign(rows=len(labels), anomalous=int(labels.sum()))
+
+
+def rows_of(metrics: Telemetry, node: str) -> pd.DataFrame:
+    """Return the rows of a node with what floors need of them: node, KPIs, and labels that are no lists."""
+    names = ["node", *metrics.values, "is_anomalous", "phase", "is_boundary"]
+    frame: pd.DataFrame = metrics.arrow(nodes=node, columns=metrics.values).select(names).to_pandas()
+    return frame
+
+
+def _scored(train: pd.DataFrame, test: pd.DataFrame, kpis: Sequence[str]) -> tuple[npt.NDArray[Any], ...]:
+    """Return labels and largest |z| of the training rows, then of the test rows that can be decided."""
+    learnt, judged = train[~train["is_boundary"]], test[~test["is_boundary"]]
+    quiet = Quiet.of(train, kpis)
+    return tuple(
+        found
+        for rows in (learnt, judged)
+        for found in (rows["is_anomalous"].to_numpy(dtype=bool), _finite(quiet.largest_z(rows)))
+    )
 
 
 def _finite(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

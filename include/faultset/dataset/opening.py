@@ -343,7 +343,8 @@ class Dataset:
         """Return the trivial scores of a task: what a method has to beat. Of a test part, with what training says.
 
         Args:
-            task: ``anomalies``: telling anomalous rows of metrics from others; ``root_causes``: naming the node.
+            task: ``anomalies``: telling anomalous rows of metrics from others (rows of no node do not count);
+                ``root_causes``: naming the node.
 
         Returns:
             A row each for constant, chance, always, never and largest |z|; columns as in
@@ -354,17 +355,20 @@ class Dataset:
         """
         train = self.learnt_from or self
         if task == "anomalies":
-            return floors.of_anomalies(train.metrics(), self.metrics(), self.metrics.values)
+            kpis, nodes = self.metrics.values, self.metrics.nodes
+            parts = ((floors.rows_of(train.metrics, node), floors.rows_of(self.metrics, node)) for node in nodes)
+            return floors.of_many_anomalies(parts, kpis)
         if task == "root_causes":
-            return floors.of_root_causes(train.root_causes, self.root_causes, self.metrics.nodes, self._moved(train))
+            return floors.of_root_causes(train.root_causes, self.root_causes, self.metrics.nodes, self.moved(train))
         raise InputError("task", f'there is no task "{task}"{nearest(task, _TASKS)}', f"there are {', '.join(_TASKS)}")
 
-    def _moved(self, train: Dataset) -> dict[str, dict[str, float]]:
-        """Return injection id -> node -> its largest |z| while the injection was felt."""
-        quiet = floors.Quiet.of(train.metrics(), self.metrics.values)
+    def moved(self, train: Dataset) -> dict[str, dict[str, float]]:
+        """Return injection id -> node -> its largest |z| while the injection was felt; ``train`` says what is usual."""
+        kpis, nodes = self.metrics.values, self.metrics.nodes
+        quiet = floors.Quiet.together(floors.Quiet.of(floors.rows_of(train.metrics, node), kpis) for node in nodes)
         moved = {}
         for injection, window in self.windows(margin="0s"):
-            rows = self.metrics(during=window)
+            rows = self.metrics(columns=kpis, during=window)
             largest = pd.Series(quiet.largest_z(rows), index=rows.index).groupby(rows["node"]).max().dropna()
             moved[injection.injection_id] = {str(node): float(z) for node, z in largest.items()}
         return moved

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from faultset.dataset.files import File
 
 _AT_ONCE = 8
+_BATCH_ROWS = 65_536
 _FORMAT = ds.ParquetFileFormat()
 
 
@@ -80,6 +81,17 @@ class Part:
             fragment = self.file.fragment()
             data = ds.FileSystemDataset([fragment], fragment.physical_schema, _FORMAT)
             return data.to_table(columns=[name for name in names if name in self.columns], filter=condition)
+
+    def batches(self) -> Iterator[pa.Table]:
+        """Yield all rows, some at a time.
+
+        Raises:
+            InputError: the file is damaged.
+            SetupError: it cannot be read.
+        """
+        with reported(self.file), parquet.whole(self.file):
+            for batch in self.file.fragment().to_batches(batch_size=_BATCH_ROWS):
+                yield pa.Table.from_batches([batch])
 
 
 @dataclass(frozen=True)
