@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from faultset.tables import InjectionRow
+from faultset.tables import InjectionRow, TargetRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ def span_of(row: InjectionRow) -> Span:
     elif row.fault_open_until is not None:
         latest = max(latest, row.fault_open_until)
     return Span(row.started_at, _later(row.started_at, row.start_uncertainty_s), end, latest)
+
+
+def places_of(row: TargetRow) -> tuple[str, ...]:
+    """Return what telemetry may call the place of a target: its node, its pod, or the service that it is."""
+    names = (row.node, row.pod, row.container if row.kind == "service" and not row.placed else None)
+    return tuple(dict.fromkeys(name.lower() for name in names if name)) if not row.placed or row.pod else (row.node,)
 
 
 def known_end(row: InjectionRow) -> dt.datetime:

@@ -180,11 +180,6 @@ def test_a_licence_is_an_spdx_expression(tmp_path, text):
             ':1: key "title" is missing; add title: a title',
             id="no title",
         ),
-        pytest.param(
-            "title: x\nruns:\n  - report: report.html",
-            ':1: key "cluster" is missing; add cluster: the path',
-            id="no cluster",
-        ),
         pytest.param("title: x\ncluster: os-faults.yaml", ':1: key "runs" is missing', id="no runs"),
         pytest.param(
             "title: x\ncluster: os-faults.yaml\nruns:\n  - results: results.json",
@@ -193,7 +188,7 @@ def test_a_licence_is_an_spdx_expression(tmp_path, text):
         ),
         pytest.param(
             "title: x\ncluster: os-faults.yaml\nruns: []",
-            ":3: runs is empty; expected a list with at least one Rally run",
+            ":3: runs is empty; expected a list with at least one run",
             id="runs empty",
         ),
         pytest.param("title: x\ncluster: os-faults.yaml\nruns:", ":3: runs is empty; expected a list", id="runs null"),
@@ -217,11 +212,6 @@ def test_a_licence_is_an_spdx_expression(tmp_path, text):
         ),
         pytest.param(SMALL.replace("A title", "yes"), ":1: title is ", id="title a truth value"),
         pytest.param(SMALL.replace("A title", "'  '"), ":1: title is ", id="title blank"),
-        pytest.param(
-            SMALL.replace(" os-faults.yaml", ""),
-            ":2: cluster is empty; expected the path or URI of the os-faults YAML",
-            id="cluster null",
-        ),
         pytest.param(
             f"{SMALL}    hook_scripts: restart.sh",
             ':5: runs[0].hook_scripts is the text "restart.sh"; expected a list',

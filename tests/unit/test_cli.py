@@ -89,7 +89,7 @@ def raising(error: BaseException):
         (["verify", "a", "1.0.0", "more"], "Got unexpected extra argument (more)"),
         (["simulate"], "A scenario and --to FOLDER are needed, or --list"),
         (["simulate", "nova", "--to", "x", "--iterations", "many"], "'many' is not a valid integer"),
-        (["new", "nova", "--report", "r.html"], "Missing option '--cluster'"),
+        (["new", "nova", "--report", "r.html"], "is declared together with its cluster; add --cluster FILE"),
         (["validate", "report.html"], "a report is validated together with its cluster; add --cluster FILE"),
         (["validate", "nova", "--results", "r.json"], "a report is validated together with its cluster"),
         (["withdraw", "nova", "1.0.0"], "Missing option '--reason'"),
@@ -226,7 +226,7 @@ def test_inspect_shows_the_truth_of_the_sample(run, sample):
 
 def test_report_content_is_never_markup_nor_a_terminal_code(run, monkeypatch):
     document = {
-        "rally_version": "[bold]1[/bold]\x1b[31m",
+        "tools": ["rally [bold]1[/bold]\x1b[31m"],
         "workloads": [],
         "triggers": [],
         "injections": [],
@@ -235,7 +235,7 @@ def test_report_content_is_never_markup_nor_a_terminal_code(run, monkeypatch):
     }
     monkeypatch.setattr(pipeline, "inspect", lambda *_arguments, **_options: document)
     outcome = run("inspect", "report.html")
-    assert "Rally [bold]1[/bold] [31m" in outcome.out
+    assert "rally [bold]1[/bold] [31m" in outcome.out
     assert "note: [red]note[/red] :smile: 31m" in outcome.out
     assert not set(outcome.out) & {"\x1b", "\x9b", "\u202e"}
 

@@ -318,7 +318,8 @@ ORPHANS = Truth(
     targets=(
         TARGET,
         TARGET,
-        replace(TARGET, injection_id="gone", node="cmp9", layer="sky", resolution="vague"),
+        replace(TARGET, injection_id="gone", node="cmp9", layer="sky", resolution="vague", kind="cloud"),
+        replace(TARGET, injection_id="failed", container="c", placed=False),
         replace(TARGET, injection_id="failed", node="ctl1", declared=False, effective=None, service=None),
         replace(TARGET, injection_id="failed", container="b", resolution="ambiguous", commanded=None),
     ),

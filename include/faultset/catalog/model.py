@@ -80,10 +80,12 @@ class _Model(BaseModel):
 
 
 class RunDeclaration(_Model):
-    """One Rally run; a field's description says what is expected there, in errors too."""
+    """One run; a field's description says what is expected there, in errors too."""
 
-    report: Reference = Field(description="the path or URI of a Rally task report")
-    results: Reference | None = Field(default=None, description="the path or URI of the result JSON of the same run")
+    report: Reference = Field(description="the path or URI of a Rally report or of another tool's file")
+    results: Reference | None = Field(
+        default=None, description="the path or URI of a file that says more of the same run"
+    )
     hook_scripts: tuple[Reference, ...] = Field(default=(), description="a list of paths or URIs of the hook's scripts")
 
 
@@ -266,9 +268,11 @@ class ExperimentFile(_Model):
 
     title: Text = Field(description="a title in one line")
     description: str = Field(default="", description="text on what was done and why")
-    cluster: Reference = Field(description="the path or URI of the os-faults YAML of the cluster")
+    cluster: Reference | None = Field(
+        default=None, description="the path or URI of the os-faults YAML of the cluster, or of a cluster.yaml"
+    )
     runs: tuple[RunDeclaration, ...] = Field(
-        min_length=1, description="a list with at least one Rally run, each a mapping with report"
+        min_length=1, description="a list with at least one run, each a mapping with report"
     )
     telemetry: tuple[Telemetry, ...] = Field(
         default=(), description="a list of mappings with kind, files and time_zone"

@@ -15,6 +15,9 @@ from faultset.slug import check_slug
 from faultset.sources.kit import locations
 from faultset.storage.bucket import is_bucket, public
 
+# What stands where no cluster file is named.
+_NO_CLUSTER = "# cluster: cluster.yaml # what runs on which node, where the reports do not say it"
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,8 +26,8 @@ _TEMPLATE = """\
 # What was done, and where its files lie. Paths are relative to this file, absolute, or URIs.
 title: {title}
 # description: what was done, why, and what a reader of the dataset should know
-cluster: {cluster}
-runs: # the Rally runs; several may overlap in time on one cluster
+{cluster}
+runs: # the runs; several may overlap in time on one cluster
 {runs}
 # telemetry: # the zone of the times in the files; CEST or UTC+1 are no zones, Europe/Berlin is one
 #   - {{kind: metrics, files: "metrics/*.csv", time_zone: Europe/Berlin}}
@@ -40,7 +43,7 @@ def new_experiment(
     catalog: str,
     slug: str,
     report: str,
-    cluster: str,
+    cluster: str | None,
     results: str | None = None,
     *,
     hook_scripts: Sequence[str] = (),
@@ -60,7 +63,7 @@ def new_experiment(
     path = locations.join(folder, FILE_NAME)
     if locations.is_file(path):
         raise InputError(public(path), "the experiment is there already", "edit it, or choose another name")
-    for reference in (report, cluster, *([results] if results else []), *hook_scripts):
+    for reference in (report, *([cluster] if cluster else []), *([results] if results else []), *hook_scripts):
         _check_named(reference)
     run: dict[str, object] = {"report": _written(report, folder)}
     if results:
@@ -69,7 +72,7 @@ def new_experiment(
         run["hook_scripts"] = [_written(script, folder) for script in hook_scripts]
     text = _TEMPLATE.format(
         title=_scalar(title or slug.replace("-", " ").capitalize()),
-        cluster=_scalar(_written(cluster, folder)),
+        cluster=f"cluster: {_scalar(_written(cluster, folder))}" if cluster else _NO_CLUSTER,
         runs=textwrap.indent(_dump([run]), "  ").rstrip(),
     )
     experiment_of(text, public(path), slug, folder)

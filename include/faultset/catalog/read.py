@@ -113,7 +113,8 @@ def parse_declared(data: bytes, where: str) -> ExperimentFile:
 
 
 def _references(declared: ExperimentFile) -> Iterator[tuple[Loc, str]]:
-    yield ("cluster",), declared.cluster
+    if declared.cluster is not None:
+        yield ("cluster",), declared.cluster
     for i, run in enumerate(declared.runs):
         yield ("runs", i, "report"), run.report
         if run.results is not None:

@@ -40,7 +40,7 @@ def faultset() -> None:
 
 command = faultset.command
 results_option = click.option(
-    "--results", metavar="FILE", help="Result JSON of the same run: times to the microsecond."
+    "--results", metavar="FILE", help="A file that says more of the same run, such as Rally's result JSON."
 )
 scripts_option = click.option(
     "--hook-script",
@@ -53,8 +53,8 @@ scripts_option = click.option(
 
 @command(cls=AnsweringCommand)
 @click.argument("slug")
-@click.option("--report", metavar="FILE", required=True, help="Rally task report, HTML or result JSON.")
-@click.option("--cluster", metavar="FILE", required=True, help="os-faults YAML of the cluster.")
+@click.option("--report", metavar="FILE", required=True, help="File of the run: a Rally report, a journal, ...")
+@click.option("--cluster", metavar="FILE", help="os-faults YAML of the cluster, or a cluster.yaml.")
 @results_option
 @scripts_option
 @click.option("--title", help="Title of the dataset; from SLUG where it is not given.")
@@ -64,7 +64,7 @@ def new(
     slug: str,
     *,
     report: str,
-    cluster: str,
+    cluster: str | None,
     results: str | None,
     hook_scripts: tuple[str, ...],
     title: str | None,
@@ -87,7 +87,7 @@ def new(
 @click.option("--cluster", metavar="FILE", help="os-faults YAML of the cluster: what runs where.")
 @scripts_option
 def inspect(report: str, results: str | None, cluster: str | None, hook_scripts: tuple[str, ...]) -> Answer:
-    """Show what a Rally REPORT holds.
+    """Show what the REPORT of a run holds, of whatever tool.
 
     Workloads, triggers, injections and targets; the cluster and the scripts say more about the targets.
     """
@@ -99,7 +99,7 @@ def inspect(report: str, results: str | None, cluster: str | None, hook_scripts:
 
 @command(cls=AnsweringCommand)
 @click.argument("subject", metavar="SLUG|REPORT")
-@click.option("--cluster", metavar="FILE", help="os-faults YAML of the cluster; a REPORT needs it.")
+@click.option("--cluster", metavar="FILE", help="os-faults YAML of the cluster, or a cluster.yaml; Rally needs it.")
 @results_option
 @scripts_option
 @click.pass_obj
@@ -108,11 +108,11 @@ def validate(
 ) -> Answer:
     """Run the expectations over an experiment or a report.
 
-    SLUG names an experiment of the catalog; a REPORT needs its --cluster.
+    SLUG names an experiment of the catalog; a REPORT that does not name its targets needs its --cluster.
     """
     from faultset import pipeline
 
-    if cluster is not None:
+    if cluster is not None or pipeline.names_targets(subject):
         found = pipeline.validate_report(subject, cluster=cluster, results=results, hook_scripts=hook_scripts)
     elif results is not None or hook_scripts or "." in subject or "/" in subject:
         raise InputError(subject, "a report is validated together with its cluster", "add --cluster FILE")

@@ -43,7 +43,7 @@ def inspection(console: Console, document: Document) -> None:
     names = {row["injection_id"]: _short_name(row, numbers) for row in injections}
     order = {injection: place for place, injection in enumerate(names)}
     targets = sorted(document["targets"], key=lambda row: order.get(row["injection_id"], len(order)))
-    _line(console, f"Rally {document['rally_version'] or 'of unknown version'}")
+    _line(console, ", ".join(document["tools"]))
     _table(
         console,
         "Workloads",
@@ -98,11 +98,24 @@ def inspection(console: Console, document: Document) -> None:
     _table(
         console,
         "Targets",
-        ("injection", "node", "container", "service", "action", "declared", "commanded", "effective", "resolution"),
+        (
+            "injection",
+            "node",
+            "pod",
+            "container",
+            "service",
+            "action",
+            "declared",
+            "commanded",
+            "effective",
+            "resolution",
+        ),
         (
             (
                 names.get(row["injection_id"], row["injection_id"]),
-                *(row[key] for key in ("node", "container", "service", "action")),
+                row["node"] if row["placed"] else None,
+                "/".join(part for part in (row["namespace"], row["pod"]) if part) or None,
+                *(row[key] for key in ("container", "service", "action")),
                 *(_truth(row[key]) for key in ("declared", "commanded", "effective")),
                 row["resolution"],
             )

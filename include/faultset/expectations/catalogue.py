@@ -502,8 +502,8 @@ _HOOKS = (
         "injections.status_tells_effect",
         "info",
         among("hook_status", "success", only_where=("effect", ("full", "partial"))),
-        "Rally calls a hook that took effect a success.",
-        "Rally calls the hook of {injection_id} {hook_status}, yet the fault took hold: {effect_reason}",
+        "A tool calls a hook that took effect a success.",
+        "The tool calls the hook of {injection_id} {hook_status}, yet the fault took hold: {effect_reason}",
         "nothing: the injection is labeled by its effect, not by the hook's exit code",
     ),
     Rule(
@@ -538,7 +538,7 @@ _TARGETS = (
     Rule(
         "targets.key_unique",
         "critical",
-        together_unique("injection_id", "node", "container", "component"),
+        together_unique("injection_id", "node", "container", "component", "pod", "namespace"),
         "No target of an injection occurs twice.",
         "{where} occurs more than once",
         REPORT_THIS,
@@ -558,6 +558,15 @@ _TARGETS = (
         "Every commanded node is a node of the cluster file.",
         "{node} was commanded to {order}, and the cluster file has no such node",
         "add the node to node_discover in the os-faults file, or correct the host in the hook's script",
+    ),
+    Rule(
+        "targets.node_is_told",
+        "info",
+        among("placed", True),
+        "Of every target an input tells the node that it is on.",
+        "{node} was to be hit ({order}), and no input tells on which node it is: rows of nodes do not count for it, "
+        "unless the cluster file has nodes, which then may all be it",
+        "declare a cluster.yaml as cluster: that says which pod or container runs on which node",
     ),
     Rule(
         "targets.commanded_is_declared",

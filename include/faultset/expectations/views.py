@@ -111,20 +111,33 @@ def experiment(truth: Truth, evidence: Evidence) -> pd.DataFrame:
     return frame(
         where=(TEXT, ["the experiment"]),
         workloads=(NUMBER, [len(truth.workloads)]),
-        iterations=(NUMBER, [sum(workload.iterations for workload in truth.workloads)]),
+        iterations=(NUMBER, [_iterations_of_load(truth)]),
         # Null where firings may be hidden: that is a breach of its own, which nobody may relax.
         injections=(NUMBER, [None if unseen else len(truth.injections)]),
         unseen_firings=(NUMBER, [unseen]),
         unknown_nodes=(TEXT, [_unknown_nodes(truth.targets, placement)]),
         undeclared_containers=(TEXT, [_undeclared_containers(truth.targets, evidence, placement)]),
-        cluster_files=(NUMBER, [int(evidence.cluster is not None)]),
+        cluster_files=(NUMBER, [int(evidence.cluster is not None) if _needs_cluster(evidence) else None]),
         different_runs=(FLAG, [truth.different_runs]),
     )
 
 
+def _iterations_of_load(truth: Truth) -> int | None:
+    """Return how many iterations ran; null where nothing put load on the system."""
+    loads = [workload.iterations for workload in truth.workloads if workload.is_load]
+    return sum(loads) if loads or not truth.workloads else None
+
+
+def _needs_cluster(evidence: Evidence) -> bool:
+    """Whether a cluster file has to say what runs where: a tool that claims what it did names its targets itself."""
+    claims = [result.claim for run in evidence.runs for workload in run.report.workloads for result in workload.results]
+    return not claims or None in claims
+
+
 def _named_nodes(found: Sequence[TargetRow]) -> list[str]:
     """The nodes that scripts and human commands name."""
-    return sorted({target.node for target in found if target.commanded and target.resolution == "exact"})
+    named = (t for t in found if t.commanded and t.resolution == "exact" and t.placed)
+    return sorted({target.node for target in named})
 
 
 def _unknown_nodes(found: Sequence[TargetRow], placement: Placement) -> str | None:
@@ -281,7 +294,7 @@ def workloads(truth: Truth, evidence: Evidence, telemetry: Sequence[TelemetryFac
         where=(TEXT, [f"workload {row.workload_id}" for row in rows]),
         workload_id=(TEXT, [row.workload_id for row in rows]),
         times=(NUMBER, [row.times for row in rows]),
-        iterations=(NUMBER, [row.iterations for row in rows]),
+        iterations=(NUMBER, [row.iterations if row.is_load else None for row in rows]),
         failed_iterations=(NUMBER, [row.failed_iterations for row in rows]),
         shown=(NUMBER, [shown[row.workload_id] for row in rows]),
         shown_failed=(NUMBER, [failed[row.workload_id] for row in rows]),
@@ -409,7 +422,8 @@ def injections(truth: Truth) -> pd.DataFrame:
         time_source=(TEXT, [row.time_source for row in rows]),
         outside_s=(NUMBER, [seconds_outside(row, runs.get(row.workload_id)) for row in rows]),
         overlapping=(TEXT, [overlaps.get(row.injection_id) for row in rows]),
-        hook_status=(TEXT, [row.hook_status for row in rows]),
+        # What other tools call their firings says nothing of an effect, nor do they mean it to.
+        hook_status=(TEXT, [None if row.unit == "occurrence" else row.hook_status for row in rows]),
         effect=(TEXT, [row.effect for row in rows]),
         effect_reason=(TEXT, [redact(row.effect_reason) for row in rows]),
         outcome=(TEXT, [row.outcome for row in rows]),
@@ -456,16 +470,23 @@ def targets(rows: Sequence[TargetRow], fired: Sequence[InjectionRow], placement:
     """One row a target. ``node_known`` and ``declared`` are null where no cluster file was given."""
     known = {injection.injection_id for injection in fired}
     return frame(
-        where=(TEXT, [f"{row.container or 'the node'} on {row.node}, injection {row.injection_id}" for row in rows]),
+        where=(TEXT, [f"{_thing(row)} on {row.node}, injection {row.injection_id}" for row in rows]),
         injection_id=(TEXT, [row.injection_id for row in rows]),
         injection_exists=(FLAG, [row.injection_id in known for row in rows]),
         node=(TEXT, [row.node for row in rows]),
-        node_known=(FLAG, [placement.place(row.node).node is not None if placement.known else None for row in rows]),
+        node_known=(FLAG, [_node_known(row, placement) for row in rows]),
+        placed=(FLAG, [row.placed for row in rows]),
+        kind=(TEXT, [row.kind for row in rows]),
+        pod=(TEXT, [row.pod or "" for row in rows]),
+        namespace=(TEXT, [row.namespace or "" for row in rows]),
         # Empty, not null: null would count as unlike any other in a key.
         container=(TEXT, [row.container or "" for row in rows]),
         component=(TEXT, [row.component or "" for row in rows]),
         order=(TEXT, [_order(row) for row in rows]),
-        service=(TEXT, [row.service if row.container else "the node itself" for row in rows]),
+        service=(
+            TEXT,
+            [row.service if row.container else "the pod itself" if row.pod else "the node itself" for row in rows],
+        ),
         layer=(TEXT, [row.layer for row in rows]),
         declared=(FLAG, [row.declared for row in rows]),
         commanded=(FLAG, [row.commanded for row in rows]),
@@ -474,16 +495,24 @@ def targets(rows: Sequence[TargetRow], fired: Sequence[InjectionRow], placement:
     )
 
 
+def _node_known(row: TargetRow, placement: Placement) -> bool | None:
+    return placement.place(row.node).node is not None if placement.known and row.placed else None
+
+
+def _thing(row: TargetRow) -> str:
+    return row.container or row.pod or "the node"
+
+
 def _order(row: TargetRow) -> str:
     """The order in words, such as ``stop+start nova_compute``."""
-    return f"{row.action or 'act on'} {row.container or 'the node'}"
+    return f"{row.action or 'act on'} {_thing(row)}"
 
 
 def choices(rows: Sequence[TargetRow]) -> pd.DataFrame:
     """One row an injection and container; ``candidates`` names the nodes where it is not known which was hit."""
     groups: dict[tuple[str, str], list[TargetRow]] = defaultdict(list)
     for row in rows:
-        groups[row.injection_id, row.container or "the node"].append(row)
+        groups[row.injection_id, _thing(row)].append(row)
     return frame(
         where=(TEXT, [f"{container}, injection {injection}" for injection, container in groups]),
         injection_id=(TEXT, [injection for injection, _ in groups]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from faultset.fault_span import places_of
 from faultset.impacts.decide import decide
 from faultset.impacts.edges import QUESTIONS, Answers
 from faultset.impacts.found import Extent, Found, Tested
@@ -73,7 +74,7 @@ def target_nodes(targets: Sequence[TargetRow]) -> dict[str, frozenset[str]]:
     nodes: dict[str, set[str]] = {}
     for target in targets:
         if target.effective is not False:
-            nodes.setdefault(target.injection_id, set()).add(target.node)
+            nodes.setdefault(target.injection_id, set()).update(places_of(target))
     return {injection_id: frozenset(some) for injection_id, some in nodes.items()}
 
 

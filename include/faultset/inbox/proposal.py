@@ -13,11 +13,10 @@ import yaml
 from faultset import catalog
 from faultset.errors import InputError, counted, printable
 from faultset.inbox.roles import Recognised, of_role
-from faultset.records.rally import RallyRun
 from faultset.slug import is_slug
+from faultset.sources import injections
+from faultset.sources.injections import Source
 from faultset.sources.kit import files
-from faultset.sources.rally import report as rally_report
-from faultset.sources.rally import results as rally_results
 
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 _ARCHIVES = re.compile(r"(?:\.(?:tar|tgz|tar\.gz|zip|gz|html|json))+$")
@@ -60,9 +59,11 @@ def propose(run: Path, name: str, found: Sequence[Recognised], time_zone: str | 
     entry: dict[str, Any] = {
         "title": printable(_title(name), 200),
         "description": "Proposed from a run that was dropped into the inbox; nobody has reviewed it yet.",
-        "cluster": _only_cluster(name, found),
-        "runs": runs,
     }
+    cluster = _only_cluster(name, found, needed=_need_cluster(run, runs))
+    if cluster:
+        entry["cluster"] = cluster
+    entry["runs"] = runs
     telemetry, more = _telemetry(found, time_zone)
     if telemetry:
         entry["telemetry"] = telemetry
@@ -127,8 +128,14 @@ def _title(name: str) -> str:
     return (words[:1].upper() + words[1:]) or "A dropped run"
 
 
-def _only_cluster(name: str, found: Sequence[Recognised]) -> str:
+def _need_cluster(run: Path, runs: Sequence[dict[str, Any]]) -> bool:
+    return not all(injections.source_of(str(run / one["report"])).names_targets for one in runs)
+
+
+def _only_cluster(name: str, found: Sequence[Recognised], *, needed: bool) -> str | None:
     clusters = of_role(found, "cluster")
+    if not clusters and not needed:
+        return None
     if not clusters:
         raise InputError(
             name,
@@ -138,7 +145,7 @@ def _only_cluster(name: str, found: Sequence[Recognised]) -> str:
     if len(clusters) > 1:
         raise InputError(
             name,
-            f"there are {len(clusters)} os-faults files ({', '.join(clusters[:3])})",
+            f"there are {len(clusters)} cluster files ({', '.join(clusters[:3])})",
             "keep the one of this cluster, or add an experiment.yaml that names it",
         )
     return clusters[0]
@@ -148,20 +155,21 @@ def _only_cluster(name: str, found: Sequence[Recognised]) -> str:
 
 
 def _runs(run: Path, found: Sequence[Recognised]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return a declaration for each Rally run: its report, and the results that hold the same workloads."""
-    reports = [(path, rally_report.read_run(str(run / path))) for path in of_role(found, "report")]
-    results = [(path, rally_results.read_results(str(run / path))) for path in of_role(found, "results")]
-    if not reports and not results:
+    """Return a declaration for each run: its file, and the one beside it that says more of the same run."""
+    reports, left = of_role(found, "report"), of_role(found, "results")
+    if not reports and not left:
         raise InputError(
-            run.name, "there is no Rally report in it", "add the page that `rally task report --html` writes"
+            run.name,
+            "there is no report of a run in it",
+            "add the file that the tool wrote, such as Rally's report or Chaos Toolkit's journal",
         )
     notes: list[str] = []
     declared: list[dict[str, Any]] = []
-    left = dict(results)
-    for path, report in reports:
-        beside = next((other for other, read in left.items() if _is_same_run(report, read)), None)
+    for path in reports:
+        source = injections.source_of(str(run / path))
+        beside = next((other for other in left if _says_more(source, run / path, run / other)), None)
         if beside is not None:
-            del left[beside]
+            left.remove(beside)
         declared.append({"report": path, **({"results": beside} if beside else {})})
     for path in left:
         if reports:
@@ -171,13 +179,8 @@ def _runs(run: Path, found: Sequence[Recognised]) -> tuple[list[dict[str, Any]],
     return [{**one, **({"hook_scripts": scripts} if scripts else {})} for one in declared], notes
 
 
-def _is_same_run(report: RallyRun, results: RallyRun) -> bool:
-    ours = {workload.uuid for workload in report.workloads if workload.uuid}
-    theirs = {workload.uuid for workload in results.workloads if workload.uuid}
-    if ours and theirs:
-        return bool(ours & theirs)
-    names = [(one.name, one.iterations_count) for one in report.workloads]
-    return sorted(names) == sorted((one.name, one.iterations_count) for one in results.workloads)
+def _says_more(source: Source, report: Path, beside: Path) -> bool:
+    return injections.source_of(str(beside)).name == source.name and source.same_run(str(report), str(beside))
 
 
 # --- telemetry ------------------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ from faultset.errors import InputError, printable
 from faultset.inbox.landing import MARKER
 from faultset.records.telemetry import TelemetryFile
 from faultset.sources import reviewed_impacts
+from faultset.sources.injections import recognised
 from faultset.sources.kit import files, yaml_tree
+from faultset.sources.kit.documents import Head
 from faultset.sources.rally.page import looks_like_json
 from faultset.sources.telemetry import FORMS
 from faultset.sources.telemetry.compression import CutOffError, unpacked
@@ -28,12 +30,9 @@ _ORDERS = re.compile(
     rb"^[ \t]*(?:cat [^\n|]{1,300}\|[ \t]*)?(?:sudo )?(?:sshpass|ssh|docker|podman|systemctl|os-faults)[ \t]", re.M
 )
 _CLUSTER_LIKE = re.compile(rb"^(?:node_discover|cloud_management|containers):", re.M)
-# A string that a colon follows, any other string (so that brackets in it do not count), or a bracket.
-_TOKEN = re.compile(r'"(?P<key>[^"\\]{0,200})"\s{0,20}:|"(?:[^"\\]|\\.)*"|(?P<mark>[{}\[\]])', re.S)
 _TEMPLATE = re.compile(rb"\s*\{[%{#]")
 _SCENARIO = re.compile(r"[A-Za-z_]\w*\.\w+")
 _TASK_FILE = "a Rally task file, which says what was asked for; the report says that too"
-_OLD_RESULT_KEYS = {"key", "result", "sla", "hooks", "full_duration", "load_duration", "created_at"}
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 _YAML_LIMIT = 1_000_000
 _CLUSTER_KEYS = {"cloud_management", "node_discover", "containers", "services", "power_managements", "power_management"}
@@ -91,14 +90,21 @@ Told = tuple[Role, str] | None
 _Ask = Callable[[Path, bytes], Told]
 
 
+def _run(path: Path, head: bytes) -> Told:
+    """Ask the sources of injections and of load."""
+    told = recognised(Head(head, path.suffix.lower()))
+    if told is None:
+        return None
+    source, recognition = told
+    role: Role = "report" if recognition.part == "run" else "results"
+    return role, f"{recognition.why}: {source.title}"
+
+
 def _html(_path: Path, head: bytes) -> Told:
     start = head.lstrip()[:1000].lower()
     if not start.startswith((b"<!doctype html", b"<html", b"<!--", b"<?xml")):
         return None
-    # Rejecting a page that is no task report is the reader's business, who can say what it is instead.
-    if b"Rally" in head or b"$scope" in head:
-        return "report", "it is a page that Rally made"
-    return "unknown", "it is a page that Rally did not make"
+    return "unknown", "it is a page that no known tool made"
 
 
 def _json(_path: Path, head: bytes) -> Told:
@@ -106,28 +112,12 @@ def _json(_path: Path, head: bytes) -> Told:
         return None
     if _TEMPLATE.match(head):
         return "task_file", f"it is a template of {_TASK_FILE}"
-    keys = _outer_keys(head.decode("utf-8", "replace"))
+    keys = Head(head).keys()
     if "children" in keys and keys & {"info", "stats"}:
         return "traces", "it is a tree of OSProfiler"
-    # Other documents of Rally's are refused by their reader, who can say what they are.
-    if keys & {"tasks", "verifications"} or len(keys & _OLD_RESULT_KEYS) >= 3:
-        return "results", "it has the form of Rally's result JSON"
     if "subtasks" in keys or (keys and all(_SCENARIO.fullmatch(key) for key in keys)):
         return "task_file", f"it is {_TASK_FILE}"
     return "unknown", "it is JSON of no kind that is known here"
-
-
-def _outer_keys(text: str) -> set[str]:
-    """Return the keys of a JSON object, or of the objects in a list, as far as ``text`` goes."""
-    keys: set[str] = set()
-    depth, wanted = 0, 2 if text.lstrip("\ufeff \t\r\n").startswith("[") else 1
-    for token in _TOKEN.finditer(text):
-        if token["key"] is not None:
-            if depth == wanted:
-                keys.add(token["key"])
-        elif token["mark"]:
-            depth += 1 if token["mark"] in "{[" else -1
-    return keys
 
 
 def _script(path: Path, head: bytes) -> Told:
@@ -184,7 +174,7 @@ def _packed_role(path: Path) -> tuple[Role, str]:
     return told or ("unknown", "what is packed in it is of no kind that is known here")
 
 
-_ASKED: tuple[_Ask, ...] = (_html, _json, _script, _table, _yaml)
+_ASKED: tuple[_Ask, ...] = (_run, _html, _json, _script, _table, _yaml)
 
 
 def of_role(found: Sequence[Recognised], role: Role) -> list[str]:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from faultset.fault_span import span_of
+from faultset.fault_span import places_of, span_of
 from faultset.moments import epoch_us
 from faultset.tables import ImpactRow, InjectionRow, TargetRow
 
@@ -157,8 +157,8 @@ def windows(
     """
     commands = sorted((_command(row) for row in injections), key=lambda command: (command.start, command.injection_id))
     ends = {command.injection_id: command.end for command in commands}
-    concerned = {(row.node, row.injection_id) for row in targets if _acted(row)}
-    anywhere = unplaced(injections, targets)
+    concerned = {(place, row.injection_id) for row in targets if _acted(row) for place in places_of(row)}
+    anywhere = unplaced(injections, targets, by_name=nodes is None)
     concerned |= {(node, injection_id) for node in nodes or () for injection_id in anywhere}
     # What the whole cluster did says nothing of a node that no fault acted on.
     alone = (row for row in impacts if row.wave is None or (row.node, row.injection_id) in concerned)
@@ -175,10 +175,21 @@ def windows(
     return NodeWindows(tuple(commands), dict(found), policy, elsewhere)
 
 
-def unplaced(injections: Sequence[InjectionRow], targets: Sequence[TargetRow]) -> list[str]:
-    """Return the injections that acted, or may have, nobody knows where."""
-    placed = {row.injection_id for row in targets}
-    return [row.injection_id for row in injections if row.injection_id not in placed and row.effect != "none"]
+def unplaced(injections: Sequence[InjectionRow], targets: Sequence[TargetRow], *, by_name: bool = False) -> list[str]:
+    """Return the injections that acted, or may have, nobody knows where.
+
+    Args:
+        injections: all of the experiment.
+        targets: theirs.
+        by_name: whether telemetry may be of pods and services: a target that is named is then placed by its name.
+    """
+    placed = {row.injection_id for row in targets if row.placed}
+    named = {row.injection_id for row in targets}
+    return [
+        row.injection_id
+        for row in injections
+        if row.injection_id not in placed and row.effect != "none" and not (by_name and row.injection_id in named)
+    ]
 
 
 def _command(row: InjectionRow) -> Command:

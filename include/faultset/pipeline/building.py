@@ -25,6 +25,7 @@ from faultset.records.validation import Validation
 from faultset.release import fingerprint, parquet
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
+from faultset.sources import injections
 from faultset.sources.kit import files
 from faultset.storage import reported, unless_gone
 from faultset.truth.decide import decide as decide_truth
@@ -68,7 +69,7 @@ def slugs(settings: Settings) -> list[str]:
 
 def inputs_of(experiment: Experiment) -> tuple[InputFile, ...]:
     """Hash every file that the experiment's tables are made of."""
-    named = [("cluster", experiment.cluster)]
+    named = [("cluster", experiment.cluster)] if experiment.cluster else []
     if experiment.reviewed_impacts:
         named.append(("reviewed_impacts", experiment.reviewed_impacts))
     for run in experiment.runs:
@@ -97,6 +98,7 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
     """
     experiment = catalog.read_experiment(settings.catalog, slug)
     _require_known_expectations(experiment)
+    _require_cluster(experiment)
     inputs = inputs_of(experiment)
     mark = fingerprint.fingerprint(inputs, experiment.canonical_json())
     if not force:
@@ -113,7 +115,7 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
             )
             for run in experiment.runs
         ],
-        catalog.resolve(experiment, experiment.cluster),
+        catalog.resolve(experiment, experiment.cluster) if experiment.cluster else None,
         services=experiment.components,
         inputs=inputs,
         full_commands=experiment.publish_commands == "full",
@@ -139,6 +141,18 @@ def _require_known_expectations(experiment: Experiment) -> None:
         relaxing.require_known(experiment)
 
 
+def _require_cluster(experiment: Experiment) -> None:
+    """Refuse an experiment without a cluster file whose runs do not say what they acted on."""
+    for run in experiment.runs if experiment.cluster is None else ():
+        source = injections.source_of(catalog.resolve(experiment, run.report))
+        if not source.names_targets:
+            raise InputError(
+                experiment.slug,
+                f"{run.report} is {source.title}, which does not say what runs where, and there is no cluster file",
+                "add cluster: with the os-faults YAML of the cluster, or a cluster.yaml",
+            )
+
+
 def _entry(experiment: Experiment) -> Entry:
     return Entry(
         title=experiment.title,
@@ -160,7 +174,8 @@ def _with_public_names(evidence: Evidence, experiment: Experiment) -> Evidence:
         )
         for run, entry in zip(evidence.runs, declared, strict=True)
     )
-    cluster = evidence.cluster and dataclasses.replace(evidence.cluster, uri=catalog.public_name(experiment.cluster))
+    public_cluster = catalog.public_name(experiment.cluster or "")
+    cluster = evidence.cluster and dataclasses.replace(evidence.cluster, uri=public_cluster)
     return dataclasses.replace(evidence, runs=runs, cluster=cluster)
 
 

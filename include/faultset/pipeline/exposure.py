@@ -14,12 +14,10 @@ import polars as pl
 from faultset import catalog
 from faultset.catalog import Experiment
 from faultset.records.telemetry import Exposure
+from faultset.sources import injections
 from faultset.sources.kit import files
-from faultset.sources.kit.fields import decode_json
-from faultset.sources.kit.reading_limits import Bounds
 from faultset.sources.kit.redaction import is_secret_name, secrets_in
 from faultset.sources.kit.yaml_tree import YamlNode, decode, parse
-from faultset.sources.rally import page as rally_page
 
 # Shorter and plainer ones (rally, openstack) stand in any log, and would stop datasets that leak nothing.
 _SHORTEST = 8
@@ -66,15 +64,16 @@ def _is_distinct(value: str) -> bool:
 
 
 def _all_secrets(experiment: Experiment) -> Iterator[str]:
-    cluster = catalog.resolve(experiment, experiment.cluster)
-    text = decode(files.read_bytes(cluster, role="cluster_bytes"), cluster)
-    yield from secrets_in(text)
-    yield from _under_secret_names(parse(text, cluster))
+    if experiment.cluster:
+        cluster = catalog.resolve(experiment, experiment.cluster)
+        text = decode(files.read_bytes(cluster, role="cluster_bytes"), cluster)
+        yield from secrets_in(text)
+        yield from _under_secret_names(parse(text, cluster))
     for run in experiment.runs:
         for script in run.hook_scripts:
             uri = catalog.resolve(experiment, script)
             yield from secrets_in(decode(files.read_bytes(uri, role="script_bytes"), uri))
-        yield from _of_run(catalog.resolve(experiment, run.report))
+        yield from injections.secrets_of(catalog.resolve(experiment, run.report))
 
 
 def _under_secret_names(node: YamlNode, *, secret: bool = False) -> Iterator[str]:
@@ -84,25 +83,3 @@ def _under_secret_names(node: YamlNode, *, secret: bool = False) -> Iterator[str
         yield from _under_secret_names(item, secret=secret)
     for key, value in node.entries:
         yield from _under_secret_names(value, secret=secret or is_secret_name(key.text))
-
-
-def _of_run(report: str) -> Iterator[str]:
-    """Yield the secrets of a task: of its task file in an HTML report, of its hooks in a result JSON."""
-    if rally_page.looks_like_json(files.read_head(report)):
-        yield from _texts_with_secrets(decode_json(files.read_bytes(report, role="results_bytes")), inside=False)
-    else:
-        source = rally_page.read_page(report, Bounds(report)).source
-        yield from secrets_in(source) if isinstance(source, str) else ()
-
-
-def _texts_with_secrets(value: object, *, inside: bool) -> Iterator[str]:
-    """Yield the secrets in the texts below each ``hooks`` of a decoded file."""
-    waiting = [(value, inside)]
-    while waiting:
-        item, inside = waiting.pop()
-        if isinstance(item, str):
-            yield from secrets_in(item) if inside else ()
-        elif isinstance(item, list):
-            waiting += [(one, inside) for one in item]
-        elif isinstance(item, dict):
-            waiting += [(one, inside or key == "hooks") for key, one in item.items()]

@@ -6,26 +6,25 @@ from collections.abc import Mapping, Sequence
 
 from faultset.pipeline.progress import Progress, silent
 from faultset.records.evidence import Evidence, InputFile, RunEvidence
+from faultset.sources import injections
 from faultset.sources.os_faults import cluster as os_faults
 from faultset.sources.public.evidence import public_evidence
-from faultset.sources.rally import report as rally_report
-from faultset.sources.rally import results as rally_results
 from faultset.sources.scripts import hook_commands
 from faultset.sources.scripts import orders as hook_scripts
 
 
 def gather_run(report: str, results: str | None, scripts: Sequence[str]) -> RunEvidence:
-    """Read one Rally run.
+    """Read one run, of whatever tool.
 
     Args:
-        report: path or URI of the HTML report, or of a result JSON where there is no HTML.
-        results: path or URI of the result JSON beside an HTML report.
+        report: path or URI of its file.
+        results: path or URI of the file that says more of it; None where there is none.
         scripts: paths or URIs of the hooks' scripts.
     """
     library = hook_scripts.read_library(scripts)
-    run = hook_commands.read_hooks(rally_report.read_run(report), library)
-    other = hook_commands.read_hooks(rally_results.read_results(results), library) if results else None
-    return RunEvidence(run, other)
+    read = injections.read_run(report, results)
+    other = hook_commands.read_hooks(read.results, library) if read.results else None
+    return RunEvidence(hook_commands.read_hooks(read.report, library), other)
 
 
 def gather(
@@ -37,7 +36,7 @@ def gather(
     full_commands: bool = False,
     progress: Progress = silent,
 ) -> Evidence:
-    """Read all runs (report, results, scripts each) and the cluster of one experiment.
+    """Read all runs (file, one beside it, scripts each) and the cluster of one experiment.
 
     Args:
         runs: report, results and scripts of each run.

@@ -12,9 +12,12 @@ from faultset.moments import iso
 from faultset.pipeline.gathering import gather
 from faultset.records.validation import Validation
 from faultset.settings import Settings
+from faultset.sources import injections
+from faultset.sources.kit import locations
 from faultset.truth.decide import decide
 
 Document = dict[str, Any]
+_NO_VERSION = "of unknown version"
 _SHOWN = ("workloads", "triggers", "injections", "targets")
 
 
@@ -24,9 +27,9 @@ def inspect(
     """Return what a report holds, in the form of the command line's JSON document.
 
     Args:
-        report: path or URI of a Rally HTML report or result JSON.
-        results: result JSON beside an HTML report.
-        cluster: os-faults YAML.
+        report: path or URI of the file of a run.
+        results: a file that says more of the same run.
+        cluster: os-faults YAML, or a cluster.yaml.
         hook_scripts: scripts of the hooks.
     """
     evidence = gather([(report, results, hook_scripts)], cluster)
@@ -36,10 +39,16 @@ def inspect(
     return {**document(rows), **{name: list(getattr(truth, name)) for name in sentences}}
 
 
+def names_targets(subject: str) -> bool:
+    """Whether ``subject`` is a report of a tool that says itself what it acted on, so that no cluster is needed."""
+    return locations.is_file(subject) and injections.source_of(subject).names_targets
+
+
 def document(rows: Mapping[str, Sequence[Any]]) -> Document:
     """Return rows of the truth tables, by table, as plain JSON values."""
     return {
-        "rally_version": next((workload.rally_version for workload in rows["workloads"]), None),
+        "rally_version": next((row.rally_version for row in rows["workloads"] if row.rally_version), None),
+        "tools": list(dict.fromkeys(f"{row.source} {row.source_version or _NO_VERSION}" for row in rows["workloads"])),
         **{name: [_plain(row) for row in rows[name]] for name in _SHOWN},
     }
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from faultset import catalog, release
-from faultset.errors import FaultsetError, counted
+from faultset.errors import FaultsetError, InputError, counted
 from faultset.inbox import claims, filing, landing, mirror
 from faultset.pipeline.candidates import BUILDS
+from faultset.pipeline.inspecting import names_targets
 from faultset.pipeline.published import read_manifest
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
@@ -30,12 +31,14 @@ def new(
     slug: str,
     *,
     report: str,
-    cluster: str,
+    cluster: str | None,
     results: str | None = None,
     hook_scripts: Sequence[str] = (),
     title: str | None = None,
 ) -> str:
     """Write a first ``experiment.yaml`` for a report and return where it lies; never overwrites one."""
+    if cluster is None and not names_targets(report):
+        raise InputError(report, "a report is declared together with its cluster", "add --cluster FILE")
     return catalog.new_experiment(
         settings.catalog, slug, report, cluster, results, hook_scripts=hook_scripts, title=title
     )

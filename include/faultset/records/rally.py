@@ -1,4 +1,7 @@
-"""What Rally's reports and results say: tasks, workloads, hooks and their firings."""
+"""What the file of a run says: workloads, what was to be injected into them, and what fired.
+
+The words are Rally's, which was the first: a *hook* is whatever injects, a journal's action or a chaos object too.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from faultset.moments import Instant
+from faultset.records.claims import Claim
 from faultset.records.cluster import HumanCommand
 from faultset.records.scripts import HookScripts
 
-Unit = Literal["iteration", "time"]
+Unit = Literal["iteration", "time", "occurrence"]
 TriggerKind = Literal["event", "periodic"]
-ReportForm = Literal["report", "results", "results-old"]
+ReportForm = Literal["report", "results", "results-old", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,8 @@ class TriggerPlan:
 
     Attributes:
         kind: ``event`` fires at each of ``at``; ``periodic`` at start, start + step, ... up to and including ``end``.
-        unit: ``iteration`` (counted from 1) or ``time`` (seconds since the first iteration, from 0).
+        unit: ``iteration`` (counted from 1), ``time`` (seconds since the first iteration, from 0) or ``occurrence``
+            (counted from 1), where a tool goes through its faults by itself.
         at: the values of an ``event`` trigger, in the order written, without repeats.
         start: first value of a ``periodic`` trigger (Rally's default: 1 for iterations, 0 for time).
         step: distance of a ``periodic`` trigger, at least 1.
@@ -51,6 +56,9 @@ class HookPlan:
         notes: why a human command could not be read, in words.
         names_program: whether ``args`` names a script or a program by its file.
         says_restart: whether ``args`` or ``description`` calls it a restart.
+        is_command: whether ``args`` is a command line.
+        label: its name in the tool's file, published as a scenario's name is; None where it has none.
+        unfired: why it did not fire, where the file tells; "" else.
     """
 
     index: int
@@ -63,6 +71,9 @@ class HookPlan:
     notes: tuple[str, ...] = ()
     names_program: bool = False
     says_restart: bool = False
+    is_command: bool = False
+    label: str | None = None
+    unfired: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,7 @@ class HookResult:
         error: Rally's message where the hook itself failed; None otherwise or where the file does not say.
         has_output: whether any output (text or charts) was recorded, so that the absence of words means something.
         matched_by: how ``hook_index`` was found, in words.
+        claim: what the tool itself says of it; None of Rally, whose hooks are commands.
     """
 
     hook_index: int | None
@@ -100,6 +112,7 @@ class HookResult:
     error: str | None = None
     has_output: bool = True
     matched_by: str = ""
+    claim: Claim | None = None
 
 
 OUTPUT_LIMIT = 1_000_000
@@ -174,6 +187,7 @@ class Workload:
         results: firings seen, in the file's order.
         charted_hooks: hook index -> number of firings that left only charts without times (HTML).
         iterations: the iterations.
+        is_load: whether it puts load on the system; a tool that only injects has no iterations.
     """
 
     name: str
@@ -194,20 +208,24 @@ class Workload:
     results: tuple[HookResult, ...]
     charted_hooks: dict[int, int]
     iterations: Iterations
+    is_load: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class RallyRun:
-    """What one file of a Rally task says.
+    """What one file of a run says.
 
     Attributes:
         uri: where it was read.
-        form: ``report`` (HTML), ``results`` (``rally task report --json``), ``results-old`` (``rally task results``).
-        rally_version: of the generator; None where the file does not say.
+        form: ``report`` (HTML), ``results`` (``rally task report --json``), ``results-old`` (``rally task results``),
+            ``record`` (of any other tool; it shows every firing).
+        rally_version: of the tool that wrote it; None where the file does not say.
         workloads: in the file's order.
+        source: the tool, as ``faultset.sources.injections`` names it.
     """
 
     uri: str
     form: ReportForm
     rally_version: str | None
     workloads: tuple[Workload, ...]
+    source: str = "rally"

@@ -34,7 +34,7 @@ from faultset.tables.shared_columns import (
 
 @dataclass(frozen=True, slots=True)
 class WorkloadRow:
-    """One row a Rally workload: what was asked for and what happened."""
+    """One row a workload, or a run of a tool that injects and puts no load: what was asked for and what happened."""
 
     workload_id: WorkloadId
     name: Annotated[str, Column("Rally scenario.", NO_UNIT)]
@@ -55,6 +55,11 @@ class WorkloadRow:
         str | None, Column("Version of the Rally that wrote the input; null where unknown.", NO_UNIT)
     ]
     report: Annotated[str, Column("Input that this row was read from.", NO_UNIT)]
+    source: Annotated[str, Column("Tool that wrote the input, such as rally or chaostoolkit.", NO_UNIT)] = "rally"
+    source_version: Annotated[str | None, Column("Version of that tool; null where unknown.", NO_UNIT)] = None
+    is_load: Annotated[
+        bool, Column("Whether it puts load on the system; what only injects has no iterations.", NO_UNIT)
+    ] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,12 @@ class TargetRow:
     """One row a node and container that an injection acted on, or may have acted on."""
 
     injection_id: InjectionId
-    node: Annotated[str, Column("Short name of the node.", NO_UNIT)]
+    node: Annotated[
+        str,
+        Column(
+            "Short name of the node; where no input tells it (placed is false), the name of what was acted on.", NO_UNIT
+        ),
+    ]
     node_ip: Annotated[str | None, Column("IP of the node; null where the cluster file has none.", NO_UNIT)]
     role: Annotated[str | None, Column("Role of the node, from the cluster file; null where it has none.", NO_UNIT)]
     component: Annotated[
@@ -194,6 +204,21 @@ class TargetRow:
         ),
     ]
     evidence: Why
+    kind: Annotated[
+        str,
+        Column("What was acted on.", NO_UNIT, values=("node", "pod", "container", "service", "process")),
+    ] = "container"
+    namespace: Annotated[
+        str | None, Column("Namespace of the pod or the service in Kubernetes; null elsewhere.", NO_UNIT)
+    ] = None
+    pod: Annotated[str | None, Column("Name of the pod; null for what is in none.", NO_UNIT)] = None
+    placed: Annotated[
+        bool,
+        Column(
+            "Whether an input tells the node; where none does, node is the name of the pod, container or service.",
+            NO_UNIT,
+        ),
+    ] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,18 @@ EndedAt = Annotated[dt.datetime, Column("End, UTC; the span is half-open, [start
 MaybeStartedAt = Annotated[dt.datetime | None, Column("Start, UTC; null where no input tells.", NO_UNIT)]
 MaybeEndedAt = Annotated[dt.datetime | None, Column("End, UTC, half-open; null where no input tells.", NO_UNIT)]
 UnitColumn = Annotated[
-    str, Column("What the trigger counts: iterations from 1, or seconds from 0.", NO_UNIT, values=("iteration", "time"))
+    str,
+    Column(
+        "What the trigger counts: iterations from 1, seconds from 0, or occurrences from 1 of a tool that goes through "
+        "its faults by itself.",
+        NO_UNIT,
+        values=("iteration", "time", "occurrence"),
+    ),
 ]
-Value = Annotated[float, Column("At which iteration, or how many seconds after the first iteration's start.", COUNT)]
+Value = Annotated[
+    float,
+    Column("At which iteration, how many seconds after the first iteration's start, or which occurrence it is.", COUNT),
+]
 Iteration = Annotated[int, Column("Iteration number, counted from 1.", COUNT)]
 Why = Annotated[str, Column("Why the decision fell as it did, in words.", NO_UNIT)]
 ImpactNode = Annotated[

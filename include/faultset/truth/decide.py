@@ -68,7 +68,8 @@ def decide(evidence: Evidence) -> Truth:
                     found = hooked.decide(firing.trigger.hook, result, placement)
                     notes.extend(f"hook {firing.trigger.hook.index}: {note}" for note in found.notes)
                     surplus.extend(f"{_id_of(firing, occurrence)}: {text}" for text in found.surplus)
-                    injection = _injection_row(firing, occurrence, result, identity, found)
+                    exact = decided.run.form != "record" and result.started_at.uncertainty_s == 0
+                    injection = _injection_row(firing, occurrence, result, identity, found, exact=exact)
                     injections.append(dataclasses.replace(injection, result_index=shown[id(result)]))
                     settled = _settled(firing.trigger.hook, found)
                     deeds[injection.injection_id] = deeds_of(settled, result, found.targets, placement)
@@ -138,8 +139,11 @@ def _workload_row(workload: Workload, identity: str, run: RallyRun) -> WorkloadR
         created_at=workload.created_at,
         load_duration_s=workload.load_duration_s,
         sla_passed=workload.sla_passed,
-        rally_version=run.rally_version,
+        rally_version=run.rally_version if run.form != "record" else None,
         report=run.uri,
+        source=run.source,
+        source_version=run.rally_version,
+        is_load=workload.is_load,
     )
 
 
@@ -221,7 +225,7 @@ def _trigger_row(firing: _Firing, identity: str, workload: Workload, form: Repor
         hook_index=hook.index,
         hook=hook.name,
         action=hook.args,
-        description=hook.description,
+        description=hook.label or hook.description,
         kind=hook.trigger.kind if hook.trigger else "event",
         unit=trigger.unit,
         value=trigger.value,
@@ -244,9 +248,11 @@ def _id_of(firing: _Firing, occurrence: int) -> str:
     return firing.trigger_id if occurrence == 1 else f"{firing.trigger_id}.{occurrence}"
 
 
-def _injection_row(firing: _Firing, occurrence: int, result: HookResult, identity: str, found: Hooked) -> InjectionRow:
+def _injection_row(
+    firing: _Firing, occurrence: int, result: HookResult, identity: str, found: Hooked, *, exact: bool
+) -> InjectionRow:
     effect, reason = effect_of(result, found.targets, found.output, idle=found.idle)
-    exact = result.started_at.uncertainty_s == 0
+    claimed_verb = result.claim.verb if result.claim else None
     return InjectionRow(
         injection_id=_id_of(firing, occurrence),
         trigger_id=firing.trigger_id,
@@ -260,7 +266,7 @@ def _injection_row(firing: _Firing, occurrence: int, result: HookResult, identit
         time_source="results" if exact else "report",
         hook_status=result.status,
         return_code=result.return_code,
-        action=verb_of(found.targets),
+        action=verb_of(found.targets) or claimed_verb,
         effect=effect,
         effect_reason=reason,
         outcome=None,

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from faultset.records.rally import HookResult
 from faultset.tables import Effect
+from faultset.truth.claimed import effect_of_claim
 from faultset.truth.output import Acknowledgements
 from faultset.truth.targets import Target
+
+# What tools call a firing that went as they wanted.
+_SUCCEEDED = frozenset({"success", "succeeded"})
 
 
 def effect_of(
@@ -21,6 +25,9 @@ def effect_of(
         output: what its output proves.
         idle: whether the commands, read whole, act on nothing.
     """
+    claim = result.claim
+    if claim is not None and (claim.applied is False or not claim.of_command):
+        return effect_of_claim(result, claim, targets)
     if idle and not targets:
         return "none", "the hook's commands, read whole, act on nothing"
     hit = [target for target in targets if target.effective]
@@ -49,7 +56,7 @@ def _unclear_effect(
 ) -> tuple[Effect, str]:
     """Of no target it is known that it was hit."""
     chosen = all(target.resolution == "ambiguous" for target in unclear)
-    if chosen and not missed and result.status == "success" and not output.refused:
+    if chosen and not missed and result.status in _SUCCEEDED and not output.refused:
         if output.acted:
             return "full", f"docker acknowledged {output.acted.total()} actions and missed none"
         return "full", "it succeeded on one of the candidates, which one is recorded nowhere"
@@ -72,15 +79,18 @@ def _some_effect(
         return "partial", f"{acted} and not on {_names(missed)}"
     if output.refused:
         return "partial", f"{acted}; {output.refused.total()} actions met no such container elsewhere"
-    if result.status != "success":
-        return "partial", f"{acted}, although Rally calls the hook {result.status}"
+    if result.status not in _SUCCEEDED:
+        return "partial", f"{acted}, although the tool calls it {result.status}"
     if unclear:
         return "partial", f"{acted}; nothing shows whether it acted on {_names(unclear)}"
     return "full", f"{acted} and missed none"
 
 
 def _names(targets: Sequence[Target]) -> str:
-    names = sorted(f"{target.container or 'the node'} on {target.place.name}" for target in targets)
+    names = sorted(
+        f"{target.container or target.pod or 'the node'}" + (f" on {target.place.name}" if target.placed else "")
+        for target in targets
+    )
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 

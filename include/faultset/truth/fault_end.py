@@ -164,6 +164,9 @@ def _touched(firings: Iterable[_Firing]) -> _Touched:
 def _end_of(firing: _Firing, touched: _Touched, run_end: dt.datetime | None) -> FaultEnd:
     """Decide one fault's end: the last of the ends on all that it acted on."""
     deeds = firing.deeds
+    if deeds.ended is not None:
+        with_command = deeds.ended == firing.ended
+        return FaultEnd("command" if with_command else "observed", deeds.ended, None, deeds.ended_why)
     if deeds.unread:
         return _open(firing, run_end, None, deeds.unread)
     if not deeds.steps:

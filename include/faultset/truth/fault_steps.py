@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from faultset.moments import Instant
+from faultset.records.claims import Claim
 from faultset.records.cluster import HumanCommand
 from faultset.records.rally import HookPlan, HookResult
 from faultset.records.scripts import CommandedAction
+from faultset.truth import claimed
 from faultset.truth.output import read_output
 from faultset.truth.placement import Placement
 from faultset.truth.targets import Target
@@ -57,12 +60,16 @@ class Deeds:
         unread: why it may have done something that is not known, in words; "" where the steps say all.
         idle: why it did nothing, or nothing that outlasts it, in words; "" where there are steps or it is not known.
         answer_lost: whether the hook's exit code says that nobody knows how far it came.
+        ended: when the fault itself ended, where the tool tells it; None where it follows from the steps.
+        ended_why: what tells it.
     """
 
     steps: tuple[Step, ...] = ()
     unread: str = ""
     idle: str = ""
     answer_lost: bool = False
+    ended: Instant | None = None
+    ended_why: str = ""
 
 
 def deeds_of(hook: HookPlan, result: HookResult, targets: Sequence[Target], placement: Placement) -> Deeds:
@@ -75,6 +82,8 @@ def deeds_of(hook: HookPlan, result: HookResult, targets: Sequence[Target], plac
         placement: of the cluster.
     """
     acted = [target for target in targets if target.effective is not False and target.commanded is not False]
+    if result.claim is not None and (result.claim.applied is False or not result.claim.of_command):
+        return _claimed(result.claim, result, acted)
     if hook.command is not None:
         return Deeds(tuple(_commanded(hook.command, acted, placement)), idle="it acted on nothing")
     actions = hook.orders.actions if hook.orders else ()
@@ -84,6 +93,31 @@ def deeds_of(hook: HookPlan, result: HookResult, targets: Sequence[Target], plac
     if actions and targets and not acted:
         return Deeds(idle="it acted on nothing")
     return _unread(hook, acted)
+
+
+def _claimed(claim: Claim, result: HookResult, targets: Sequence[Target]) -> Deeds:
+    """Return what a tool says that it did, on what it may have acted on."""
+    if claim.applied is False:
+        return Deeds(idle=f"it did nothing: {claim.why}")
+    if claim.ends_with_command:
+        return Deeds(ended=result.ended_at, ended_why=claim.fault_end_why)
+    if claim.fault_end is not None:
+        return Deeds(ended=claim.fault_end, ended_why=claim.fault_end_why)
+    if claim.verb is None or not targets:
+        return Deeds(unread=claim.fault_end_why or "nothing that was read says how long what it did lasts")
+    steps = (
+        Step(
+            node=target.place.name,
+            thing="/".join(part for part in (target.namespace, target.pod, target.container) if part).lower(),
+            said=claimed.name_of(target),
+            verb=claim.verb,
+            took_hold=target.effective,
+            acknowledged=target.effective is True,
+            lasts_s=claim.lasts_s,
+        )
+        for target in targets
+    )
+    return Deeds(tuple(steps))
 
 
 def _commanded(command: HumanCommand, targets: Sequence[Target], placement: Placement) -> Iterator[Step]:

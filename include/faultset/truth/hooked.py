@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from faultset.records.rally import HookPlan, HookResult
 from faultset.records.scripts import CommandedAction, HookScripts
-from faultset.truth import choices
+from faultset.truth import choices, claimed
 from faultset.truth.output import Acknowledgements, HostAnswer, host_answers, read_output
 from faultset.truth.placement import Placement
 from faultset.truth.proof import Seen, acknowledged
@@ -58,6 +58,12 @@ def decide(hook: HookPlan, result: HookResult, placement: Placement) -> Hooked:
         result: the firing.
         placement: where things are.
     """
+    claim = result.claim
+    if claim is not None and (claim.applied is False or not claim.of_command):
+        return Hooked(claimed.targets_by_claim(claim, placement), Acknowledgements(seen=result.has_output))
+    if claim is not None and hook.orders is not None:
+        found = _by_commands(_on_machine(hook.orders, claim.machine, placement), result, placement)
+        return replace(found, targets=(*found.targets, *claimed.of_kubectl(hook.orders, result)))
     if hook.command is not None:
         targets = targets_by_command(hook.command, _os_faults_succeeded(hook, result), placement)
         return Hooked(targets, Acknowledgements(seen=result.has_output))
@@ -65,6 +71,21 @@ def decide(hook: HookPlan, result: HookResult, placement: Placement) -> Hooked:
         return _by_commands(hook.orders, result, placement)
     output = read_output(result, placement.containers())
     return Hooked(targets_by_output(placement.containers(), output, placement), output)
+
+
+def _on_machine(scripts: HookScripts, machine: str | None, placement: Placement) -> HookScripts:
+    """Return what commands order, those without a host on the machine that ran them, unless the cluster has no such."""
+    if machine is None or (placement.known and placement.place(machine).node is None):
+        return scripts
+
+    def placed(action: CommandedAction) -> CommandedAction:
+        return replace(action, host=machine) if action.host is None and action.via is None else action
+
+    return replace(
+        scripts,
+        actions=tuple(placed(action) for action in scripts.actions),
+        fallbacks=tuple(placed(action) for action in scripts.fallbacks),
+    )
 
 
 def _by_commands(scripts: HookScripts, result: HookResult, placement: Placement) -> Hooked:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from faultset.moments import iso
 from faultset.records.rally import Unit, Workload
+
+# What makes an id hard to type, to quote or to put into a path; titles hold it, scenarios do not.
+_UNFIT = re.compile(r"[^\w.:-]+")
 
 
 def workload_id(workload: Workload) -> str:
@@ -15,7 +19,7 @@ def workload_id(workload: Workload) -> str:
     never renames the others. Files without one use a hash of scenario, position and creation time.
     """
     token = workload.uuid[:8] if workload.uuid else _hash_of(workload)
-    return f"{workload.name}-{workload.position}-{token}"
+    return f"{_UNFIT.sub('_', workload.name)}-{workload.position}-{token}"
 
 
 def _hash_of(workload: Workload) -> str:

@@ -26,7 +26,8 @@ from faultset.truth.services import service_of
 class Target:
     """A decided target, before it becomes a row of a certain injection.
 
-    ``some`` where some of what was commanded is shown to have been done, there or on a node beside it.
+    ``some`` where some of what was commanded is shown to have been done, there or on a node beside it. ``placed`` where
+    the place is a node that an input names; else it is the target's own name.
     """
 
     place: Place
@@ -39,6 +40,9 @@ class Target:
     evidence: str
     kind: str = "container"
     some: bool = False
+    namespace: str | None = None
+    pod: str | None = None
+    placed: bool = True
 
 
 # --- scripts ---------------------------------------------------------------------------------------------------------
@@ -256,8 +260,9 @@ def _chosen(command: HumanCommand, homes: Sequence[Place], placement: Placement)
 def row(target: Target, injection_id: str, placement: Placement, services: Mapping[str, str]) -> TargetRow:
     """Return the table row of a target."""
     node = target.place.node
-    component = placement.component(target.container, target.kind) if target.container else None
-    name = target.container or ""
+    named = target.container or target.pod
+    component = placement.component(named, target.kind) if named else None
+    name = named or ""
     service, layer = service_of(component.key, services) if component else (None, None)
     if service is None and name:
         service, layer = service_of(name, services)
@@ -269,7 +274,7 @@ def row(target: Target, injection_id: str, placement: Placement, services: Mappi
         component=component.key if component else None,
         container=target.container,
         service=service,
-        layer=layer if target.container else "host",
+        layer=layer if named else "host",
         action=target.action,
         action_count=target.action_count,
         declared=_declared(target, placement),
@@ -277,13 +282,25 @@ def row(target: Target, injection_id: str, placement: Placement, services: Mappi
         effective=target.effective,
         resolution=target.resolution,
         evidence=target.evidence,
+        kind=_kind_of(target),
+        namespace=target.namespace,
+        pod=target.pod,
+        placed=target.placed,
     )
+
+
+def _kind_of(target: Target) -> str:
+    """Return what was acted on; of a pod's container the container."""
+    if target.container is None:
+        return "pod" if target.pod else "node"
+    return "container" if target.kind == "pod" else target.kind
 
 
 def _declared(target: Target, placement: Placement) -> bool | None:
     if not placement.known:
         return None
-    if target.container is None:
+    named = target.container or target.pod
+    if named is None:
         return target.place.node is not None
-    declared = _declared_on(target.container, placement, target.kind)
+    declared = _declared_on(named, placement, target.kind)
     return declared is not None and target.place.name in declared

@@ -72,6 +72,8 @@ def outcome(  # noqa: PLR0911 (each reason is one return)
         if not trigger.planned:
             return "fired", f"unplanned: the file shows a firing at {trigger.unit} {trigger.value:g} that no hook plans"
         return "fired", f"the {_name(form)} shows its result"
+    if form == "record":
+        return "not_reached", trigger.hook.unfired or "the tool's record shows every firing, and not this one"
     if form != "report":
         return "not_reached", _why_absent_in_results(trigger, workload)
     if trigger.unit == "iteration" and trigger.value > workload.iterations_count:
@@ -89,7 +91,7 @@ def outcome(  # noqa: PLR0911 (each reason is one return)
 
 
 def _name(form: ReportForm) -> str:
-    return "HTML report" if form == "report" else "result JSON"
+    return {"report": "HTML report", "record": "tool's record"}.get(form, "result JSON")
 
 
 def _why_absent_in_results(trigger: PlannedTrigger, workload: Workload) -> str:

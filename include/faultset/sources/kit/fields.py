@@ -72,10 +72,11 @@ class Field:
     uri: str
     path: str
     value: object
+    remedy: str = _REMEDY
 
     def error(self, expected: str) -> InputError:
         """Return the error that this value is not what was ``expected``; the value itself is not shown."""
-        return InputError(self.uri, f"{self.path} is {_kind(self.value)}, not {expected}", _REMEDY)
+        return InputError(self.uri, f"{self.path} is {_kind(self.value)}, not {expected}", self.remedy)
 
     def at(self, key: str | int) -> str:
         """Return the path of a member."""
@@ -83,7 +84,7 @@ class Field:
 
     def get(self, key: str) -> Field:
         """Return a member of this mapping; absent ones have the value None."""
-        return Field(self.uri, self.at(key), self.mapping().get(key))
+        return Field(self.uri, self.at(key), self.mapping().get(key), self.remedy)
 
     def mapping(self) -> dict[object, object]:
         """Return the mapping as it is; empty where absent."""
@@ -103,7 +104,7 @@ class Field:
 
     def items(self) -> list[Field]:
         """Return the list's items; none where absent."""
-        return [Field(self.uri, self.at(index), item) for index, item in enumerate(self.values())]
+        return [Field(self.uri, self.at(index), item, self.remedy) for index, item in enumerate(self.values())]
 
     def entries(self) -> list[tuple[str, Field]]:
         """Return the mapping's members; none where absent."""
@@ -111,7 +112,7 @@ class Field:
         for key, item in self.mapping().items():
             if not isinstance(key, str):
                 raise self.error("a mapping with texts as keys")
-            members.append((clean(key), Field(self.uri, self.at(clean(key)), item)))
+            members.append((clean(key), Field(self.uri, self.at(clean(key)), item, self.remedy)))
         return members
 
     def text(self) -> str:

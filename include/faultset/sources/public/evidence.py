@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -55,7 +56,10 @@ def _run(run: RallyRun, known: Known) -> RallyRun:
 
 
 def _workload(workload: Workload, known: Known) -> Workload:
-    of_hook: dict[int | None, Known] = {hook.index: known.also(_acted_on(hook)) for hook in workload.hooks}
+    claimed = _claimed(workload)
+    of_hook: dict[int | None, Known] = {
+        hook.index: known.also((*_acted_on(hook), *claimed[hook.index])) for hook in workload.hooks
+    }
     errors = {
         number: replace(error, message=public_message(error.message, known))
         for number, error in workload.iterations.errors.items()
@@ -66,6 +70,16 @@ def _workload(workload: Workload, known: Known) -> Workload:
         results=tuple(_result(result, of_hook.get(result.hook_index, known)) for result in workload.results),
         iterations=replace(workload.iterations, errors=errors),
     )
+
+
+def _claimed(workload: Workload) -> dict[int | None, list[str | None]]:
+    """Return the names of what tools say that they acted on, by hook; they are published as targets, too."""
+    names: dict[int | None, list[str | None]] = defaultdict(list)
+    for result in workload.results:
+        for target in result.claim.targets if result.claim else ():
+            names[result.hook_index] += [target.node, target.namespace, target.pod, target.name]
+        names[result.hook_index].append(result.claim.machine if result.claim else None)
+    return names
 
 
 def _acted_on(hook: HookPlan) -> Iterator[str | None]:

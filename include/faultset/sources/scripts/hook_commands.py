@@ -50,7 +50,7 @@ def read_hook(hook: HookPlan, library: ScriptLibrary) -> HookPlan:
     """Return ``hook`` with what it asks for: a human command of os-faults, or what a ``sys_call`` runs."""
     if hook.name == "fault_injection":
         return _with_human_command(hook, _action_of(hook.args))
-    if hook.name != "sys_call":
+    if hook.name != "sys_call" and not hook.is_command:
         return hook
     orders = hook_scripts.orders(hook.args, library)
     hook = replace(hook, orders=orders)

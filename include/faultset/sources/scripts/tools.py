@@ -81,7 +81,7 @@ def _workloads(verb: str, names: Sequence[str]) -> list[Deed]:
     found += [name.partition("/")[2] for name in names if re.fullmatch(kinds + "/.+", name)]
     if not found:
         raise NotReadError(f"what 'kubectl {verb} {' '.join(names)[:60]}' acts on is not read")
-    return [Deed(verb, name, "service", host="") for name in found]
+    return [Deed(verb, name, "service", host="", via="kubectl") for name in found]
 
 
 def _pcs(words: Sequence[str]) -> list[Deed]:

@@ -1,0 +1,1 @@
+"""Chaos Toolkit: the journal that ``chaos run`` writes."""
