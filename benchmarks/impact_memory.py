@@ -23,7 +23,7 @@ BOUND_MB = 768
 ANALYSE = """
 from pathlib import Path
 from faultset.pipeline import analysis
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.tables import InjectionRow, TargetRow
 from faultset.truth import Truth
 injections, targets = [], []

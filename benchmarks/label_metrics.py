@@ -69,7 +69,7 @@ OURS = """
 from pathlib import Path
 from faultset.labels.engine import label_file
 from faultset.labels.windows import Policy, windows
-from faultset.records import TelemetryFile
+from faultset.records.telemetry import TelemetryFile
 from faultset.tables import ImpactRow, InjectionRow, TargetRow
 injections, targets, impacts = [], [], []
 for name, start, end, moved in spans():

@@ -52,11 +52,6 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "a header alone": lambda: HEADER,
     "NUL bytes": lambda: HEADER + b"\x00" * 4096,
     "another encoding": lambda: SOUND.decode().encode("utf-16"),
-    "broken UTF-8": lambda: HEADER + ROW + b"2019-11-19 21:11:17 CET,\xff\xfe,2,8,1,1,1\n",
-    "a quote that is never closed": lambda: SOUND + b'"' + b"x" * 100_000,
-    "too many fields": lambda: SOUND + b"2019-11-19 21:11:17 CET,1,2,8,1,1,1,9\n",
-    "too few fields": lambda: SOUND + b"2019-11-19 21:11:17 CET,1\n",
-    "a million commas": lambda: SOUND + b"," * 1_000_000 + b"\n",
     "a column twice": lambda: HEADER.replace(b"min5", b"min1"),
     "a column called like a label": lambda: HEADER[:-1] + b",phase\n" + ROW[:-1] + b",1\n",
     "a column with an escape": lambda: HEADER[:-1] + b",\x1b[2Jcpu\n" + ROW[:-1] + b",1\n",
@@ -84,6 +79,24 @@ def test_metrics_that_are(made: Callable[[], bytes], tmp_path: Path):
     assert line.isprintable()
     assert SECRET not in line
     assert set(listing(tmp_path)) == {"in/ctl1_metrics.csv"}
+
+
+LEFT_OUT: dict[str, bytes] = {
+    "broken UTF-8": b"2019-11-19 21:11:17 CET,\xff\xfe,2,8,1,1,1\n",
+    "a quote that is never closed": b'"' + b"x" * 100_000,
+    "too many fields": b"2019-11-19 21:11:17 CET,1,2,8,1,1,1,9\n",
+    "too few fields": b"2019-11-19 21:11:17 CET,1\n",
+    "a million commas": b"," * 1_000_000 + b"\n",
+}
+
+
+@pytest.mark.parametrize("line", LEFT_OUT.values(), ids=LEFT_OUT)
+def test_a_line_that_is_no_row_is_left_out_and_named(line: bytes, tmp_path: Path):
+    counted, target = labeled(tmp_path, SOUND + line + ROW, "metrics")
+    assert counted.left_out.first[0][0] == 5
+    assert counted.left_out.first[0][1].isprintable()
+    assert counted.rows == pq.read_metadata(target).num_rows
+    assert 3 <= counted.rows <= 4
 
 
 def test_the_only_member_of_a_zip_is_read_whatever_it_is_called(tmp_path: Path):

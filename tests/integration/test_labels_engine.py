@@ -21,7 +21,7 @@ from faultset.labels.engine import FileLabels, label_file
 from faultset.labels.leaks import leaks
 from faultset.labels.windows import PHASES, NodeWindows, Policy, segments, windows
 from faultset.records.telemetry import TelemetryFile, TelemetryKind
-from faultset.sources.telemetry import rows as telemetry_rows
+from faultset.sources.telemetry import csv_rows as telemetry_rows
 from faultset.tables import ImpactRow, InjectionRow
 
 pytestmark = pytest.mark.integration
@@ -344,15 +344,19 @@ def refused(file: TelemetryFile, folder: Path, nodes: list[str] | None = None) -
     return str(error.value)
 
 
-def test_a_file_cut_off_in_the_middle_of_a_row_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_file_cut_off_in_the_middle_of_a_row_all_whole_rows_are_labeled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(telemetry_rows, "BLOCK", 2000)
     file = file_of(tmp_path, metrics(300))
     data = Path(file.uri).read_bytes()
-    Path(file.uri).write_bytes(data[: len(data) // 2 - 31])
-    found = refused(file, tmp_path)
-    assert "wally117_metrics.csv:" in found
-    assert "row 1" in found
-    assert "cut off" in found
+    cut = data[: len(data) // 2 - 31]
+    Path(file.uri).write_bytes(cut)
+    found, frame = labeled(file, tmp_path)
+    assert found.left_out.count == 1
+    assert found.left_out.first[0][0] == cut.count(b"\n") + 1
+    assert "cut off" in found.left_out.first[0][1]
+    assert frame["source_row"].to_list() == list(range(cut.count(b"\n") - 1))
 
 
 def test_a_packed_file_cut_off_says_how_far_it_could_be_read(tmp_path: Path) -> None:
@@ -362,10 +366,21 @@ def test_a_packed_file_cut_off_says_how_far_it_could_be_read(tmp_path: Path) -> 
     assert "it ends too early, after row" in refused(file, tmp_path)
 
 
-def test_a_broken_row_leaves_nothing(tmp_path: Path) -> None:
+def test_a_broken_value_is_null_and_the_row_stays(tmp_path: Path) -> None:
     lines = metrics(100)
     lines[70] = lines[70].replace(",8,", ",eight,")
-    assert "row 71: load.cpucore is 'eight', no number" in refused(file_of(tmp_path, lines), tmp_path)
+    found, frame = labeled(file_of(tmp_path, lines), tmp_path)
+    assert found.nulled.first == ((72, "load.cpucore is 'eight', no number"),)
+    assert frame["load.cpucore"].null_count() == 1
+    assert len(frame) == 100
+
+
+def test_a_row_that_is_left_out_moves_no_other_row_and_no_number(tmp_path: Path) -> None:
+    lines = metrics(100)
+    lines[70] = lines[70].rpartition(",")[0]
+    found, frame = labeled(file_of(tmp_path, lines), tmp_path)
+    assert found.left_out.first == ((72, "it has 6 instead of 7 fields"),)
+    assert frame["source_row"].to_list() == [row for row in range(100) if row != 70]
 
 
 def test_a_file_of_a_node_that_the_cluster_does_not_have_is_refused(tmp_path: Path) -> None:
@@ -424,7 +439,7 @@ def test_labeling_does_not_import_pandas(tmp_path: Path) -> None:
     file = file_of(tmp_path, metrics(10))
     code = (
         "import sys; from pathlib import Path; from faultset.labels.engine import label_file\n"
-        "from faultset.labels.windows import NodeWindows; from faultset.records import TelemetryFile\n"
+        "from faultset.labels.windows import NodeWindows; from faultset.records.telemetry import TelemetryFile\n"
         f"label_file(TelemetryFile('metrics', {file.uri!r}, {file.name!r}, 'UTC'), NodeWindows((), {{}}), "
         f"Path({str(tmp_path / 'out.parquet')!r})); print('pandas' in sys.modules)"
     )

@@ -255,6 +255,11 @@ BROKEN_METRICS = (
         ambiguous_times=5,
         nonexistent_times=6,
         out_of_order=7,
+        left_out=2,
+        left_out_where=("line 9: it has 5 instead of 7 fields", "line 10: it has 5 instead of 7 fields"),
+        nulled=7,
+        nulled_where=("line 4: mem.used is 'N/A', no number",),
+        repeated_headers=1,
         duplicates=8,
         longest_gap_s=31.0,
         out_of_range={"cpu.user": 2, "mem.used": 0},
@@ -517,6 +522,11 @@ def test_messages_name_the_offenders(scenarios):
 def test_messages_on_telemetry_name_file_and_reason(scenarios):
     found = {rule: finding.message for rule, finding in scenarios["telemetry and impacts that cannot be"].items()}
     assert found["nodes.has_metrics"] == "there are no metrics of cmp2"
+    assert found["telemetry.rows_are_whole"] == (
+        "metrics/cmp1_metrics.csv: 2 rows could not be read and were left out "
+        "(line 9: it has 5 instead of 7 fields; line 10: it has 5 instead of 7 fields)"
+    )
+    assert "(line 4: mem.used is 'N/A', no number; and 6 more)" in found["telemetry.values_are_numbers"]
     assert found["telemetry.keeps_every_row"] == (
         "metrics/cmp1_metrics.csv has 100 rows, and 99 of them came out labeled"
     )

@@ -75,6 +75,11 @@ Reference = Annotated[
 ]
 
 
+def _as_names(declared: object) -> object:
+    """``values: mem`` is short for ``values: [mem]``."""
+    return [declared] if isinstance(declared, str) else declared
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -97,6 +102,22 @@ class Telemetry(_Model):
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
         description="an IANA time zone such as Europe/Berlin or UTC"
     )
+    format: Text | None = Field(default=None, description="the id of a format, as faultset formats lists them")
+    time_column: Text | None = Field(default=None, description="the name of the column that holds the times")
+    node_column: Text | None = Field(default=None, description="the name of the column that names the node")
+    node: Text | None = Field(default=None, description="the name of the node that all rows are of")
+    values: Annotated[tuple[Text, ...], BeforeValidator(_as_names)] = Field(
+        default=(), description="the name of the column that holds the values, or a list of names"
+    )
+    time_blur_s: float | None = Field(
+        default=None, ge=0, le=86_400, allow_inf_nan=False, description="seconds from 0 to 86400"
+    )
+
+    @model_validator(mode="after")
+    def _names_its_node_once(self) -> Telemetry:
+        if self.node is not None and self.node_column is not None:
+            raise ValueError("node says of which node all rows are, node_column that each row tells: give one of them")
+        return self
 
 
 class Labels(_Model):

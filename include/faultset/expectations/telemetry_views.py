@@ -21,6 +21,7 @@ LEAST_COVERAGE = 0.9
 LONG_GAP_ROWS = 10
 LONG_GAP_S = 30.0
 _PACKED = (".gz", ".zst", ".zip")
+_LINES_SHOWN = 5
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -46,6 +47,11 @@ def telemetry(files: Sequence[TelemetryFacts], truth: Truth, impacts: Sequence[I
         in_run=(FLAG, [_in_run(file, run) for file in files]),
         out_of_order=(NUMBER, [file.out_of_order for file in files]),
         duplicates=(NUMBER, [file.duplicates for file in files]),
+        left_out=(NUMBER, [file.left_out for file in files]),
+        left_out_where=(TEXT, [_first_of(file.left_out_where, file.left_out) for file in files]),
+        nulled=(NUMBER, [file.nulled for file in files]),
+        nulled_where=(TEXT, [_first_of(file.nulled_where, file.nulled) for file in files]),
+        repeated_headers=(NUMBER, [file.repeated_headers for file in files]),
         longest_gap_s=(NUMBER, [file.longest_gap_s for file in files]),
         usual_gap_s=(NUMBER, [_usual_gap(file) for file in files]),
         cadence_s=(NUMBER, [file.cadence_s for file in files]),
@@ -57,6 +63,13 @@ def telemetry(files: Sequence[TelemetryFacts], truth: Truth, impacts: Sequence[I
         undisturbed_anomalous=(NUMBER, [_undisturbed(file, concerned) for file in files]),
         meets_injections=(FLAG, _met(files, truth.injections)),
     )
+
+
+def _first_of(told: Sequence[str], count: int) -> str:
+    """Return the first of what was told, and how many more there are."""
+    shown = told[:_LINES_SHOWN]
+    more = f"; and {count - len(shown):,} more" if count > len(shown) else ""
+    return "; ".join(shown) + more
 
 
 def _run(truth: Truth) -> tuple[dt.datetime, dt.datetime] | None:

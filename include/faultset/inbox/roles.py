@@ -18,8 +18,9 @@ from faultset.sources.injections import recognised
 from faultset.sources.kit import files, yaml_tree
 from faultset.sources.kit.documents import Head
 from faultset.sources.rally.page import looks_like_json
-from faultset.sources.telemetry import FORMS
+from faultset.sources.telemetry import opening
 from faultset.sources.telemetry.compression import CutOffError, unpacked
+from faultset.sources.telemetry.format import Format, Layout
 
 Role = Literal[
     "report", "results", "cluster", "hook_script", "metrics", "logs", "traces", "reviewed_impacts", "experiment",
@@ -113,11 +114,13 @@ def _json(_path: Path, head: bytes) -> Told:
     if _TEMPLATE.match(head):
         return "task_file", f"it is a template of {_TASK_FILE}"
     keys = Head(head).keys()
-    if "children" in keys and keys & {"info", "stats"}:
-        return "traces", "it is a tree of OSProfiler"
     if "subtasks" in keys or (keys and all(_SCENARIO.fullmatch(key) for key in keys)):
         return "task_file", f"it is {_TASK_FILE}"
-    return "unknown", "it is JSON of no kind that is known here"
+    return None
+
+
+def _other_json(_path: Path, head: bytes) -> Told:
+    return ("unknown", "it is JSON of no kind that is known here") if looks_like_json(head) else None
 
 
 def _script(path: Path, head: bytes) -> Told:
@@ -128,7 +131,19 @@ def _script(path: Path, head: bytes) -> Told:
     return None
 
 
-def _table(_path: Path, head: bytes) -> Told:
+def _telemetry(path: Path, _head: bytes) -> Told:
+    found = _format_of(path)
+    return (found[1].kind, f"it is {found[0].name}") if found else None
+
+
+def _format_of(path: Path) -> tuple[Format, Layout] | None:
+    try:
+        return opening.kind_of(TelemetryFile("metrics", str(path), path.name, "UTC"))
+    except InputError:
+        return None
+
+
+def _reviewed(_path: Path, head: bytes) -> Told:
     line = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0].decode("utf-8", "replace").strip("\r")
     if "," not in line:
         return None
@@ -136,10 +151,6 @@ def _table(_path: Path, head: bytes) -> Told:
         columns = [name.strip() for name in next(csv.reader(io.StringIO(line)))]
     except (csv.Error, StopIteration):
         return None
-    for form in FORMS:
-        common = set(columns) & set(form.columns)
-        if set(form.time) & set(columns) and len(common) >= max(2, len(form.columns) // 2):
-            return form.kind, f"it has the columns of {form.name}"
     if reviewed_impacts.is_header(columns):
         return "reviewed_impacts", "it has a node, a KPI and times"
     return None
@@ -170,11 +181,11 @@ def _packed_role(path: Path) -> tuple[Role, str]:
             head = stream.read(_HEAD)
     except (InputError, CutOffError) as error:
         return "unknown", f"it is packed and cannot be unpacked: {printable(str(error), 120)}"
-    told = _table(path, head) or _json(path, head)
+    told = _telemetry(path, head) or _json(path, head)
     return told or ("unknown", "what is packed in it is of no kind that is known here")
 
 
-_ASKED: tuple[_Ask, ...] = (_run, _html, _json, _script, _table, _yaml)
+_ASKED: tuple[_Ask, ...] = (_run, _html, _json, _script, _reviewed, _telemetry, _other_json, _yaml)
 
 
 def of_role(found: Sequence[Recognised], role: Role) -> list[str]:

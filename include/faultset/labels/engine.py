@@ -33,11 +33,11 @@ from faultset.labels.windows import PHASES, NodeWindows
 from faultset.labels.writer import Writer
 from faultset.records.telemetry import TelemetryFile, TelemetryKind
 from faultset.sources.kit.redaction import redact
-from faultset.sources.telemetry import forms_of, node_of, true_name
-from faultset.sources.telemetry.format import NOT_KNOWN, ColumnType, Flags, Microseconds
-from faultset.sources.telemetry.rows import Block, ColumnTypeError, Rows, open_rows
+from faultset.sources.telemetry import node_of, true_name
+from faultset.sources.telemetry.format import NOT_KNOWN, Block, ColumnType, Flags, Microseconds, Oddities, Rows
+from faultset.sources.telemetry.opening import no_rows, numbered, open_rows
+from faultset.sources.telemetry.problems import ColumnTypeError
 from faultset.sources.telemetry.secrets import without_secrets
-from faultset.sources.telemetry.series import numbered
 from faultset.sources.telemetry.wall_clock import REPEATED, SKIPPED, in_range, to_utc
 from faultset.storage import reported
 
@@ -77,6 +77,10 @@ class FileLabels:
         kpis: KPI -> rows that an impact on it covers.
         names_injection: rows that name the injection itself; 0 for metrics.
         redacted: rows in which a secret was replaced.
+        left_out: rows of the source that are not whole or have no time, and are not in the parquet file.
+        nulled: values that are no numbers, or no times, and are null.
+        repeated_headers: how often the header stood again.
+        row_uncertainty_s: a row's true time lies in [time, time + this).
         without_time: rows that have no time (of logs); their label is a boundary row's.
         ambiguous: rows in a repeated hour whose pass nothing tells; taken as the first, and boundary rows.
         nonexistent: rows at a wall-clock time that never came; taken with the offset before the gap, boundary rows.
@@ -108,6 +112,10 @@ class FileLabels:
     kpis: Mapping[str, int]
     names_injection: int
     redacted: int
+    left_out: Oddities
+    nulled: Oddities
+    repeated_headers: int
+    row_uncertainty_s: float
     without_time: int
     ambiguous: int
     nonexistent: int
@@ -182,7 +190,7 @@ class _RepeatedHourError(Exception):
 def _labeled(plan: _Plan, draft: Path, progress: Callable[[int], None] | None) -> FileLabels:
     while True:
         try:
-            with open_rows(plan.file, forms_of(plan.file), types=plan.types) as rows:
+            with open_rows(plan.file, types=plan.types) as rows:
                 return _write(plan, rows, draft, progress)
         except ColumnTypeError as change:
             plan.types[change.column] = change.to
@@ -193,26 +201,28 @@ def _labeled(plan: _Plan, draft: Path, progress: Callable[[int], None] | None) -
 def _write(plan: _Plan, rows: Rows, draft: Path, progress: Callable[[int], None] | None) -> FileLabels:
     labeler = _Labeler(plan, rows)
     count = _Count()
-    with contextlib.closing(Writer(draft, labeler.schema, plain=rows.form.time)) as writer:
-        for part in _labeled_parts(plan, rows, labeler):
+    with contextlib.closing(
+        Writer(draft, labeler.schema, plain=[written_as(name) for name in rows.layout.time])
+    ) as writer:
+        for part in _labeled_parts(plan, rows, labeler, count):
             count.add(part)
             writer.add(part.table)
             if progress:
                 progress(count.rows)
         if not count.rows:
-            raise InputError(plan.file.name, "has no rows", "give a file with rows, or remove it from telemetry")
+            raise no_rows(plan.file, count.left_out)
         writer.flush()
     if plan.nodes is not None and count.nodes and plan.nodes.isdisjoint(count.nodes):
         raise _unknown_node(plan, min(count.nodes), "no row is of a node of the cluster; ")
     if count.out_of_order:
-        count.duplicates = _duplicates(draft, list(rows.types))
+        count.duplicates = _duplicates(draft, [written_as(name) for name in rows.types])
     return count.summary(plan, rows, labeler.lookup)
 
 
 # --- in order, a few at a time --------------------------------------------------------------------------------------
 
 
-def _labeled_parts(plan: _Plan, rows: Rows, labeler: _Labeler) -> Iterator[_Part]:
+def _labeled_parts(plan: _Plan, rows: Rows, labeler: _Labeler, count: _Count) -> Iterator[_Part]:
     """Yield the labeled blocks in order: parsed by threads, told their first row here, labeled by a thread.
 
     Labeling has a thread of its own, so that no block waits for it behind the parsing of later ones.
@@ -220,7 +230,7 @@ def _labeled_parts(plan: _Plan, rows: Rows, labeler: _Labeler) -> Iterator[_Part
     with ThreadPoolExecutor(_WORKERS) as parsers, ThreadPoolExecutor(1) as labelers:
         try:
             blocks = numbered(plan.file, _ahead(parsers, rows.blocks, _WORKERS))
-            jobs = (_job(labeler, block, row) for block, row in blocks if len(block.frame))
+            jobs = (_job(labeler, block, row) for block, row in count.odd(blocks) if len(block.frame))
             yield from _ahead(labelers, jobs, 1)
         finally:
             for pool in (parsers, labelers):
@@ -287,23 +297,31 @@ class _Part:
     differences: Microseconds
 
 
+_RENAMED = {"timestamp": "source_timestamp", "node": "source_node"}
+
+
+def written_as(column: str) -> str:
+    """Return what a source's column is called in a dataset: its own name, which two labels of every row need."""
+    return _RENAMED.get(column, column)
+
+
 class _Labeler:
     """Lays labels on blocks; safe to use from several threads."""
 
     def __init__(self, plan: _Plan, rows: Rows) -> None:
         self._plan = plan
-        self._form = rows.form
-        self._node = None if rows.form.node else _known_node(plan)
-        self.lookup = Lookup(plan.windows, rows.form.row_uncertainty_s)
+        self._layout = rows.layout
+        self._node = None if rows.layout.names_nodes else _known_node(plan, rows.layout.fixed_node)
+        self.lookup = Lookup(plan.windows, rows.layout.row_uncertainty_s)
         kind = LABELS[plan.file.kind]
         declared = tables.columns(tables.Table(plan.file.kind, kind, ()))
-        clash = [spec.name for spec in declared if spec.name in rows.types]
+        clash = [spec.name for spec in declared if spec.name in rows.types and spec.name not in _RENAMED]
         if clash:
             raise InputError(f"{plan.file.name}:1", f"column {clash[0]!r} has the name of a label", "rename it")
         if unsafe := [name for name in rows.types if redact(name) != name or printable(name, 10_000) != name]:
             column = f"column {list(rows.types).index(unsafe[0]) + 1}"
             raise InputError(f"{plan.file.name}:1", f"{column} has a name that cannot be shown", "rename it")
-        source = [pa.field(name, _arrow_type(of)) for name, of in rows.types.items()]
+        source = [pa.field(written_as(name), _arrow_type(of)) for name, of in rows.types.items()]
         added = [pa.field(spec.name, self._label_type(spec), nullable=spec.nullable) for spec in declared]
         self.schema = pa.schema([*source, *added])
 
@@ -318,7 +336,6 @@ class _Labeler:
         """Return the labeled rows of ``block``, before which ``row`` rows stand in the file."""
         block = _with_true_nodes(self._plan.file, block)
         moments = _with_true_times(self._plan.file, self._moments(block, row))
-        count = len(block.frame)
         known = moments.us != NOT_KNOWN
         place = self._places(block, moments.us)
         unsure = moments.ambiguous | moments.nonexistent | ~known
@@ -329,7 +346,7 @@ class _Labeler:
         labels: dict[str, object] = {
             "timestamp": arrays.numbers(moments.us, _TIMESTAMP, None if known.all() else known),
             "node": self._nodes(block),
-            "source_row": arrays.numbers(np.arange(row, row + count, dtype=np.int64), pa.int64()),
+            "source_row": arrays.numbers(_places(block) + row, pa.int64()),
             "is_anomalous": arrays.flags(anomalous),
             "injection_ids": self.lookup.injection_ids.take(place),
             "node_injection_ids": self.lookup.node_injection_ids.take(place),
@@ -338,7 +355,7 @@ class _Labeler:
             "impacted_kpis": self.lookup.impacted_kpis.take(place) if names is None else None,
             "names_injection": None if names is None else arrays.flags(names),
         }
-        frame, redacted = without_secrets(block.frame, keep=self._form.time)
+        frame, redacted = without_secrets(block.frame, keep=self._layout.time)
         source = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         columns = [*source.columns, *(labels[name] for name in self.schema.names[source.num_columns :])]
         return _Part(
@@ -383,7 +400,7 @@ class _Labeler:
         if len(twice):
             if not self._plan.passes:
                 raise _RepeatedHourError
-            decided = self._plan.passes[0].of(wall[twice] + row)
+            decided = self._plan.passes[0].of(_places(block)[wall[twice]] + row)
             us[wall[twice]] = np.where(decided == repeated_hour.SECOND, utc.second_us[twice], utc.us[twice])
             ambiguous[wall[twice]] = decided == repeated_hour.UNDECIDED
         return _Moments(us, ambiguous, nonexistent)
@@ -406,11 +423,11 @@ class _Labeler:
         return block.nodes.to_arrow(compat_level=pl.CompatLevel.oldest()) if block.nodes is not None else None
 
     def _names_injection(self, block: Block) -> Flags | None:
-        if self._form.text is None:
+        if self._layout.text is None:
             return None
         if self._plan.leak is None:
             return np.zeros(len(block.frame), bool)
-        return np.asarray(block.frame.select(self._plan.leak(pl.col(self._form.text))).to_series(), bool)
+        return np.asarray(block.frame.select(self._plan.leak(pl.col(self._layout.text))).to_series(), bool)
 
     def _differences(self, block: Block, us: Microseconds) -> Microseconds:
         """Return by how much the rows' second time is off, in microseconds; empty where there is none."""
@@ -437,6 +454,11 @@ def _repeats(frame: pl.DataFrame, us: Microseconds) -> int:
     return len(same)
 
 
+def _places(block: Block) -> Microseconds:
+    """Return of each row its place among the block's rows in the source."""
+    return np.arange(len(block.frame), dtype=np.int64) if block.places is None else block.places
+
+
 def _with_true_nodes(file: TelemetryFile, block: Block) -> Block:
     """Return the block with the names that nodes truly have; the source's own columns stay as they are."""
     if block.nodes is None or not (file.renamed or file.hosts):
@@ -452,8 +474,8 @@ def _with_true_times(file: TelemetryFile, moments: _Moments) -> _Moments:
     return replace(moments, us=np.where(moments.us == NOT_KNOWN, moments.us, moments.us + file.shift_us))
 
 
-def _known_node(plan: _Plan) -> str:
-    node = node_of(plan.file)
+def _known_node(plan: _Plan, fixed: str | None) -> str:
+    node = true_name(plan.file, fixed) if fixed is not None else node_of(plan.file)
     if plan.nodes is not None and node not in plan.nodes:
         raise _unknown_node(plan, node, "")
     return node
@@ -476,7 +498,7 @@ def _arrow_type(kind: ColumnType) -> pa.DataType:
 
 def _passes(plan: _Plan) -> repeated_hour.Passes:
     """Decide the passes of a repeated hour: reads the times of the whole file."""
-    with open_rows(plan.file, forms_of(plan.file), types=plan.types, only=()) as rows:
+    with open_rows(plan.file, types=plan.types, only=lambda _: ()) as rows:
         return repeated_hour.decide(_wall_clocks(plan.file, rows), plan.file.time_zone)
 
 
@@ -485,9 +507,9 @@ def _wall_clocks(file: TelemetryFile, rows: Rows) -> Iterator[repeated_hour.Wall
         wall = np.flatnonzero(block.clock.wall)
         if not len(wall):
             continue
-        texts = rows.form.abbreviation(block.frame) if rows.form.abbreviation else None
+        texts = rows.layout.abbreviation(block.frame) if rows.layout.abbreviation else None
         abbreviation = texts.to_numpy().astype(str)[wall] if texts is not None else None
-        yield repeated_hour.WallClock(wall + row, block.clock.us[wall], abbreviation)
+        yield repeated_hour.WallClock(_places(block)[wall] + row, block.clock.us[wall], abbreviation)
 
 
 # --- counting -------------------------------------------------------------------------------------------------------
@@ -517,8 +539,19 @@ class _Count:
     nodes: Counter[str] = field(default_factory=Counter)
     abbreviations: Counter[str] = field(default_factory=Counter)
     differences: Counter[int] = field(default_factory=Counter)
+    left_out: Oddities = Oddities()  # noqa: RUF009 (frozen)
+    nulled: Oddities = Oddities()  # noqa: RUF009 (frozen)
+    repeated_headers: int = 0
     _last_known_us: int | None = None
     _last_row: tuple[object, ...] = ()
+
+    def odd(self, blocks: Iterator[tuple[Block, int]]) -> Iterator[tuple[Block, int]]:
+        """Yield the blocks, and count what could not be read in each."""
+        for block, row in blocks:
+            self.left_out += block.left_out
+            self.nulled += block.nulled
+            self.repeated_headers += block.headers
+            yield block, row
 
     def add(self, part: _Part) -> None:
         """Count the rows of the next block."""
@@ -579,12 +612,12 @@ class _Count:
         known = self.nodes if plan.nodes is None else plan.nodes
         return FileLabels(
             name=plan.file.name,
-            form=rows.form.name,
+            form=rows.layout.format,
             rows=self.rows,
             nodes=dict(sorted(self.nodes.items())),
             first_us=self.first_us,
             last_us=self.last_us,
-            columns={column: str(_file_type(of)) for column, of in rows.types.items()},
+            columns={written_as(column): str(_file_type(of)) for column, of in rows.types.items()},
             phases=dict(phases),
             anomalous=anomalous,
             boundary=self.boundary,
@@ -596,6 +629,10 @@ class _Count:
             kpis=dict(sorted(kpis.items())),
             names_injection=self.names_injection,
             redacted=self.redacted,
+            left_out=self.left_out,
+            nulled=self.nulled,
+            repeated_headers=self.repeated_headers,
+            row_uncertainty_s=rows.layout.row_uncertainty_s,
             without_time=self.without_time,
             ambiguous=self.ambiguous,
             nonexistent=self.nonexistent,

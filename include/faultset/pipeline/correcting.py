@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -11,8 +12,9 @@ from faultset.catalog import Correction, Experiment
 from faultset.errors import InputError
 from faultset.records.evidence import TimeCorrection
 from faultset.records.telemetry import TelemetryFile
-from faultset.sources.telemetry import forms_of, node_of
-from faultset.sources.telemetry.rows import BrokenRowError, ColumnTypeError, open_rows
+from faultset.sources.telemetry import node_of
+from faultset.sources.telemetry.opening import open_rows
+from faultset.sources.telemetry.problems import BrokenRowError, ColumnTypeError
 from faultset.truth import corrections
 
 
@@ -64,12 +66,12 @@ def require_nodes(experiment: Experiment, files: Sequence[TelemetryFile]) -> Non
 
 
 def _names(file: TelemetryFile, node: str) -> bool:
-    plain = TelemetryFile(file.kind, file.uri, file.name, file.time_zone, hosts=((node.lower(), node),))
+    plain = dataclasses.replace(file, shift_us=0, renamed=(), hosts=((node.lower(), node),))
     while True:
         try:
-            with open_rows(plain, forms_of(plain), only=()) as rows:
-                if rows.form.node is None:
-                    return node_of(plain) == node
+            with open_rows(plain, only=lambda _: ()) as rows:
+                if not rows.layout.names_nodes:
+                    return (rows.layout.fixed_node or node_of(plain)) == node
                 return any(node in _nodes(nodes) for nodes in (block().nodes for block in rows.blocks))
         except (ColumnTypeError, BrokenRowError):
             return True  # labeling reads all of it, and says which row is wrong

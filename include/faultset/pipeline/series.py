@@ -79,11 +79,17 @@ def read_metrics(
     rows: dict[str, list[Microseconds]] = {}
     for number, file in enumerate(files):
         progress(number, len(files), f"reading {file.name}")
-        node = _node(file, placement)
         found = read_series(file, kept=None if excerpt.share >= 1 else excerpt.keeps)
-        for kpi, one in found.items():
+        longest: dict[str, Microseconds] = {}
+        for (written, kpi), one in found.items():
+            node = _node(file, written, placement)
+            if node is None:
+                continue
             parts.setdefault((node, kpi), []).append(one)
-        rows.setdefault(node, []).extend(times for times, _ in list(found.values())[:1])
+            if len(one[0]) > len(longest.get(node, ())) or node not in longest:
+                longest[node] = one[0]
+        for node, times in longest.items():
+            rows.setdefault(node, []).append(times)
     return Metrics(
         series={key: _joined(some) for key, some in sorted(parts.items())},
         rows_us={node: np.sort(np.concatenate(some)) if len(some) > 1 else some[0] for node, some in rows.items()},
@@ -154,16 +160,23 @@ def _size(file: TelemetryFile) -> int:
     return size * _UNPACKED_IS if Path(file.name).suffix in _PACKED else size
 
 
-def _node(file: TelemetryFile, placement: Placement) -> str:
-    place = placement.place(node_of(file))
-    if placement.known and place.node is None:
-        known = ", ".join(one.name for one in placement.everywhere()[:20])
-        raise InputError(
-            file.name,
-            f"it is named after {place.name}, which the cluster file does not know",
-            f"rename the file (NODE_….csv), or add the node there; its nodes are {known}",
-        )
-    return place.name
+def _node(file: TelemetryFile, written: str, placement: Placement) -> str | None:
+    """Return what the node is called; None for one that the rows name and the cluster does not have.
+
+    Raises:
+        InputError: the file itself is named after such a one, or declared to be of it.
+    """
+    place = placement.place(written)
+    if not placement.known or place.node is not None:
+        return place.name
+    if written != (file.node or node_of(file)):
+        return None
+    known = ", ".join(one.name for one in placement.everywhere()[:20])
+    raise InputError(
+        file.name,
+        f"it is named after {place.name}, which the cluster file does not know",
+        f"rename the file (NODE_….csv), declare its node, or add the node there; its nodes are {known}",
+    )
 
 
 def _joined(parts: Sequence[tuple[Microseconds, _Floats]]) -> Series:

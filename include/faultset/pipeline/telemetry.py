@@ -32,6 +32,7 @@ from faultset.records.cluster import Cluster
 from faultset.records.telemetry import TelemetryFacts, TelemetryFile
 from faultset.sources.kit import files
 from faultset.sources.telemetry import node_of
+from faultset.sources.telemetry.format import Oddities
 from faultset.storage import reported
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import telemetry_clock
@@ -61,8 +62,23 @@ def declared_files(experiment: Experiment) -> tuple[TelemetryFile, ...]:
         for uri in catalog.telemetry_files(experiment, source):
             name = os.path.relpath(uri, experiment.folder)
             public = Path(name).as_posix() if not name.startswith("..") else catalog.public_name(uri)
-            found.setdefault(uri, TelemetryFile(source.kind, uri, public, source.time_zone))
+            found.setdefault(uri, _declared(source, uri, public))
     return correcting.corrected(experiment, tuple(found.values()))
+
+
+def _declared(source: catalog.Telemetry, uri: str, name: str) -> TelemetryFile:
+    return TelemetryFile(
+        kind=source.kind,
+        uri=uri,
+        name=name,
+        time_zone=source.time_zone,
+        format=source.format,
+        time_column=source.time_column,
+        node_column=source.node_column,
+        node=source.node,
+        values=source.values,
+        time_blur_s=source.time_blur_s,
+    )
 
 
 def labeled_paths(declared: Sequence[TelemetryFile]) -> tuple[str, ...]:
@@ -146,7 +162,8 @@ class Labeler:
             file.kind,
             file.name,
             file.time_zone,
-            repr((file.shift_us, file.renamed)),
+            repr((file.shift_us, file.renamed, file.format, file.time_column, file.node_column, file.node)),
+            repr((file.values, file.time_blur_s)),
             repr(self.windows),
             repr((sorted(self.nodes or ()), self.hosts)),
             repr(self.run),
@@ -201,6 +218,13 @@ class Labeler:
             longest_gap_s=counted.largest_gap_s,
             out_of_order=counted.out_of_order,
             duplicates=counted.duplicates,
+            left_out=counted.left_out.count,
+            left_out_where=_lines(counted.left_out),
+            nulled=counted.nulled.count,
+            nulled_where=_lines(counted.nulled),
+            repeated_headers=counted.repeated_headers,
+            format=counted.form,
+            row_uncertainty_s=counted.row_uncertainty_s,
             without_time=counted.without_time,
             ambiguous_times=counted.ambiguous,
             nonexistent_times=counted.nonexistent,
@@ -259,6 +283,10 @@ class Labeler:
             for row in self.iterations
             if row.failed and row.started_at is not None and row.ended_at is not None
         ]
+
+
+def _lines(odd: Oddities) -> tuple[str, ...]:
+    return tuple(f"line {line}: {problem}" for line, problem in odd.first)
 
 
 def _whole(seconds: float | None) -> int | None:

@@ -21,6 +21,12 @@ class TelemetryFile:
         shift_us: microseconds to add to each of its times, as a declared correction says.
         renamed: (name in the source, true name) of nodes, as declared corrections say.
         hosts: (what a source may call a node, lower case; the node's name), of the cluster's nodes.
+        format: id of its format; None where it is told by the content.
+        time_column: the column that holds the times; None where it is told by the content.
+        node_column: the column that names the node; None where it is told by the content, or by the file's name.
+        node: the node that all of it is of; None where rows, header or the file's name tell.
+        values: the columns that are KPIs; none: all that hold numbers.
+        time_blur_s: how far a value may lag behind what it tells of, as declared; None where the format tells.
     """
 
     kind: TelemetryKind
@@ -30,6 +36,12 @@ class TelemetryFile:
     shift_us: int = 0
     renamed: tuple[tuple[str, str], ...] = ()
     hosts: tuple[tuple[str, str], ...] = ()
+    format: str | None = None
+    time_column: str | None = None
+    node_column: str | None = None
+    node: str | None = None
+    values: tuple[str, ...] = ()
+    time_blur_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,15 @@ class TelemetryFacts:
         longest_gap_s: longest distance of two rows of a node, in seconds.
         out_of_order: rows earlier than the one before them.
         duplicates: rows equal to an earlier row in every column.
+        left_out: rows of the source that are not whole, or have no time, and are not in the labeled file.
+        left_out_where: which ones and why, the first of them.
+        nulled: values that are no numbers, or no times, and are null.
+        nulled_where: which ones, the first of them.
+        repeated_headers: how often the header stands again between the rows.
+        format: name of its format.
+        row_uncertainty_s: a row's true time lies in [time, time + this).
+        time_blur_s: KPI -> how far, in seconds, a value may lag behind what it tells of; those without are left out.
+        note: what a reader has to know of its values; "" for nothing.
         without_time: rows whose time cannot be read.
         ambiguous_times: rows in a repeated hour (end of summer time) that nothing decides.
         nonexistent_times: rows in a skipped hour (start of summer time).
@@ -93,6 +114,15 @@ class TelemetryFacts:
     longest_gap_s: float | None = None
     out_of_order: int = 0
     duplicates: int = 0
+    left_out: int = 0
+    left_out_where: tuple[str, ...] = ()
+    nulled: int = 0
+    nulled_where: tuple[str, ...] = ()
+    repeated_headers: int = 0
+    format: str = ""
+    row_uncertainty_s: float = 0.0
+    time_blur_s: dict[str, float] = field(default_factory=dict)
+    note: str = ""
     without_time: int = 0
     ambiguous_times: int = 0
     nonexistent_times: int = 0

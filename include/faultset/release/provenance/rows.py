@@ -14,13 +14,11 @@ import pyarrow.dataset as ds
 from faultset.errors import InputError
 from faultset.labels.windows import NodeWindows, Policy, windows
 from faultset.moments import epoch_us, from_epoch, iso
-from faultset.records.telemetry import TelemetryFile
 from faultset.release import parquet
 from faultset.release.manifest import Manifest
 from faultset.release.provenance.chain import Content, Fact, Found, Step, plain
 from faultset.release.provenance.injections import inputs_of, steps_of_injection
 from faultset.release.row_reasons import Reason, reasons
-from faultset.sources.telemetry import forms_of
 from faultset.storage import reported
 from faultset.truth import corrections
 
@@ -102,12 +100,8 @@ def _why(content: Content, entry: dict[str, Any], row: dict[str, Any]) -> Iterat
 
 
 def _uncertainty(entry: dict[str, Any]) -> float:
-    """Return how exact the times of the entry's format are, in seconds."""
-    columns = {name for name, _ in entry["columns"]}
-    forms = forms_of(TelemetryFile(entry["kind"], "", entry["source"], entry["time_zone"]))
-    return max(
-        forms, key=lambda form: (form.columns.keys() <= columns, len(form.columns.keys() & columns))
-    ).row_uncertainty_s
+    """Return how exact the times of the entry's file are, in seconds; older manifests do not say."""
+    return float(entry.get("row_uncertainty_s", 1.0 if entry["kind"] == "metrics" else 0.001))
 
 
 def _windows(content: Content) -> NodeWindows:

@@ -1,6 +1,6 @@
 """Telemetry: metrics, logs and traces as their tools write them; a format is one file of this folder.
 
-``FORMS`` is the registry: a new format is a module with a ``FORM``, named here.
+``registry.FORMATS`` names them: a new format is a module with a ``FORMAT``, and a line there.
 """
 
 from __future__ import annotations
@@ -8,17 +8,8 @@ from __future__ import annotations
 import re
 
 from faultset.records.telemetry import TelemetryFile
-from faultset.sources.telemetry import elastic_logs, glances, osprofiler, trace_csv
-from faultset.sources.telemetry.format import Form
-
-FORMS: tuple[Form, ...] = (glances.FORM, elastic_logs.FORM, trace_csv.FORM, osprofiler.FORM)
 
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-
-
-def forms_of(file: TelemetryFile) -> tuple[Form, ...]:
-    """Return the formats that a file of this kind may have."""
-    return tuple(form for form in FORMS if form.kind == file.kind)
 
 
 def node_of(file: TelemetryFile) -> str:

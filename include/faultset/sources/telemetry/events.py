@@ -6,7 +6,7 @@ Blocks are read one after the other, and of each only times and short names are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -14,10 +14,9 @@ import polars as pl
 from faultset.errors import InputError, printable
 from faultset.records.telemetry import TelemetryFile
 from faultset.sources.kit.redaction import redact
-from faultset.sources.telemetry import forms_of
-from faultset.sources.telemetry.format import NOT_KNOWN, Form, Microseconds
-from faultset.sources.telemetry.rows import Block, open_rows
-from faultset.sources.telemetry.series import Kept, numbered
+from faultset.sources.telemetry.format import NOT_KNOWN, Block, Layout, Microseconds
+from faultset.sources.telemetry.opening import numbered, open_rows
+from faultset.sources.telemetry.series import Kept
 from faultset.sources.telemetry.wall_clock import in_range, to_utc
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
@@ -59,11 +58,12 @@ def read_lines(file: TelemetryFile, kept: Kept | None = None) -> Lines:
     """
     parts: dict[tuple[str, str], list[Microseconds]] = {}
     recorded: dict[str, tuple[int, int]] = {}
-    with open_rows(file, forms_of(file), only=[form.level for form in forms_of(file) if form.level]) as rows:
-        level = rows.form.level
+    with open_rows(file, only=lambda layout: [layout.level] if layout.level else []) as rows:
+        level = rows.layout.level
         for block, us in _known(file, (parse() for parse in rows.blocks), kept):
-            told = _level(block.frame[level]) if level in block.frame.columns else pl.lit(OTHER)
-            frame = pl.DataFrame({"node": block.nodes, "us": us}).with_columns(level=told)
+            told = _level(block.frame[level]) if level and level in block.frame.columns else pl.lit(OTHER)
+            nodes = block.nodes if block.nodes is not None else [rows.layout.fixed_node] * len(us)
+            frame = pl.DataFrame({"node": pl.Series(nodes, dtype=pl.String), "us": us}).with_columns(level=told)
             frame = frame.filter(pl.col("us") != NOT_KNOWN, pl.col("node").is_not_null())
             for (node, name), some in frame.partition_by("node", "level", as_dict=True).items():
                 times = some["us"].to_numpy()
@@ -113,10 +113,9 @@ def read_spans(file: TelemetryFile, kept: Kept | None = None) -> Spans:
     parts: list[pl.DataFrame] = []
     names: dict[int, tuple[str | None, str, str]] = {}
     recorded: tuple[int, int] | None = None
-    forms = forms_of(file)
-    with open_rows(file, forms, only=[column for form in forms for column in form.span_columns]) as rows:
+    with open_rows(file, only=lambda layout: layout.span_columns) as rows:
         for block, us in _known(file, (parse() for parse in rows.blocks), kept):
-            frame = _marks(rows.form, block, us, names)
+            frame = _marks(rows.layout, block, us, names)
             if len(frame):
                 parts.append(frame)
                 recorded = _wider(recorded, frame["us"].to_numpy())
@@ -124,11 +123,14 @@ def read_spans(file: TelemetryFile, kept: Kept | None = None) -> Spans:
     return Spans(_named(_whole(marks), names), recorded)
 
 
-def _marks(form: Form, block: Block, us: Microseconds, names: dict[int, tuple[str | None, str, str]]) -> pl.DataFrame:
+def _marks(
+    layout: Layout, block: Block, us: Microseconds, names: dict[int, tuple[str | None, str, str]]
+) -> pl.DataFrame:
     """Return what the rows of a block say of spans, names replaced by numbers, which are added to ``names``."""
-    if form.spans is None or block.nodes is None:
+    if layout.spans is None:
         return pl.DataFrame(schema=_SPAN_TYPES)
-    frame = form.spans(block.frame).with_columns(host=block.nodes, us=pl.Series(us))
+    hosts = block.nodes if block.nodes is not None else pl.Series([layout.fixed_node] * len(us), dtype=pl.String)
+    frame = layout.spans(block.frame).with_columns(host=hosts, us=pl.Series(us))
     frame = frame.filter(pl.col("us") != NOT_KNOWN, pl.col("span").is_not_null(), pl.col("service").is_not_null())
     frame = frame.with_columns(key=pl.struct("host", "service", "operation").hash())
     for key, host, service, operation in frame.select("key", "host", "service", "operation").unique("key").iter_rows():
@@ -218,4 +220,4 @@ def _known(file: TelemetryFile, blocks: Iterator[Block], kept: Kept | None) -> I
             known[known] = kept(us[known])
         us[~known] = NOT_KNOWN
         nodes = block.nodes.replace(renamed) if block.nodes is not None and renamed else block.nodes
-        yield Block(block.frame, clock, nodes, block.lines, block.unterminated), us
+        yield replace(block, nodes=nodes), us

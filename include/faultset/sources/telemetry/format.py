@@ -1,19 +1,25 @@
-"""What a telemetry format declares: its columns, where a row says its time and node, and how exact the time is."""
+"""What a telemetry format is: how its files are recognised, how they are laid out, and how their rows are read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from faultset.records.telemetry import TelemetryKind
+from faultset.records.telemetry import TelemetryFile, TelemetryKind
+
+if TYPE_CHECKING:
+    from faultset.sources.telemetry.compression import ByteStream
+    from faultset.sources.telemetry.head import Head
 
 Microseconds = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 ColumnType = pl.DataType | type[pl.DataType]
+Types = Mapping[str, ColumnType]
 NOT_KNOWN = np.iinfo(np.int64).min
 # What a row says of a span: which it is and within which, what was done by which service, whether the row's time is its
 # start or its stop, how long it took where the row tells (microseconds), and whether it failed.
@@ -39,53 +45,231 @@ class Clock:
         wall: which rows have wall-clock time.
         beside: wall-clock microseconds of a second text that says the same moment, ``NOT_KNOWN`` where there is none;
             None where the format has only one.
-        unreadable: first row with a text that is no time; None where there is none.
+        unreadable: rows with a text that is no time; None where there is none.
         abbreviations: what stands behind the times (``CEST``, "" where nothing does) -> rows.
     """
 
     us: Microseconds
     wall: Flags
     beside: Microseconds | None = None
-    unreadable: int | None = None
+    unreadable: Flags | None = None
     abbreviations: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """A telemetry format.
+class Long:
+    """Which columns of a row that holds one value say whose value it is."""
+
+    kpi: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a format knows of its numbers.
 
     Attributes:
-        name: how messages call it.
-        kind: what it holds.
-        columns: the columns that must be there, with their types. An integer column may hold decimal numbers, and is
-            read as such where one does.
+        bounds: KPI -> least and greatest possible value; None where there is none.
+        smoothed: whether a KPI is an average over time that repeats, minutes later, what others say.
+        counter: whether a KPI only grows, so that its rate is what moves.
+        blur_s: KPI -> how far, in seconds, a value may lag behind what it tells of; 0 where it is of its own moment.
+        unit: KPI -> its unit; "" where it is not known.
+        usual: the KPIs that a figure shows first.
+        note: what a reader has to know of all of them; "" for nothing.
+    """
+
+    bounds: Callable[[str], tuple[float | None, float | None]] = lambda _: (None, None)
+    smoothed: Callable[[str], bool] = lambda _: False
+    counter: Callable[[str], bool] = lambda _: False
+    blur_s: Callable[[str], float] = lambda _: 0.0
+    unit: Callable[[str], str] = lambda _: ""
+    usual: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one file is laid out: what its format, its header and its first rows tell.
+
+    Attributes:
+        format: name of the format, as messages call it.
+        kind: what the file holds.
+        columns: columns that are sure, with their types. An integer column may hold decimal numbers, and is read as
+            such where one does.
         time: the columns that tell the time, which ``clock`` needs.
         clock: their texts -> times.
         row_uncertainty_s: a row's true time lies in [time, time + this).
-        node: the column that names the node; None where the file's name does.
+        node: the column that names the node; None where ``fixed_node`` or the file's name does.
+        fixed_node: the node that header or declaration name; None where neither does.
         text: the column in which a row could name the injection; None where there is none.
         others: the type of columns beside the declared ones; None where it is told by their values.
-        knows: whether a further column can be part of this format.
         abbreviation: texts of the time -> what stands behind each.
         level: the column with the level of a log line; None where there is none.
         spans: rows -> what each says of a span, with ``SPAN_COLUMNS``; None where rows are no spans.
         span_columns: the columns that ``spans`` needs.
+        long: where a row holds one value of a KPI that it names.
+        kpis: the columns that are KPIs; None for all that hold numbers.
+        values: what is known of the numbers.
+        split: header -> node of a column and its name there, where one row tells of several nodes.
+        in_series: whether rows stand series after series, so that time may run back where another begins.
     """
 
-    name: str
+    format: str
     kind: TelemetryKind
     columns: Mapping[str, ColumnType]
     time: tuple[str, ...]
     clock: Callable[[pl.DataFrame], Clock]
     row_uncertainty_s: float
-    node: str | None
-    text: str | None
-    others: ColumnType | None
-    knows: Callable[[str], bool] = lambda _: True
+    node: str | None = None
+    fixed_node: str | None = None
+    text: str | None = None
+    others: ColumnType | None = None
     abbreviation: Callable[[pl.DataFrame], pl.Series] | None = None
     level: str | None = None
     spans: Callable[[pl.DataFrame], pl.DataFrame] | None = None
     span_columns: tuple[str, ...] = ()
+    long: Long | None = None
+    kpis: frozenset[str] | None = None
+    values: Values = Values()
+    split: Mapping[str, tuple[str, str]] | None = None
+    in_series: bool = False
+
+    @property
+    def names_nodes(self) -> bool:
+        """Whether its rows name their nodes."""
+        return self.node is not None or self.split is not None
+
+    def is_kpi(self, column: str) -> bool:
+        """Whether numbers in ``column`` are a KPI's."""
+        return column not in self.time and (self.kpis is None or column in self.kpis)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a file is not of a format.
+
+    Attributes:
+        problem: what is missing, in words that follow the file's name.
+        share: how much of what the format needs is there, 0 to 1: the nearest format is the one to speak of.
+    """
+
+    problem: str
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Oddities:
+    """What could not be read as it stands.
+
+    Attributes:
+        count: how often.
+        first: line (from 0 in the block, from 1 in the file) and problem of the first ones.
+    """
+
+    count: int = 0
+    first: tuple[tuple[int, str], ...] = ()
+
+    SHOWN = 20
+
+    def __add__(self, other: Oddities) -> Oddities:
+        return Oddities(self.count + other.count, (*self.first, *other.first)[: self.SHOWN])
+
+    def after(self, lines: int) -> Oddities:
+        """Return the same with the lines counted from ``lines`` earlier on."""
+        return Oddities(self.count, tuple((line + lines, problem) for line, problem in self.first))
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some consecutive rows.
+
+    Attributes:
+        frame: the source's columns.
+        clock: their times.
+        nodes: short name of the node of each row, null where it has none; None where the file's name tells.
+        lines: how many lines of the file they take.
+        unterminated: the last row, and with it the file, ends without a line feed.
+        places: of each row, its place among the block's rows in the source; None where all were kept.
+        source_rows: how many rows the block has in the source; None: as many as are here.
+        left_out: rows that are not whole, or have no time.
+        nulled: values that are none, and are null here.
+        headers: how often the header stands again.
+    """
+
+    frame: pl.DataFrame
+    clock: Clock
+    nodes: pl.Series | None
+    lines: int
+    unterminated: bool = False
+    places: Microseconds | None = None
+    source_rows: int | None = None
+    left_out: Oddities = Oddities()
+    nulled: Oddities = Oddities()
+    headers: int = 0
+
+    @property
+    def rows_in_source(self) -> int:
+        """How many rows of the source the block stands for."""
+        return len(self.frame) if self.source_rows is None else self.source_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An open file of telemetry.
+
+    Attributes:
+        layout: how it is laid out.
+        types: its columns in their order, with their types.
+        blocks: the rows; each is to be called once, in any thread, in any order.
+    """
+
+    layout: Layout
+    types: Types
+    blocks: Iterator[Callable[[], Block]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was opened and recognised, and what of it is wanted.
+
+    Attributes:
+        file: the file.
+        head: its first bytes, already read from ``stream``.
+        stream: the rest.
+        layout: how it is laid out.
+        types: types that take the place of the declared or inferred ones.
+        only: columns to read beside those that tell time and node; None for all.
+    """
+
+    file: TelemetryFile
+    head: Head
+    stream: ByteStream
+    layout: Layout
+    types: Types
+    only: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A telemetry format: one of these a file of this folder.
+
+    Attributes:
+        id: what ``format`` in ``experiment.yaml`` calls it.
+        name: what messages call it.
+        kinds: what its files may hold.
+        about: which tool writes it, and how, in one line.
+        sample: the first lines of a file.
+        recognise: the head of a file -> its layout, or what is missing.
+        rows: opens the rows of a file so recognised.
+    """
+
+    id: str
+    name: str
+    kinds: tuple[TelemetryKind, ...]
+    about: str
+    sample: str
+    recognise: Callable[[Head], Layout | Missing]
+    rows: Callable[[Source], Rows]
 
 
 def microseconds(times: pl.Series) -> Microseconds:
@@ -94,9 +278,9 @@ def microseconds(times: pl.Series) -> Microseconds:
     return (numbers.fill_null(NOT_KNOWN) if numbers.null_count() else numbers).to_numpy()
 
 
-def first_true(flags: pl.Series) -> int | None:
-    """Return the place of the first true value, None where there is none."""
-    return flags.arg_max() if flags.any() else None
+def unreadable(flags: pl.Series) -> Flags | None:
+    """Return which rows hold a text that is no time; None where none does."""
+    return flags.fill_null(value=False).to_numpy() if flags.any() else None
 
 
 def service_name(project: pl.Expr, service: pl.Expr) -> pl.Expr:

@@ -1,15 +1,18 @@
-"""Metrics of a node as Glances exports them: CSV, wall-clock times in whole seconds, an abbreviation behind them."""
+"""Metrics of a node as Glances exports them: CSV, a column a field of a plugin.
+
+``--stdout-csv now,cpu.user,…`` writes ``now`` with an abbreviation, from version 4 on ``now.iso`` with an offset and
+``now.custom``; ``--export csv`` writes ``timestamp`` without either, and ``plugin_field``. Times are whole seconds.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+import re
+
 import polars as pl
 
-from faultset.sources.telemetry.format import Clock, Flags, Form, first_true, microseconds
-
-_LENGTH = len("2019-10-11 21:11:16")
-_PATTERN = "%Y-%m-%d %H:%M:%S"
-_ABBREVIATION = r"^( ?[A-Za-z]{1,6})?$"
+from faultset.sources.telemetry import csv_rows, times
+from faultset.sources.telemetry.format import ColumnType, Format, Layout, Missing, Values
+from faultset.sources.telemetry.head import Head
 
 _FIELDS = {
     "cpu": "user system idle nice iowait irq softirq steal guest guest_nice total cpucore ctx_switches interrupts "
@@ -24,68 +27,79 @@ _PLUGINS = (
     *("gpu", "hddtemp", "ip", "irq", "network", "npu", "percpu", "ports", "processcount", "processlist", "quicklook"),
     *("raid", "sensors", "smart", "system", "uptime", "version", "vms", "wifi", "wireless"),
 )
+_TIMES = ("now.iso", "now", "now.custom", "timestamp")  # the best one first
+_PERCENT = re.compile(r"^(cpu[._](?!cpucore|ctx|interrupts|soft|syscalls|dpc|time_since)|.*percent)")
+_FROM_ZERO = re.compile(r"^(mem|memswap|load)[._]")
+_COLUMNS: dict[str, ColumnType] = {
+    "cpu.user": pl.Float64,
+    "mem.used": pl.Int64,
+    "load.cpucore": pl.Int64,
+    "load.min1": pl.Float64,
+    "load.min5": pl.Float64,
+    "load.min15": pl.Float64,
+}
 
 
-def _clock(frame: pl.DataFrame) -> Clock:
-    now = frame["now"]
-    wall = np.ones(len(now), bool)
-    behind = (now[0] or "")[_LENGTH:] if len(now) else ""
-    if _is_abbreviation(behind) and _all_end_with(now, behind):
-        times = now.str.strptime(pl.Datetime("us"), _PATTERN + behind, strict=False, cache=False)
-        if not times.null_count():
-            return Clock(microseconds(times), wall, abbreviations={behind.strip(): len(now)})
-    return _mixed_clock(now, wall)
+def _bounds(kpi: str) -> tuple[float | None, float | None]:
+    if _PERCENT.match(kpi):
+        return 0.0, 100.0
+    return (0.0, None) if _FROM_ZERO.match(kpi) else (None, None)
 
 
-def _all_end_with(now: pl.Series, behind: str) -> bool:
-    return bool(now.str.ends_with(behind).all() and (now.str.len_bytes() == _LENGTH + len(behind)).all())
+def _unit(kpi: str) -> str:
+    if _PERCENT.match(kpi):
+        return "%"
+    return "B" if re.match(r"^(mem|memswap)[._](?!percent|time)", kpi) else ""
 
 
-def _mixed_clock(now: pl.Series, wall: Flags) -> Clock:
-    """Return the times where not every row has the same abbreviation, or a text is no time."""
-    times = now.str.slice(0, _LENGTH).str.strptime(pl.Datetime("us"), _PATTERN, strict=False, cache=False)
-    behind = now.str.slice(_LENGTH).fill_null("")
-    counts = behind.str.strip_chars().value_counts()
-    return Clock(
-        microseconds(times),
-        wall,
-        unreadable=first_true(times.is_null() | ~behind.str.contains(_ABBREVIATION)),
-        abbreviations=dict(counts.sort(counts.columns[0]).iter_rows()),
-    )
+VALUES = Values(
+    bounds=_bounds,
+    smoothed=lambda kpi: kpi.startswith(("load.", "load_")),  # load averages repeat what other KPIs say
+    unit=_unit,
+    usual=("cpu.user", "mem.used", "cpu_user", "mem_used"),
+)
 
 
-def _is_abbreviation(text: str) -> bool:
-    return bool(pl.Series([text]).str.contains(_ABBREVIATION).item())
-
-
-def _abbreviation(frame: pl.DataFrame) -> pl.Series:
-    return frame["now"].str.slice(_LENGTH).str.strip_chars()
-
-
-def _knows(column: str) -> bool:
+def knows(column: str) -> bool:
     """Whether Glances has such a column: ``plugin.field`` or ``plugin_field``, as its versions write them."""
     plugin, _, name = column.replace("_", ".", 1).partition(".") if "." not in column else column.partition(".")
     return name in _FIELDS[plugin].split() if plugin in _FIELDS else plugin in _PLUGINS
 
 
-FORM = Form(
+def _recognise(head: Head) -> Layout | Missing:
+    own = [name for name in head.header if name not in _TIMES and knows(name)]
+    others = [name for name in head.header if name not in _TIMES and not knows(name)]
+    time = next((name for name in _TIMES if name in head.header), None)
+    if not own or len(others) > len(own):
+        return Missing(_not_there(head), 0.2)
+    if time is None:
+        return Missing("a column now, now.iso or timestamp is missing", 0.8)
+    told = times.of_column(head.sample[time])
+    texts = [name for name in _TIMES if name in head.header and not (name == time and told.is_number)]
+    return Layout(
+        format="Glances CSV",
+        kind="metrics",
+        columns={**dict.fromkeys(texts, pl.String), **_COLUMNS},
+        time=(time,),
+        clock=lambda frame: told.clock(frame[time]),
+        row_uncertainty_s=1.0,
+        fixed_node=head.file.node,
+        abbreviation=None if told.is_number else lambda frame: times.abbreviations(frame[time]),
+        kpis=frozenset(head.file.values) if head.file.values else None,
+        values=VALUES,
+    )
+
+
+def _not_there(head: Head) -> str:
+    return "columns such as cpu.user or mem.used are missing" if head.header else "it is no CSV"
+
+
+FORMAT = Format(
+    id="glances",
     name="Glances CSV",
-    kind="metrics",
-    columns={
-        "now": pl.String,
-        "cpu.user": pl.Float64,
-        "mem.used": pl.Int64,
-        "load.cpucore": pl.Int64,
-        "load.min1": pl.Float64,
-        "load.min5": pl.Float64,
-        "load.min15": pl.Float64,
-    },
-    time=("now",),
-    clock=_clock,
-    row_uncertainty_s=1.0,
-    node=None,
-    text=None,
-    others=None,
-    knows=_knows,
-    abbreviation=_abbreviation,
+    kinds=("metrics",),
+    about="glances --stdout-csv now,cpu.user,mem.used,load (versions 3 and 4), or glances --export csv",
+    sample="now,cpu.user,mem.used,load.min1\n2019-10-11 21:11:16 CEST,20.8,15024152576,1.67\n",
+    recognise=_recognise,
+    rows=csv_rows.read,
 )

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import orjson
 import polars as pl
 
+from faultset.errors import InputError
+from faultset.settings import limits
 from faultset.sources.kit.collector import collector_paused
-from faultset.sources.telemetry.format import Clock, Form, first_true, microseconds, service_name
+from faultset.sources.telemetry.compression import CutOffError
+from faultset.sources.telemetry.csv_rows import framed
+from faultset.sources.telemetry.format import (
+    Clock,
+    Format,
+    Layout,
+    Missing,
+    Rows,
+    Source,
+    microseconds,
+    service_name,
+    unreadable,
+)
+from faultset.sources.telemetry.head import Head
 
 _PATTERN = "%Y-%m-%dT%H:%M:%S%.f"
 _ENDS = ("started_at", "ended_at")
 _POINT = "meta.raw_payload."
+_ROWS = 65_536
 COLUMNS: dict[str, type[pl.DataType]] = {
     "host": pl.String,
     "name": pl.String,
@@ -111,8 +128,8 @@ def _clock(frame: pl.DataFrame) -> Clock:
     text = frame["started_at"]
     times = text.str.strptime(pl.Datetime("us"), _PATTERN, strict=False, cache=False)
     us = microseconds(times)
-    unreadable = first_true(times.is_null() & text.is_not_null())
-    return Clock(us=us, wall=np.zeros(len(us), bool), unreadable=unreadable)
+    bad = unreadable(times.is_null() & text.is_not_null())
+    return Clock(us=us, wall=np.zeros(len(us), bool), unreadable=bad)
 
 
 def _spans(frame: pl.DataFrame) -> pl.DataFrame:
@@ -130,8 +147,8 @@ def _spans(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-FORM = Form(
-    name="OSProfiler JSON",
+LAYOUT = Layout(
+    format="OSProfiler JSON",
     kind="traces",
     columns=COLUMNS,
     time=("started_at",),
@@ -142,4 +159,42 @@ FORM = Form(
     others=pl.String,
     spans=_spans,
     span_columns=tuple(COLUMNS),
+)
+
+
+def _recognise(head: Head) -> Layout | Missing:
+    if not head.is_json:
+        return Missing("it is no JSON", 0.0)
+    return LAYOUT if "children" in head.keys else Missing("it has no tree of children", 0.3)
+
+
+def _rows(source: Source) -> Rows:
+    """Return the spans of a file, all of which is read at once: a tree is one value.
+
+    Raises:
+        InputError: it is larger than the limit, or no trace.
+    """
+    allowed = limits()
+    try:
+        data = source.head.data + source.stream.read(allowed.traces_json_bytes)
+    except CutOffError as error:
+        raise InputError(source.file.name, f"row 1: {error}", "copy the file again") from error
+    allowed.check("traces_json_bytes", len(data), source.file.name)
+    try:
+        frame = spans(data.removeprefix(b"\xef\xbb\xbf"))
+    except ValueError as error:
+        remedy = "give the JSON that osprofiler trace show --json wrote"
+        raise InputError(source.file.name, str(error), remedy) from error
+    parts = (frame[start : start + _ROWS] for start in range(0, len(frame), _ROWS))
+    return Rows(LAYOUT, dict(frame.schema), (partial(framed, LAYOUT, part) for part in parts))
+
+
+FORMAT = Format(
+    id="osprofiler",
+    name="OSProfiler JSON",
+    kinds=("traces",),
+    about="osprofiler trace show --json",
+    sample='{"info": {"name": "total"}, "children": [{"info": {"host": "cmp01", "name": "wsgi"}, "children": []}]}\n',
+    recognise=_recognise,
+    rows=_rows,
 )

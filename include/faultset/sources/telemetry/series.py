@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,10 @@ import polars as pl
 
 from faultset.errors import InputError
 from faultset.records.telemetry import TelemetryFile
-from faultset.sources.telemetry import forms_of
-from faultset.sources.telemetry.compression import CutOffError
-from faultset.sources.telemetry.format import ColumnType, Flags, Microseconds
-from faultset.sources.telemetry.rows import Block, BrokenRowError, ColumnTypeError, open_rows
+from faultset.sources.telemetry import node_of, true_name
+from faultset.sources.telemetry.format import Block, ColumnType, Flags, Layout, Microseconds, Oddities, Rows
+from faultset.sources.telemetry.opening import no_rows, numbered, open_rows
+from faultset.sources.telemetry.problems import ColumnTypeError
 from faultset.sources.telemetry.wall_clock import in_range, to_utc
 
 Values = npt.NDArray[np.float64]
@@ -24,15 +25,15 @@ _SECOND = 1_000_000
 
 def read_series(
     file: TelemetryFile, kpis: Collection[str] | None = None, kept: Kept | None = None
-) -> dict[str, Series]:
-    """Return, for each KPI, its times (UTC, microseconds since the epoch, ascending) and its values.
+) -> dict[tuple[str, str], Series]:
+    """Return, for each node and KPI, its times (UTC, microseconds since the epoch, ascending) and its values.
 
     Rows of one second are spread evenly within it, in the order of the file. A missing value is NaN. Where wall-clock
-    time repeats, the first pass is taken.
+    time repeats, the first pass is taken. Of a KPI that only grows, the values are its rate per second.
 
     Args:
         file: a file of metrics.
-        kpis: the columns wanted; None for all that hold numbers.
+        kpis: those wanted; None for all.
         kept: times (UTC, microseconds) -> which rows are wanted; None for all. The others are never held.
 
     Raises:
@@ -48,66 +49,132 @@ def read_series(
 
 def _read(
     file: TelemetryFile, kpis: Collection[str] | None, kept: Kept | None, types: dict[str, ColumnType]
-) -> dict[str, Series]:
-    times: list[Microseconds] = []
-    values: dict[str, list[Values]] = {}
-    with open_rows(file, forms_of(file), types=types, only=None if kpis is None else list(kpis)) as rows:
-        time = rows.form.time
-        numeric = [name for name, kind in rows.types.items() if name not in time and kind != pl.String]
-        missing = [name for name in kpis or () if name not in numeric]
+) -> dict[tuple[str, str], Series]:
+    parts = _Parts()
+
+    def only(layout: Layout) -> list[str]:
+        return [layout.long.kpi, layout.long.value] if layout.long else list(kpis or ())
+
+    with open_rows(file, types=types, only=None if kpis is None else only) as rows:
+        layout = rows.layout
+        numeric = _numeric(rows)
+        missing = [name for name in kpis or () if name not in numeric] if layout.long is None else []
         if missing:
             raise InputError(file.name, f"has no numbers in a column {missing[0]!r}", f"it has {', '.join(numeric)}")
+        count, left_out = 0, Oddities()
         for block, _ in numbered(file, (parse() for parse in rows.blocks)):
+            left_out += block.left_out
             if not len(block.frame):
                 continue
+            count += len(block.frame)
             us = _utc(file, block)
-            wanted = slice(None) if kept is None else kept(us)
-            times.append(us[wanted])
-            for name in numeric:
-                column = block.frame[name].cast(pl.Float64).fill_null(float("nan"))
-                values.setdefault(name, []).append(column.to_numpy()[wanted])
-    if not times:
-        raise InputError(file.name, "has no rows", "give a file with rows")
-    us = np.concatenate(times)
-    width = round(rows.form.row_uncertainty_s * _SECOND)
-    if (us[1:] >= us[:-1]).all():
-        spread = spread_within(us, width)
-        return {name: (spread, np.concatenate(values.pop(name))) for name in list(values)}
-    order = np.argsort(us, kind="stable")
-    spread = spread_within(us[order], width)
-    return {name: (spread, np.concatenate(values.pop(name))[order]) for name in list(values)}
+            reading = _Reading(file, layout, numeric, np.ones(len(us), bool) if kept is None else kept(us))
+            _add(parts, reading, block, us)
+    if not count:
+        raise no_rows(file, left_out)
+    width = round(layout.row_uncertainty_s * _SECOND)
+    found = parts.series(width)
+    if kpis is not None:
+        found = {key: series for key, series in found.items() if key[1] in kpis}
+    return {key: rate(series) if layout.values.counter(key[1]) else series for key, series in found.items()}
 
 
-def numbered(file: TelemetryFile, blocks: Iterator[Block]) -> Iterator[tuple[Block, int]]:
-    """Yield each block with the number of rows before it; a broken row becomes the one error that names it.
+def _numeric(rows: Rows) -> list[str]:
+    """Return the columns that are KPIs."""
+    return [name for name, kind in rows.types.items() if rows.layout.is_kpi(name) and kind != pl.String]
 
-    Raises:
-        InputError: a row is broken, or the file ends within one.
+
+class _Parts:
+    """The values of KPIs, block by block; the times of those that stand in one row are held once."""
+
+    def __init__(self) -> None:
+        self._times: dict[tuple[str, str], list[Microseconds]] = {}
+        self._values: dict[tuple[str, str, str], list[Values]] = {}
+
+    def add(self, node: str, row: str, us: Microseconds, values: Mapping[str, Values]) -> None:
+        """Add values at ``us``; ``row`` is what KPIs of the same rows have in common."""
+        self._times.setdefault((node, row), []).append(us)
+        for kpi, some in values.items():
+            self._values.setdefault((node, row, kpi), []).append(some)
+
+    def series(self, width_us: int) -> dict[tuple[str, str], Series]:
+        """Return what was added, in order of time; it is given away."""
+        found: dict[tuple[str, str], Series] = {}
+        for (node, row), times in self._times.items():
+            us = np.concatenate(times)
+            order = None if (us[1:] >= us[:-1]).all() else np.argsort(us, kind="stable")
+            spread = spread_within(us if order is None else us[order], width_us)
+            for key in [key for key in self._values if key[:2] == (node, row)]:
+                values = np.concatenate(self._values.pop(key))
+                found[node, key[2]] = (spread, values if order is None else values[order])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How a block is read: its file, the columns that are KPIs, and which rows are wanted."""
+
+    file: TelemetryFile
+    layout: Layout
+    numeric: Sequence[str]
+    wanted: Flags
+
+    @property
+    def node(self) -> str:
+        """The node that all rows are of, where they do not tell."""
+        return true_name(self.file, self.layout.fixed_node) if self.layout.fixed_node else node_of(self.file)
+
+
+def _add(parts: _Parts, reading: _Reading, block: Block, us: Microseconds) -> None:
+    """Add the wanted rows of a block."""
+    layout, wanted = reading.layout, reading.wanted
+    frame, times = (block.frame, us) if wanted.all() else (block.frame.filter(pl.Series(wanted)), us[wanted])
+    if layout.long is None and block.nodes is None:
+        parts.add(reading.node, "", times, {name: _floats(frame[name]) for name in reading.numeric})
+        return
+    names = [layout.long.value] if layout.long else list(reading.numeric)
+    told = frame.select(
+        *(pl.col(name).cast(pl.Float64) for name in names),
+        pl.Series("us of the row", times),
+        _node_of_each(reading, block),
+        *([pl.col(layout.long.kpi).alias("kpi of the row")] if layout.long else []),
+    ).filter(pl.col("node of the row").is_not_null())
+    by = ["node of the row", *(["kpi of the row"] if layout.long else [])]
+    for key, some in told.partition_by(by, as_dict=True, maintain_order=True).items():
+        node, at = str(key[0]), some["us of the row"].to_numpy()
+        if layout.long:
+            parts.add(node, str(key[1]), at, {str(key[1]): _floats(some[layout.long.value])})
+        else:
+            parts.add(node, "", at, {name: _floats(some[name]) for name in reading.numeric})
+
+
+def _node_of_each(reading: _Reading, block: Block) -> pl.Series:
+    if block.nodes is None:
+        return pl.Series("node of the row", [reading.node] * int(reading.wanted.sum()), dtype=pl.String)
+    nodes = block.nodes.filter(pl.Series(reading.wanted))
+    names = {name: true_name(reading.file, name) for name in nodes.drop_nulls().unique().to_list()}
+    return nodes.replace(names).alias("node of the row")
+
+
+def _floats(column: pl.Series) -> Values:
+    return np.asarray(column.cast(pl.Float64).fill_null(float("nan")).to_numpy())
+
+
+def rate(series: Series) -> Series:
+    """Return by how much a KPI that only grows does so, per second, at the later of each two values.
+
+    Where it shrinks it was set back to zero, as a restart does: what it has since then is what it grew by.
     """
-    row, line = 0, 1
-    try:
-        for block in blocks:
-            yield block, row
-            row += len(block.frame)
-            line += block.lines
-    except BrokenRowError as error:
-        raise _broken_row(file, row, line, error) from error
-    except CutOffError as error:
-        raise _cut_off(file, row, error) from error
-
-
-def _broken_row(file: TelemetryFile, row: int, line: int, error: BrokenRowError) -> InputError:
-    """Return the error that names the row: ``row`` rows and ``line`` lines lie before its block."""
-    return InputError(
-        f"{file.name}:{line + error.line + 1}",
-        f"row {row + error.row + 1:,}: {error.problem}",
-        "correct or remove the row, or copy the file again",
-    )
-
-
-def _cut_off(file: TelemetryFile, row: int, error: CutOffError) -> InputError:
-    """Return the error of a file that ends too early: ``row`` rows could be read."""
-    return InputError(file.name, f"it ends too early, after row {row:,}: {error}", "copy the file again")
+    us, values = series
+    known = np.isfinite(values)
+    us, values = us[known], values[known]
+    if len(us) < 2:
+        return us[:0], values[:0]
+    grown = np.diff(values)
+    grown = np.where(grown < 0, values[1:], grown)
+    seconds = np.diff(us) / _SECOND
+    later = seconds > 0
+    return us[1:][later], grown[later] / seconds[later]
 
 
 def _utc(file: TelemetryFile, block: Block) -> Microseconds:

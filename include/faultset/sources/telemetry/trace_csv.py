@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from faultset.sources.telemetry.format import NOT_KNOWN, Clock, Form, first_true, microseconds, service_name
+from faultset.sources.telemetry import csv_rows, times
+from faultset.sources.telemetry.format import Clock, Format, Layout, Missing, service_name
+from faultset.sources.telemetry.head import Head
 
 _COLUMNS = ("Host", "Name", "Service", "Project", "Timestamp", "Iteration_id", "Trace_id", "Parent_id", "Base_id")
 _ERRORS = ("Exception", "exception", "Error", "error")  # columns that some add
 _NO_ERROR = ("", "none", "null", "false", "0", "nan")
-_PATTERN = "%Y-%m-%dT%H:%M:%S%.f"
 
 
 def _clock(frame: pl.DataFrame) -> Clock:
-    text = frame["Timestamp"].str.strip_chars().str.replace(" ", "T", literal=True)
-    offset = text.str.contains(r"(Z|[+-]\d\d:?\d\d)$").fill_null(value=False)
-    times = text.str.strptime(pl.Datetime("us"), _PATTERN, strict=False, cache=False)
-    if offset.any():
-        exact = text.str.strptime(pl.Datetime("us", "UTC"), _PATTERN + "%#z", strict=False, cache=False)
-        times = times.zip_with(~offset, exact.dt.replace_time_zone(None))
-    us = microseconds(times)
-    return Clock(
-        us=us,
-        wall=~offset.to_numpy() & (us != NOT_KNOWN),
-        unreadable=first_true(times.is_null() & (text.fill_null("") != "")),
-    )
+    return times.of_texts(frame["Timestamp"])
 
 
 def _spans(frame: pl.DataFrame) -> pl.DataFrame:
@@ -44,16 +34,31 @@ def _spans(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-FORM = Form(
+def _recognise(head: Head) -> Layout | Missing:
+    absent = [name for name in _COLUMNS if name not in head.header]
+    if absent:
+        return Missing(f"column {absent[0]!r} is missing", 1 - len(absent) / len(_COLUMNS))
+    return Layout(
+        format="trace CSV",
+        kind="traces",
+        columns=dict.fromkeys(_COLUMNS, pl.String),
+        time=("Timestamp",),
+        clock=_clock,
+        row_uncertainty_s=0.0,
+        node="Host",
+        text="Name",
+        others=pl.String,
+        spans=_spans,
+        span_columns=(*_COLUMNS, *_ERRORS),
+    )
+
+
+FORMAT = Format(
+    id="trace-csv",
     name="trace CSV",
-    kind="traces",
-    columns=dict.fromkeys(_COLUMNS, pl.String),
-    time=("Timestamp",),
-    clock=_clock,
-    row_uncertainty_s=0.0,
-    node="Host",
-    text="Name",
-    others=pl.String,
-    spans=_spans,
-    span_columns=(*_COLUMNS, *_ERRORS),
+    kinds=("traces",),
+    about="a row the start or the stop of a span, as OSProfiler's points are exported",
+    sample=(f"{','.join(_COLUMNS)}\ncmp01,wsgi-start,public,keystone,2019-11-18 12:19:05.045692,1,a1b2,c3d4,c3d4\n"),
+    recognise=_recognise,
+    rows=csv_rows.read,
 )
