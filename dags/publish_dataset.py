@@ -52,9 +52,9 @@ def propose() -> dict[str, Any]:
         raise AirflowFailException(reason)
     with use_case(slug) as settings:
         from faultset import pipeline
-        from faultset_pictures import address
+        from faultset_links import pictures
 
-        made = pipeline.propose(slug, settings, pictures=address(slug))
+        made = pipeline.propose(slug, settings, pictures=pictures(slug))
     if made is None:
         note = f"{slug}: there is no candidate to publish"
         context["ti"].xcom_push(NOTE, note)

@@ -61,7 +61,7 @@ def look(inbox: Path, settle_s: float, now: float) -> list[Drop]:
             entries = sorted(os.scandir(inbox), key=lambda entry: entry.name)
         except FileNotFoundError:
             return []
-    names = [entry.name for entry in entries if not _is_passed_over(entry.name)]
+    names = [entry.name for entry in entries if not is_passed_over(entry.name)]
     return [drop for name in names if (drop := look_at(inbox / name, settle_s, now))]
 
 
@@ -103,7 +103,8 @@ def _judged(
     return Drop(name, kind, mark, whole=True, why=f"nothing of it changed for {settle_s:g} s")
 
 
-def _is_passed_over(name: str) -> bool:
+def is_passed_over(name: str) -> bool:
+    """Whether a name in the inbox is none of a drop: hidden, ours, or of a copy that is not finished."""
     return name.startswith(".") or name in OURS or name.endswith((*_UNFINISHED, f".{MARKER}"))
 
 

@@ -1,0 +1,93 @@
+"""Templates and assets: what a page is made of. Everything that is put into a template is escaped."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from faultset.errors import counted, printable
+from faultset.pages import views
+
+_HERE = Path(__file__).parent
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that pages load; its address holds its hash, so that it may be kept for ever."""
+
+    content: bytes
+    media_type: str
+    digest: str
+
+
+@functools.cache
+def assets() -> dict[str, Asset]:
+    """Return name -> asset; nothing else is ever served from this folder."""
+    root = _HERE / "assets"
+    return {
+        path.relative_to(root).as_posix(): _asset(path) for path in sorted(root.rglob("*")) if path.suffix in _TYPES
+    }
+
+
+def _asset(path: Path) -> Asset:
+    content = path.read_bytes()
+    return Asset(content, _TYPES[path.suffix], hashlib.sha256(content).hexdigest()[:12])
+
+
+def _text(value: object) -> str:
+    """Return text from outside as one harmless line; Jinja escapes it."""
+    return printable(str(value), 2000)
+
+
+def _document(value: Any) -> Markup:
+    """Return plain values as JSON for a script element that only holds data."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    # Neither the end of an element nor a comment can be written in it.
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
+
+
+@functools.cache
+def environment() -> Environment:
+    """Return the templates with what they call."""
+    made = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "text": _text,
+        "document": _document,
+        "moment": views.moment,
+        "size": views.size,
+        "number": views.number,
+    }
+    made.globals |= {"ago": views.ago, "counted": counted, "assets": assets()}
+    return made
+
+
+@functools.cache
+def _markdown() -> Any:
+    from markdown_it import MarkdownIt  # noqa: PLC0415 (only two pages show Markdown)
+
+    # No HTML in it becomes any, and links that could run something are none.
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
+
+def markdown(text: str) -> Markup:
+    """Return Markdown as HTML, without its pictures; whatever HTML stands in it is shown as text."""
+    return Markup(_markdown().render(text))  # noqa: S704 (made by a renderer that lets no HTML through)
+
+
+def safe(made: bytes) -> Markup:
+    """Return what ``markdown`` made and was kept as bytes."""
+    return Markup(made.decode())  # noqa: S704
