@@ -50,7 +50,7 @@ def propose() -> dict[str, Any]:
         reason = 'no experiment is named; run it with {"experiment": "NAME"}'
         context["ti"].xcom_push(REASON, reason)
         raise AirflowFailException(reason)
-    with use_case(slug) as settings:
+    with use_case(slug, "datasets", slug, "approval") as settings:
         from faultset import pipeline
         from faultset_links import pictures
 
@@ -67,7 +67,7 @@ def propose() -> dict[str, Any]:
 def publish(proposal: dict[str, Any]) -> dict[str, Any]:
     context = get_current_context()
     said = answer(context["ti"])
-    with use_case(proposal["slug"]) as settings:
+    with use_case(proposal["slug"], "datasets", proposal["slug"], "versions") as settings:
         from faultset import pipeline
 
         made = pipeline.Proposal.from_dict(proposal)
@@ -93,7 +93,7 @@ def set_aside(proposal: dict[str, Any] | None) -> str:
     said = answer(get_current_context()["ti"])
     if proposal is None or said is None or said["outcome"] != "rejected":
         raise AirflowSkipException("no person rejected a candidate")
-    with use_case(proposal["slug"]) as settings:
+    with use_case(proposal["slug"], "datasets", proposal["slug"], "versions") as settings:
         from faultset import pipeline
 
         made = pipeline.Proposal.from_dict(proposal)
@@ -135,6 +135,7 @@ def _said(ti: Any, name: str) -> str | None:
     max_active_runs=1000,
     # Above the longest time to answer that an experiment may declare.
     dagrun_timeout=timedelta(days=31),
+    description="Publishes an experiment's candidate, once a person has approved it where the policy wants one.",
     tags=["faultset", "datasets"],
     doc_md=DOC,
     on_failure_callback=on_failure(),

@@ -54,7 +54,7 @@ def find_experiments() -> list[str]:
 
 @task(map_index_template=SUBJECT, multiple_outputs=False)
 def extract(slug: str) -> dict[str, Any]:
-    with use_case(slug) as settings:
+    with use_case(slug, "datasets", slug) as settings:
         from faultset import pipeline
 
         build = pipeline.extract(slug, settings, force=get_current_context()["params"]["force"])
@@ -66,7 +66,7 @@ def extract(slug: str) -> dict[str, Any]:
 
 @task(map_index_template=SUBJECT, multiple_outputs=False)
 def decide(reference: dict[str, Any]) -> dict[str, Any]:
-    with use_case(reference["slug"]) as settings:
+    with use_case(reference["slug"], "datasets", reference["slug"]) as settings:
         from faultset import pipeline
 
         return pipeline.decide(pipeline.Build.from_dict(reference), settings).as_dict()
@@ -83,7 +83,8 @@ def find_telemetry(slugs: list[str]) -> list[dict[str, Any]]:
 
 @task(map_index_template=SUBJECT, multiple_outputs=False)
 def label(reference: dict[str, Any]) -> dict[str, Any]:
-    with use_case(f"{reference['build']['slug']} {reference['name']}") as settings:
+    slug = reference["build"]["slug"]
+    with use_case(f"{slug} {reference['name']}", "datasets", slug) as settings:
         from faultset import pipeline
 
         return pipeline.label(pipeline.Labeling.from_dict(reference), settings).as_dict()
@@ -100,16 +101,19 @@ def validate(slug: str) -> dict[str, Any]:
     reference = decided(get_current_context()["ti"].map_index)
     if reference is None:
         raise AirflowSkipException(f"{slug}: there is nothing to validate")
-    with use_case(slug) as settings:
+    with use_case(slug, "datasets", slug) as settings:
         from faultset import pipeline
 
         made = pipeline.built(pipeline.validate(pipeline.Build.from_dict(reference), settings), settings)
     if made.validation is None:
         # A task that succeeds always makes an event of its outlets; a skipped one makes none.
         raise AirflowSkipException(f"{slug}: its candidate was published, replaced or rejected meanwhile")
+    from faultset_links import page
+
     event = get_current_context()["outlet_events"][CANDIDATES]
     event.add_partitions(slug)
     event.extra = {"slug": slug, "fingerprint": made.fingerprint}
+    log.info("Its candidate: %s", page("datasets", slug, "approval"))
     return {**event.extra, "injections": made.injections, "targets": made.targets, "findings": made.findings}
 
 
@@ -143,6 +147,7 @@ def report() -> None:
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),
+    description="Builds and validates the catalog's datasets; what passes is a candidate.",
     tags=["faultset", "datasets"],
     doc_md=DOC,
     on_failure_callback=on_failure(),

@@ -58,7 +58,7 @@ By hand, with the parameter `report`: judges that one report (a path that the wo
 
 @task
 def take() -> list[list[str]]:
-    with use_case("inbox") as settings:
+    with use_case("inbox", "validation") as settings:
         from faultset import pipeline
 
         asked = get_current_context()["params"]
@@ -76,17 +76,19 @@ def take() -> list[list[str]]:
 
 @task(map_index_template=SUBJECT, retries=3)
 def judge(arrivals: list[str]) -> list[str]:
-    with use_case(f"{len(arrivals)} runs") as settings:
+    with use_case(f"{len(arrivals)} runs", "validation") as settings:
         from faultset import pipeline
+        from faultset_links import page
 
         for done, arrival in enumerate(pipeline.judge_all(arrivals, settings), start=1):
             log.info("%d of %d: %s", done, len(arrivals), pipeline.verdict_line(arrival, settings))
+            log.info("Its verdict: %s", page("validation", arrival))
     return arrivals
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
 def accepted() -> dict[str, Any]:
-    with use_case("inbox") as settings:
+    with use_case("inbox", "validation") as settings:
         from faultset import pipeline
 
         context = get_current_context()
@@ -105,7 +107,7 @@ def report() -> None:
     if batches is None:
         raise AirflowFailException(f"nothing was judged: {ti.xcom_pull(task_ids='take', key=REASON) or 'see take'}")
     arrivals = [arrival for batch in batches for arrival in batch]
-    with use_case("inbox") as settings:
+    with use_case("inbox", "validation") as settings:
         from faultset import pipeline
 
         missing = pipeline.without_verdict(arrivals, settings)
@@ -126,6 +128,7 @@ def _reason(ti: Any, index: int) -> str | None:
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=6),
+    description="Judges runs that were dropped into the inbox; accepted ones go into the catalog.",
     tags=["faultset", "inbox"],
     doc_md=DOC,
     on_failure_callback=on_failure(),

@@ -35,7 +35,7 @@ def settings() -> Settings:
 @functools.cache
 def _credentials() -> contextlib.ExitStack:
     """Let every bucket ask Airflow for its credentials, for as long as this process lives."""
-    from faultset.bucket import credentials
+    from faultset.storage.credentials import credentials
     from faultset_connections import of_connection
 
     until_the_end = contextlib.ExitStack()
@@ -140,7 +140,8 @@ def _moment(text: str | None) -> dt.datetime | None:
 
 
 app = create(Setup(settings, person, OverRestApi, faultset_links.base()))
-_FROM = f"{faultset_links.base()}{faultset_links.PREFIX}"
+# Paths alone: under whatever name people open Airflow, the login that their browser has is that of this name.
+_FROM = f"{faultset_links.below()}{faultset_links.PREFIX}"
 _ASKED = "dag_id={DAG_ID}&run_id={RUN_ID}"
 
 

@@ -54,7 +54,7 @@ class CandidateApproval(ApprovalOperator):  # type: ignore[misc]
         slug = self.proposal["slug"]
         if not self.proposal["needs_person"]:
             raise AirflowSkipException(f"{slug}: {self.proposal['why']}")
-        with use_case(slug) as settings:
+        with use_case(slug, "datasets", slug, "approval") as settings:
             from faultset import pipeline
 
             self.body = pipeline.page(pipeline.Proposal.from_dict(self.proposal), settings)

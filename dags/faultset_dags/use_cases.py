@@ -27,24 +27,29 @@ SUBJECT = "{{ subject }}"
 
 
 @contextmanager
-def use_case(subject: str) -> Iterator[Settings]:
+def use_case(subject: str, *page: str) -> Iterator[Settings]:
     """Hand out the settings; turn the product's errors into the task's end.
+
+    The log names the page that shows what the task works on, so that whoever reads it is one click away.
 
     Wrong input stays wrong, so only a ``SetupError`` (storage, permissions) and what nobody foresaw are retried. An
     unforeseen error keeps its type and its frames alone: its text may quote an input, and inputs hold passwords.
 
     Args:
         subject: what the task works on.
+        page: parts of its page's address, such as ``"datasets", slug``; by default that of all datasets.
     """
     from faultset.errors import FaultsetError, SetupError
     from faultset.settings import Settings
     from faultset.storage.credentials import credentials
     from faultset_connections import of_connection
+    from faultset_links import page as address
 
     context = get_current_context()
     context["subject"] = subject
     ti = context["ti"]
     log.info("Working on %s: %s", subject, ti.task_id)
+    log.info("See %s", address(*page))
     try:
         with credentials(of_connection):
             yield Settings.from_environment()

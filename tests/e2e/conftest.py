@@ -51,6 +51,7 @@ class Airflow:
         environment: beside the caller's own, for every process.
         token: of the user who asks.
         users: "admin", who asks unless another is named, and people who may do what an operator of Airflow may.
+        viewers: people who may look and change nothing.
         parts: the components that run.
     """
 
@@ -59,6 +60,7 @@ class Airflow:
     port: int = field(default_factory=free_port)
     token: str = ""
     users: tuple[str, ...] = ("admin", "ann")
+    viewers: tuple[str, ...] = ("vera",)
     parts: tuple[str, ...] = ("api-server", "scheduler", "dag-processor")
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -74,16 +76,24 @@ class Airflow:
     def _name_users(self) -> None:
         """Add them to the configuration that the first command made, whose keys all components share."""
         path, usual = self.home / "airflow.cfg", "simple_auth_manager_users = admin:admin\n"
-        users = ",".join(f"{user}:{'admin' if user == 'admin' else 'op'}" for user in self.users)
+        roles = {user: "admin" if user == "admin" else "op" for user in self.users} | dict.fromkeys(
+            self.viewers, "viewer"
+        )
+        users = ",".join(f"{user}:{role}" for user, role in roles.items())
         made = path.read_text()
         assert usual in made
         path.write_text(made.replace(usual, f"simple_auth_manager_users = {users}\n"))
 
     def token_of(self, user: str) -> str:
         """Log in; return what stands for this user from now on."""
-        passwords = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
-        token: str = self.call("POST", "/auth/token", {"username": user, "password": passwords[user]})["access_token"]
+        said = {"username": user, "password": self.password_of(user)}
+        token: str = self.call("POST", "/auth/token", said)["access_token"]
         return token
+
+    def password_of(self, user: str) -> str:
+        """The password that Airflow made up."""
+        passwords: dict[str, str] = json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())
+        return passwords[user]
 
     def kill_and_restart(self, part: str) -> None:
         """Kill a part with all its children, at whatever they are doing, and start it again."""

@@ -11,11 +11,11 @@ from urllib.parse import quote
 from fastapi import HTTPException, Response
 from fastapi.responses import StreamingResponse
 
-from faultset.bucket import Bucket, is_bucket
 from faultset.pages import security
 from faultset.release.manifest import FileEntry, Manifest
 from faultset.settings import Settings
 from faultset.storage import MANIFEST, open_root, reported
+from faultset.storage.bucket import Bucket, is_bucket
 
 _PIECE = 1 << 20
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
@@ -47,8 +47,10 @@ def answer(settings: Settings, manifest: Manifest, entry: FileEntry, asked: str 
     if asked is not None and (start, end) != (0, entry.bytes):
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{entry.bytes}"
     place = f"{manifest.slug}/{manifest.version}/{entry.path}"
-    pieces = _from_bucket(settings, place, start, end) if is_bucket(settings.datasets) else _from_disk(
-        Path(open_root(settings.datasets).uri_of(place)), start, end
+    pieces = (
+        _from_bucket(settings, place, start, end)
+        if is_bucket(settings.datasets)
+        else _from_disk(Path(open_root(settings.datasets).uri_of(place)), start, end)
     )
     status = 206 if "Content-Range" in headers else 200
     return StreamingResponse(pieces, status, headers, kind or "application/octet-stream")

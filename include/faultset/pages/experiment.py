@@ -1,4 +1,4 @@
-"""One experiment as a version tells it: its injections with all that is known of them, and what can be drawn over time."""
+"""One experiment as a version tells it: its injections with all that is known of them, and what is drawn over time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from faultset import tables
-
 from faultset.dataset.opening import Dataset, open_dataset
 from faultset.fault_span import span_of
 from faultset.moments import epoch_us
@@ -95,8 +94,11 @@ def read(slug: str, version: str | None, root: str) -> Experiment:
 
 def of_dataset(found: Dataset) -> Experiment:
     """Return what an opened version tells."""
-    injections, workloads, impacts = tuple(found.injections), tuple(found.workloads), tuple(found.impacts)
-    tests = tuple(found.impact_tests)
+    held = {file.path for file in found.manifest.files}
+    injections, workloads = tuple(found.injections), tuple(found.workloads)
+    # Versions of before there were such tables can be looked at, too.
+    impacts = tuple(found.impacts) if f"{tables.IMPACTS.name}.parquet" in held else ()
+    tests = tuple(found.impact_tests) if f"{tables.IMPACT_TESTS.name}.parquet" in held else ()
     tracks = _tracks(found, workloads, impacts, tests)
     start, end = _extent(found, workloads, injections, impacts)
     return Experiment(

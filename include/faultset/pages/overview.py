@@ -197,7 +197,9 @@ def held_of(known: Manifest, store: Store) -> Held:
     firsts = [moment for entry in known.telemetry if (moment := moment_of(entry, "first"))]
     starts = [row.started_at for row in _rows(store, known, tables.WORKLOADS) if row.started_at]
     injections = _rows(store, known, tables.INJECTIONS)
-    effects = {effect: sum(row.effect == effect for row in injections) for effect in ("full", "partial", "none", "unknown")}
+    effects = {
+        effect: sum(row.effect == effect for row in injections) for effect in ("full", "partial", "none", "unknown")
+    }
     severity_of = {severity: place for place, severity in enumerate(SEVERITIES)}
     listed = sorted(known.validation["findings"], key=lambda one: severity_of.get(one["severity"], 9))
     return Held(

@@ -47,9 +47,7 @@ def _add_history(app: FastAPI, pages: Pages) -> None:
         waits = awaiting.pending_of(slug, settings)
         if not records and waits is None:
             raise HTTPException(404, f"There is no dataset named {slug}.")
-        return pages.show(
-            request, person, "versions.html", slug=slug, known=known, records=records[::-1], waits=waits
-        )
+        return pages.show(request, person, "versions.html", slug=slug, known=known, records=records[::-1], waits=waits)
 
     @app.get("/datasets/{slug}/diff")
     def diff(request: Request, slug: str, a: str, b: str, person: Person = pages.reads(REBUILD)) -> Response:
@@ -74,9 +72,7 @@ def _add_version(app: FastAPI, pages: Pages) -> None:
         )  # fmt: skip
 
     @app.get("/datasets/{slug}/{version}/files/{path:path}")
-    def file(
-        request: Request, slug: str, version: str, path: str, _person: Person = pages.reads(REBUILD)
-    ) -> Response:
+    def file(request: Request, slug: str, version: str, path: str, _person: Person = pages.reads(REBUILD)) -> Response:
         manifest = opened(pages, slug, version).dataset.manifest
         own = open_root(pages.settings.datasets).read(f"{slug}/{version}/{MANIFEST}") if path == MANIFEST else b""
         entry = downloads.entry_of(manifest, path, len(own or b""))
@@ -123,14 +119,19 @@ def _add_approval(app: FastAPI, pages: Pages) -> None:
             raise InputError("the answer", "it is neither to approve nor to reject", "choose one of the two")
         candidate = await run_in_threadpool(awaiting.candidate, slug, pages.settings)
         if candidate is None or candidate.pending.fingerprint != fingerprint:
-            raise InputError(slug, "the candidate that you saw was replaced or answered meanwhile", "open the page again")
+            raise InputError(
+                slug, "the candidate that you saw was replaced or answered meanwhile", "open the page again"
+            )
         question = await _question(pages, request, candidate)
         if question is None:
             raise InputError(slug, "Airflow does not ask about this candidate now", "ask it to, by the button below")
         workflow = pages.setup.workflow(request)
         await workflow.answer(question.run_id, approve=chosen == "approve", reason=reason)
         pages.shelf.overviews.forget()
-        return _next(f"{chosen.removesuffix('e')}ed" if chosen == "approve" else "rejected", runs.page(request, PUBLISH, question.run_id, slug))
+        return _next(
+            f"{chosen.removesuffix('e')}ed" if chosen == "approve" else "rejected",
+            runs.page(request, PUBLISH, question.run_id, slug),
+        )
 
     @app.post("/datasets/{slug}/propose")
     async def propose(request: Request, slug: str, _person: Person = pages.acts(PUBLISH)) -> Response:
@@ -172,7 +173,7 @@ def _differences(candidate: Candidate | None) -> str:
 
 def _add_changes(app: FastAPI, pages: Pages) -> None:
     @app.post("/datasets/{slug}/{version}/verify")
-    async def verify(request: Request, slug: str, version: str, person: Person = pages.acts(PUBLISH)) -> Response:
+    async def verify(slug: str, version: str, _person: Person = pages.acts(PUBLISH)) -> Response:
         settings = pages.settings
         await run_in_threadpool(opened, pages, slug, version)
         if _verifying.locked():

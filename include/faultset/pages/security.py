@@ -1,4 +1,4 @@
-"""What holds for every answer and every change: headers, and that a change was meant by the person whose login it uses."""
+"""What holds for every answer and change: headers, and that a change was meant by the person whose login it uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from faultset.errors import FaultsetError
 
-TOKEN_FIELD = "token"
 TOKEN_HEADER = "x-faultset-token"  # noqa: S105 (its name)
 _LASTS_S = 12 * 3600
 

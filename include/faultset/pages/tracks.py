@@ -168,8 +168,8 @@ def _has(part: Part, node: str, span: Span) -> bool:
     if part.nodes is not None and node not in part.nodes:
         return False
     first, last = part.first, part.last
-    return first is None or last is None or (
-        first.timestamp() * 1e6 <= span.end and last.timestamp() * 1e6 >= span.start
+    return (
+        first is None or last is None or (first.timestamp() * 1e6 <= span.end and last.timestamp() * 1e6 >= span.start)
     )
 
 

@@ -176,4 +176,3 @@ def _add_progress(app: FastAPI, pages: Pages, known: Arrivals) -> None:
             if run.state == "failed":
                 return JSONResponse({"said": "validate_reports failed; its task report says why.", "over": True})
         return JSONResponse({"said": said.get(found.state if found else "", "It waits for validate_reports.")})
-

@@ -118,14 +118,19 @@ def listed(
     """
     everything = list(rows)
     words = query.search.casefold().split()
-    stays = filters.get(query.only, lambda _row: True)
+    stays = filters.get(query.only, _every)
     found = [row for row in everything if stays(row) and all(word in text(row).casefold() for word in words)]
     if query.sort in orders:
-        found.sort(key=orders[query.sort], reverse=query.descending)
+        order = orders[query.sort]
+        found.sort(key=order, reverse=query.descending)
     pages = max(1, -(-len(found) // ROWS))
     page = min(query.page, pages)
     shown = tuple(found[(page - 1) * ROWS : page * ROWS])
     return Listed(shown, dataclasses.replace(query, page=page), len(found), len(everything), pages)
+
+
+def _every(_row: object) -> bool:
+    return True
 
 
 # --- datasets ---------------------------------------------------------------------------------------------------------
@@ -163,7 +168,7 @@ def datasets(lines: Sequence[Line], query: Query) -> Listed[Line]:
 
 
 def _count(line: Line, severity: str) -> int:
-    return dict(line.held.findings).get(severity, 0) if line.held else 0  # type: ignore[call-overload,no-any-return]
+    return next((count for name, count in line.held.findings.items() if name == severity), 0) if line.held else 0
 
 
 # --- findings ---------------------------------------------------------------------------------------------------------
@@ -211,7 +216,7 @@ def moment(value: dt.datetime | str | None, *, digits: int = 0) -> str:
     """Return a time in UTC to the second, or with ``digits`` of it."""
     if isinstance(value, str):
         try:
-            value = dt.datetime.fromisoformat(value)
+            return moment(dt.datetime.fromisoformat(value), digits=digits)
         except ValueError:
             return value
     if value is None:

@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from faultset.errors import AnswerIsNo, FaultsetError, InputError, SetupError
+from faultset.errors import AnswerIsNo, FaultsetError, SetupError
 from faultset.pages import render, security
 from faultset.pages.cached import Kept
 from faultset.pages.experiment import Experiment
@@ -68,14 +68,18 @@ class Pages:
 
     def show(self, request: Request, person: Person, name: str, status: int = 200, /, **told: Any) -> HTMLResponse:
         """Return a page; ``told`` is what its template is given beside what every page has."""
-        text = render.environment().get_template(name).render(
-            base=base_of(request),
-            airflow=self.setup.airflow,
-            person=person,
-            token=security.token(person.secret, person.id) if person.may_act else "",
-            now=dt.datetime.now(dt.UTC),
-            here=request.url.path,
-            **told,
+        text = (
+            render.environment()
+            .get_template(name)
+            .render(
+                base=base_of(request),
+                airflow=self.setup.airflow,
+                person=person,
+                token=security.token(person.secret, person.id) if person.may_act else "",
+                now=dt.datetime.now(dt.UTC),
+                here=request.url.path,
+                **told,
+            )
         )
         return HTMLResponse(text, status, headers={"Cache-Control": "private, no-cache"})
 
@@ -113,7 +117,7 @@ def create(setup: Setup) -> FastAPI:
     """Return the application; it is mounted where its pages are to be."""
     from faultset.pages import reading, releases, validating  # noqa: PLC0415 (they build on this module)
 
-    app = FastAPI(openapi_url=None, title="Faultset")
+    app = FastAPI(openapi_url=None, title="Faultset", redirect_slashes=False)
     pages = Pages(setup)
     app.add_middleware(_Guarded)
     for kind in (FaultsetError, AnyHTTPException, Exception):
@@ -147,22 +151,29 @@ class Problem:
 
 def problem_of(error: Exception, method: str) -> Problem:
     """Return what is said of an error; of one that nobody foresaw, nothing that it quotes."""
-    if isinstance(error, RefusedError):
-        return Problem(error.status, "This was refused", f"{error.where}: {error.problem}.", f"{error.remedy}.")
     if isinstance(error, FaultsetError):
-        told = (f"{error.where}: {error.problem}.", f"{error.remedy[:1].upper()}{error.remedy[1:]}.")
-        if isinstance(error, security.CrossSiteError):
-            return Problem(403, "This was refused", *told)
-        if isinstance(error, AnswerIsNo):
-            return Problem(409, "The answer is no", *told)
-        if isinstance(error, SetupError):
-            return Problem(503, "The storage is in trouble", *told)
-        wrong = "There is no such page" if method == "GET" else "This cannot be done"
-        return Problem(404 if method == "GET" else 400, wrong, *told)
+        return _of_ours(error, method)
     if isinstance(error, AnyHTTPException):
         return _of_http(error.status_code, str(error.detail or ""))
     remedy = "Its log says more: look at that of Airflow's API server, and report what it says."
     return Problem(500, "Something went wrong here", f"An unexpected {type(error).__name__}.", remedy)
+
+
+def _of_ours(error: FaultsetError, method: str) -> Problem:
+    told = (f"{error.where}: {error.problem}.", f"{error.remedy[:1].upper()}{error.remedy[1:]}.")
+    if isinstance(error, RefusedError):
+        return Problem(error.status, "This was refused", *told)
+    kinds = (
+        (security.CrossSiteError, 403, "This was refused"),
+        (AnswerIsNo, 409, "The answer is no"),
+        (SetupError, 503, "The storage is in trouble"),
+    )
+    for kind, status, title in kinds:
+        if isinstance(error, kind):
+            return Problem(status, title, *told)
+    if method == "GET":
+        return Problem(404, "There is no such page", *told)
+    return Problem(400, "This cannot be done", *told)
 
 
 def _of_http(status: int, detail: str) -> Problem:
@@ -177,16 +188,25 @@ def _of_http(status: int, detail: str) -> Problem:
 
 async def _explained(request: Request, error: Exception) -> Response:
     told = problem_of(error, request.method)
+    headers = _headers()  # an error that nobody foresaw is answered outside of what guards all other answers
     if "text/html" not in request.headers.get("accept", ""):
         said: Mapping[str, Any] = {"detail": told.detail, "remedy": told.remedy}
-        from fastapi.responses import JSONResponse  # noqa: PLC0415
-
-        return JSONResponse(said, told.status)
+        return JSONResponse(said, told.status, headers)
     base = base_of(request)
-    text = render.environment().get_template("error.html").render(
-        base=base, problem=told, login=f"{base.rpartition('/')[0]}/auth/login?next={quote(str(request.url), safe='')}"
+    text = (
+        render.environment()
+        .get_template("error.html")
+        .render(
+            base=base,
+            problem=told,
+            login=f"{base.rpartition('/')[0]}/auth/login?next={quote(str(request.url), safe='')}",
+        )
     )
-    return HTMLResponse(text, told.status)
+    return HTMLResponse(text, told.status, headers)
+
+
+def _headers() -> dict[str, str]:
+    return {**security.HEADERS, "Content-Security-Policy": security.POLICY, "Cache-Control": "no-store"}
 
 
 class _Guarded:
@@ -199,7 +219,7 @@ class _Guarded:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name.lower() for name, _ in message["headers"]}
-                wanted = {**security.HEADERS, "Content-Security-Policy": security.POLICY, "Cache-Control": "no-store"}
+                wanted = _headers()
                 message["headers"] = [
                     *message["headers"],
                     *(

@@ -69,7 +69,9 @@ class Arrivals:
         with self._lock:
             names = _names(inbox / VERDICTS)[:MOST_VERDICTS]
             fresh = {name: found for name in names if name not in self._known and (found := _judged(inbox, name))}
-            self._known = {name: self._known.get(name) or fresh[name] for name in names if name in self._known or name in fresh}
+            self._known = {
+                name: self._known.get(name) or fresh[name] for name in names if name in self._known or name in fresh
+            }
             judged = list(self._known.values())
         return [*_waiting(settings), *_claimed(inbox, {one.arrival for one in judged}), *judged]
 
@@ -120,9 +122,7 @@ def _judged(inbox: Path, name: str) -> Arrival | None:
 
 def _waiting(settings: Settings) -> list[Arrival]:
     drops = landing.look(settings.inbox_folder, settings.inbox_settle_s, time.time())
-    return [
-        Arrival(None, drop.name, "waiting", iso(dt.datetime.now(UTC)), _why(drop), None, {}) for drop in drops
-    ]
+    return [Arrival(None, drop.name, "waiting", iso(dt.datetime.now(UTC)), _why(drop), None, {}) for drop in drops]
 
 
 def _why(drop: landing.Drop) -> str:

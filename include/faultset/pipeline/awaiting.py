@@ -88,15 +88,20 @@ def pending_of(slug: str, settings: Settings) -> Pending | None:
     mark = candidates.waiting(check_slug(slug), settings)
     if mark is None:
         return None
+    told: Pending | None = None
     folder = candidates.candidate_folder(slug, mark, settings)
     with unless_gone(folder):
-        since = dt.datetime.fromtimestamp(folder.stat().st_mtime, UTC)
-        document = _document(slug, mark, settings)
-        if document is None and candidates.standing(slug, mark, settings) == "published":
-            return None
-        told = document or {}
-        return Pending(slug, mark, since, told.get("number"), told.get("needs_person"), told.get("why", ""))
-    return None
+        told = _told(slug, mark, folder, settings)
+    return told  # noqa: RET504 (what goes meanwhile ends the block early)
+
+
+def _told(slug: str, mark: str, folder: Path, settings: Settings) -> Pending | None:
+    since = dt.datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+    document = _document(slug, mark, settings)
+    if document is None:
+        held = candidates.standing(slug, mark, settings) == "published"
+        return None if held else Pending(slug, mark, since)
+    return Pending(slug, mark, since, document["number"], document["needs_person"], document["why"])
 
 
 def candidate(slug: str, settings: Settings) -> Candidate | None:
@@ -109,23 +114,28 @@ def candidate(slug: str, settings: Settings) -> Candidate | None:
     found = pending_of(slug, settings)
     if found is None:
         return None
+    held: Candidate | None = None
     folder = candidates.candidate_folder(slug, found.fingerprint, settings)
     with unless_gone(folder):
-        document = _document(slug, found.fingerprint, settings) or {}
-        page = bytes_of(candidates.proposal_file(slug, found.fingerprint, settings, "md"))
-        injections = _table(tables.INJECTIONS, folder)
-        return Candidate(
-            pending=found,
-            against=document.get("against"),
-            change=document.get("change"),
-            policy=document.get("policy"),
-            injections=tuple(sorted(injections, key=lambda row: (row.started_at, row.injection_id))),
-            targets=tuple(_table(tables.TARGETS, folder)),
-            impacts=tuple(_table(tables.IMPACTS, folder)),
-            pictures=_pictures(folder, document),
-            page=None if page is None else page.decode(),
-        )
-    return None
+        held = _held(found, folder, settings)
+    return held  # noqa: RET504
+
+
+def _held(found: Pending, folder: Path, settings: Settings) -> Candidate:
+    document = _document(found.slug, found.fingerprint, settings) or {}
+    page = bytes_of(candidates.proposal_file(found.slug, found.fingerprint, settings, "md"))
+    injections = _table(tables.INJECTIONS, folder)
+    return Candidate(
+        pending=found,
+        against=document.get("against"),
+        change=document.get("change"),
+        policy=document.get("policy"),
+        injections=tuple(sorted(injections, key=lambda row: (row.started_at, row.injection_id))),
+        targets=tuple(_table(tables.TARGETS, folder)),
+        impacts=tuple(_table(tables.IMPACTS, folder)),
+        pictures=_pictures(folder, document),
+        page=None if page is None else page.decode(),
+    )
 
 
 def _document(slug: str, mark: str, settings: Settings) -> dict[str, Any] | None:

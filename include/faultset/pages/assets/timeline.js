@@ -267,7 +267,7 @@
     const path = chart.counts ? uPlot.paths.stepped({align: 1}) : undefined;
     return {
       width: width(), height: HEIGHT, padding: [5, 0, 5, 0], legend: {show: false}, tzDate: inUtc,
-      cursor: {sync: {key: "timeline"}, y: false, points: {show: false}, drag: {x: true, y: false, setScale: false}},
+      cursor: {sync: {key: "timeline", filters: {sub: kind => kind === "mousemove" || kind === "mouseleave"}}, y: false, points: {show: false}, drag: {x: true, y: false, setScale: false}},
       select: {show: true},
       scales: {x: {time: true, auto: false, min: from, max: to}, y: {range: (_, min, max) => chart.counts ? [0, Math.max(max ?? 0, 1)] : spread(min, max)}},
       axes: [{show: false}, {show: true, side: 1, size: 0, ticks: {show: false}, grid: {stroke: grid, width: 1}, values: () => [], splits: (_, _i, min, max) => [min + (max - min) / 2]}],
