@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import meanwhile
-from faultset import catalog, simulator
+from faultset import catalog, pipeline, simulator
 from faultset.errors import SetupError
 from faultset.inbox import claims, filing, landing, mirror, verdicts
 from faultset.inbox.verdicts import Verdict
@@ -101,6 +102,30 @@ def test_a_run_brings_its_telemetry_and_its_own_entry(settings: Settings, sample
     experiment = catalog.read_experiment(settings.catalog, "whole")
     assert {source.kind for source in experiment.telemetry} == {"metrics", "logs", "traces"}
     assert experiment.title.startswith("Restart of glance_api")
+
+
+def published(settings: Settings, slug: str) -> str:
+    built = pipeline.build(slug, settings)
+    return pipeline.publish_by_hand(built, settings, reason="a test").version
+
+
+def test_a_run_whose_title_was_mended_is_a_patch_of_itself(settings: Settings, sample: Path) -> None:
+    target = Path(settings.inbox) / "run"
+    shutil.copytree(sample, target)
+    assert judged(settings)["run"].accepted
+    first = published(settings, "run")
+    shutil.copytree(sample, target)
+    entry = target / "experiment.yaml"
+    entry.write_text(re.sub("(?m)^title: .*$", "title: Mended", entry.read_text()))
+    mended = judged(settings)["run"]
+    assert (mended.accepted, mended.slug) == (True, "run")
+    assert (first, published(settings, "run")) == ("1.0.0", "1.0.1")
+    changes = (Path(settings.datasets) / "run/1.0.1/CHANGES.md").read_text()
+    assert "No record differs." in changes
+    assert "title" in changes
+    assert pipeline.diff("run", "1.0.0", "1.0.1", settings).summary() == ""
+    said = (Path(settings.datasets) / "run/1.0.1/manifest.json").read_text()
+    assert mended.content_sha256[:16] not in said  # names follow from the run's own, never from its content
 
 
 def test_telemetry_of_an_unknown_zone_is_left_out_and_said_so(settings: Settings, sample: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import meanwhile
-from faultset.catalog import read_experiment
+from faultset.catalog import read_experiment, resolve
 from faultset.errors import InputError, SetupError
 from faultset.inbox import claims, content, entries, filing, landing, proposal, roles, verdicts
 from faultset.inbox.roles import Recognised
@@ -239,6 +239,8 @@ def brought(run: Path, **keys: object) -> proposal.Proposal:
     [
         {"cluster": "/etc/passwd"},
         {"cluster": "../secret.yaml"},
+        {"inputs": ".."},
+        {"inputs": "/etc"},
         {"cluster": "s3://bucket/c.yaml"},
         {"runs": [{"report": "file:///etc/passwd"}]},
         {"runs": [{"report": "r.html", "hook_scripts": ["a/../../b.sh"]}]},
@@ -249,6 +251,12 @@ def brought(run: Path, **keys: object) -> proposal.Proposal:
 def test_an_entry_that_a_run_brings_names_files_of_the_run_alone(tmp_path: Path, keys: dict[str, object]) -> None:
     with pytest.raises(InputError, match="leads out of the run"):
         brought(tmp_path / "run", **keys)
+
+
+def test_an_entry_that_a_run_brings_may_say_where_its_files_lie(tmp_path: Path) -> None:
+    entry = brought(tmp_path / "run", inputs="data").entry
+    assert (entry["cluster"], entry["runs"]) == ("data/c.yaml", [{"report": "data/r.html"}])
+    assert "inputs" not in entry
 
 
 def test_whoever_drops_a_run_does_not_decide_who_approves_it(tmp_path: Path) -> None:
@@ -314,8 +322,9 @@ def tree(folder: Path, text: str = "r") -> Path:
 def test_an_accepted_run_lies_in_the_catalog_under_its_content(tmp_path: Path) -> None:
     assert installed(tmp_path / "catalog", tree(tmp_path / "tree")) == "run"
     entry = yaml.safe_load((tmp_path / "catalog/run/experiment.yaml").read_text())
-    assert entry["runs"] == [{"report": f"{DIGEST[:16]}/r.html"}]
-    assert (tmp_path / "catalog/run" / entry["cluster"]).read_text() == "c"
+    assert entry["runs"] == [{"report": "r.html"}]  # a name in a dataset is the run's own, whatever its content
+    assert (tmp_path / "catalog/run" / entry["inputs"] / entry["cluster"]).read_text() == "c"
+    assert entry["inputs"] == DIGEST[:16]
 
 
 def test_installing_again_changes_nothing(tmp_path: Path) -> None:
@@ -329,7 +338,7 @@ def test_the_next_content_of_an_entry_that_the_inbox_made_takes_its_place(tmp_pa
     installed(tmp_path / "catalog", tree(tmp_path / "one"))
     assert installed(tmp_path / "catalog", tree(tmp_path / "two", "new"), "cd" * 32) == "run"
     entry = yaml.safe_load((tmp_path / "catalog/run/experiment.yaml").read_text())
-    assert (tmp_path / "catalog/run" / entry["runs"][0]["report"]).read_text() == "new"
+    assert (tmp_path / "catalog/run" / entry["inputs"] / entry["runs"][0]["report"]).read_text() == "new"
 
 
 def test_another_run_whose_name_looks_alike_takes_nobodys_place(tmp_path: Path) -> None:
@@ -345,7 +354,7 @@ def test_an_accepted_run_can_go_to_a_catalog_in_a_bucket(tmp_path: Path, new_buc
         entries.install(catalog, slug, ENTRY, here, name="run", content_sha256=DIGEST)
     assert slug == "run"
     read = read_experiment(catalog, "run")
-    assert read.runs[0].report == f"{DIGEST[:16]}/r.html"
+    assert resolve(read, read.runs[0].report) == f"{catalog}/run/{DIGEST[:16]}/r.html"
 
 
 def test_what_an_operator_wrote_is_never_changed(tmp_path: Path) -> None:

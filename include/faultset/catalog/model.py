@@ -289,6 +289,9 @@ class ExperimentFile(_Model):
 
     title: Text = Field(description="a title in one line")
     description: str = Field(default="", description="text on what was done and why")
+    inputs: Reference | None = Field(
+        default=None, description="the folder that paths start from, if not the one of this file"
+    )
     cluster: Reference | None = Field(
         default=None, description="the path or URI of the os-faults YAML of the cluster, or of a cluster.yaml"
     )
@@ -335,10 +338,12 @@ class Experiment(ExperimentFile):
 
     Attributes:
         slug: the folder's name; the dataset's name, too.
-        folder: the folder that relative references start from.
+        file: where its ``experiment.yaml`` lies.
+        folder: the folder that relative references start from: that of the file, or its ``inputs``.
     """
 
     slug: str
+    file: str
     folder: str
 
     def canonical_json(self) -> str:
@@ -346,10 +351,11 @@ class Experiment(ExperimentFile):
 
         The same wherever the catalog lies, in a folder or a bucket, and however the file is formatted: keys are
         sorted, and so are runs, scripts and telemetry, whose order says nothing; what equals a default is left out, and
-        references are written as in ``public_name``. Who has to approve is left out as well: it
+        references are written as in ``public_name``. Where the inputs lie and who has to approve is left out, too: it
         changes nothing in a dataset.
         """
-        declared = self.model_dump(mode="json", exclude={"slug", "folder", "approval"}, exclude_defaults=True)
+        elsewhere = {"slug", "file", "folder", "inputs", "approval"}
+        declared = self.model_dump(mode="json", exclude=elsewhere, exclude_defaults=True)
         for run in declared["runs"]:
             run.update({key: public_name(run[key]) for key in ("report", "results") if key in run})
             if "hook_scripts" in run:

@@ -75,7 +75,7 @@ def new_experiment(
         cluster=f"cluster: {_scalar(_written(cluster, folder))}" if cluster else _NO_CLUSTER,
         runs=textwrap.indent(_dump([run]), "  ").rstrip(),
     )
-    experiment_of(text, public(path), slug, folder)
+    experiment_of(text, path, slug)
     if not locations.write_new(path, text):
         raise InputError(public(path), "the experiment is there already", "edit it, or choose another name")
     return public(path)

@@ -54,8 +54,7 @@ def read_experiment(catalog: str, slug: str) -> Experiment:
         SetupError: a bucket cannot be asked.
     """
     check_slug(slug)
-    folder = locations.join(catalog_root(catalog), slug)
-    path = locations.join(folder, FILE_NAME)
+    path = locations.join(locations.join(catalog_root(catalog), slug), FILE_NAME)
     if not locations.is_file(path):
         raise InputError(
             public(path),
@@ -63,7 +62,7 @@ def read_experiment(catalog: str, slug: str) -> Experiment:
             f"write it by hand or with: faultset new {slug} --report REPORT --cluster FILE",
         )
     text = yaml_tree.decode(files.read_bytes(path, limit=_SIZE_LIMIT), public(path))
-    return experiment_of(text, public(path), slug, folder)
+    return experiment_of(text, path, slug)
 
 
 def resolve(experiment: Experiment, reference: str) -> str:
@@ -73,9 +72,8 @@ def resolve(experiment: Experiment, reference: str) -> str:
 
 def where(experiment: Experiment, loc: Loc) -> str:
     """Return file and line of what was declared at ``loc``, such as ``("corrections", 0)``."""
-    path = locations.join(experiment.folder, FILE_NAME)
-    shown = public(path)
-    tree = yaml_tree.parse(yaml_tree.decode(files.read_bytes(path, limit=_SIZE_LIMIT), shown), shown)
+    shown = public(experiment.file)
+    tree = yaml_tree.parse(yaml_tree.decode(files.read_bytes(experiment.file, limit=_SIZE_LIMIT), shown), shown)
     return f"{shown}:{line_of(tree, loc)}"
 
 
@@ -84,14 +82,18 @@ def telemetry_files(experiment: Experiment, source: Telemetry) -> list[str]:
     return fitting(experiment.folder, source.files)
 
 
-def experiment_of(text: str, where: str, slug: str, folder: str) -> Experiment:
-    """Return the experiment that the text of a file in ``folder`` declares, checked; ``where`` names the file."""
+def experiment_of(text: str, path: str, slug: str) -> Experiment:
+    """Return the experiment that ``text``, which lies or will lie at ``path``, declares; its files are looked for."""
+    where = public(path)
     tree = yaml_tree.parse(text, where)
     try:
         declared = ExperimentFile.model_validate(tree.plain())
     except ValidationError as error:
         raise first_error(error, tree, where) from None
-    experiment = Experiment(slug=slug, folder=folder, **dict(declared))
+    folder = path.rpartition("/")[0]
+    if declared.inputs is not None:
+        folder = locations.join(folder, declared.inputs)
+    experiment = Experiment(slug=slug, file=path, folder=folder, **dict(declared))
     for loc, reference in _references(declared):
         _check_file(folder, reference, loc, f"{where}:{line_of(tree, loc)}")
     _check_reports_differ(experiment, tree, where)

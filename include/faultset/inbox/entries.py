@@ -61,7 +61,8 @@ def install(catalog: str, slug: str, entry: Mapping[str, Any], tree: Path, *, na
     """
     shelf, short = _shelf(catalog, slug), folder_of(content_sha256)
     shelf.put_tree(tree, short)
-    text = yaml.safe_dump(inside(entry, short), allow_unicode=True, sort_keys=False, width=120).encode()
+    # The entry names the folder once, so that every other name in it, and with it in the dataset, is the run's own.
+    text = yaml.safe_dump({**entry, "inputs": short}, allow_unicode=True, sort_keys=False, width=120).encode()
     note = {
         "name": name,
         "content_sha256": content_sha256,
@@ -70,27 +71,6 @@ def install(catalog: str, slug: str, entry: Mapping[str, Any], tree: Path, *, na
     # The note first: an entry without it would pass for an operator's.
     shelf.replace(OURS, (json.dumps(note) + "\n").encode())
     shelf.replace(FILE_NAME, text)
-
-
-def inside(entry: Mapping[str, Any], folder: str) -> dict[str, Any]:
-    """Return an entry whose references start with ``folder``."""
-    moved = dict(entry)
-    for key in ("cluster", "reviewed_impacts"):
-        if moved.get(key):
-            moved[key] = f"{folder}/{moved[key]}"
-    moved["runs"] = [_run_inside(run, folder) for run in entry["runs"]]
-    if entry.get("telemetry"):
-        moved["telemetry"] = [{**source, "files": f"{folder}/{source['files']}"} for source in entry["telemetry"]]
-    return moved
-
-
-def _run_inside(run: dict[str, Any], folder: str) -> dict[str, Any]:
-    moved = {**run, "report": f"{folder}/{run['report']}"}
-    if run.get("results"):
-        moved["results"] = f"{folder}/{run['results']}"
-    if run.get("hook_scripts"):
-        moved["hook_scripts"] = [f"{folder}/{script}" for script in run["hook_scripts"]]
-    return moved
 
 
 def _is_free(shelf: _Shelf, name: str) -> bool:

@@ -90,6 +90,8 @@ def brought(run: Path, name: str, path: str) -> Proposal:
     declared = catalog.parse_declared(files.read_bytes(str(run / path), limit=_ENTRY_LIMIT), path)
     entry = declared.model_dump(mode="json", exclude_defaults=True)
     base = PurePosixPath(path).parent
+    if "inputs" in entry:
+        base = PurePosixPath(_inside(base, entry.pop("inputs"), path))
     for key in ("cluster", "reviewed_impacts"):
         if key in entry:
             entry[key] = _inside(base, entry[key], path)
