@@ -123,7 +123,8 @@ def test_a_run_whose_title_was_mended_is_a_patch_of_itself(settings: Settings, s
     changes = (Path(settings.datasets) / "run/1.0.1/CHANGES.md").read_text()
     assert "No record differs." in changes
     assert "title" in changes
-    assert pipeline.diff("run", "1.0.0", "1.0.1", settings).summary() == ""
+    differs = pipeline.diff(settings, "run", "1.0.0", "1.0.1")
+    assert (differs["summary"], len(differs["words"])) == ("", 2)
     said = (Path(settings.datasets) / "run/1.0.1/manifest.json").read_text()
     assert mended.content_sha256[:16] not in said  # names follow from the run's own, never from its content
 

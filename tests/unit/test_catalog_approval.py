@@ -61,6 +61,7 @@ def test_a_wrong_approval_is_named_with_its_line_and_what_was_expected(text: str
 
 def test_who_approves_is_no_part_of_what_a_dataset_is_made_of() -> None:
     texts = [
-        Experiment(slug="x", file="/x/experiment.yaml", folder="/x", **dict(declared(text))).canonical_json() for text in ("", "approval: never")
+        Experiment(slug="x", file="/x/experiment.yaml", folder="/x", **dict(declared(text))).canonical_json()
+        for text in ("", "approval: never")
     ]
     assert texts[0] == texts[1]

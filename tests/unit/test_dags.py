@@ -143,6 +143,35 @@ def test_what_was_accepted_sets_off_one_rebuild_however_often_it_is_tried(bag: A
     assert not asked.reset_dag_run
 
 
+def test_a_dag_file_is_wiring() -> None:
+    assert {
+        file.name: length for file in DAGS.glob("*.py") if (length := len(file.read_text().splitlines())) > 120
+    } == {}
+
+
+def test_the_form_of_a_report_by_hand_says_what_is_required(bag: Any) -> None:
+    form = bag.dags["validate_reports"].params
+    said = {name: form.get_param(name).schema["title"].rpartition(" ")[2] for name in form}
+    assert said == {
+        "report": "(required)",
+        "cluster": "(required)",
+        "results": "(optional)",
+        "hook_scripts": "(optional)",
+    }
+    assert all(form.get_param(name).description for name in form)
+
+
+def test_what_is_given_beside_no_report_is_not_passed_over(bag: Any) -> None:
+    from faultset.errors import InputError
+    from faultset_dags.judging import named_files
+
+    empty = {"report": None, "cluster": None, "results": None, "hook_scripts": []}
+    assert named_files(empty) == []
+    assert named_files({**empty, "report": "r", "cluster": "c", "hook_scripts": ["s"]}) == ["r", "c", "s"]
+    with pytest.raises(InputError, match="name the report, too"):
+        named_files({**empty, "cluster": "c"})
+
+
 def test_rebuild_datasets_runs_daily_and_one_at_a_time(rebuild: Any) -> None:
     assert rebuild.timetable.expression == "0 0 * * *"
     assert rebuild.max_active_runs == 1
