@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -109,23 +108,30 @@ def published(settings: Settings, slug: str) -> str:
     return pipeline.publish_by_hand(built, settings, reason="a test").version
 
 
+def described(sample: Path, inbox: Path, name: str, title: str) -> None:
+    """Drop a run with the metrics of one node and an entry of its own."""
+    target = part_of(sample, inbox, name)
+    shutil.copytree(sample / "metrics", target / "metrics", ignore=lambda _, names: sorted(names)[1:])
+    entry = (
+        f"title: {title}\ncluster: os-faults.yaml\nruns: [{{report: report.html}}]\n"
+        "telemetry: [{kind: metrics, files: metrics/*, time_zone: UTC}]\n"
+    )
+    (target / "experiment.yaml").write_text(entry)
+
+
 def test_a_run_whose_title_was_mended_is_a_patch_of_itself(settings: Settings, sample: Path) -> None:
-    target = Path(settings.inbox) / "run"
-    shutil.copytree(sample, target)
-    assert judged(settings)["run"].accepted
-    first = published(settings, "run")
-    shutil.copytree(sample, target)
-    entry = target / "experiment.yaml"
-    entry.write_text(re.sub("(?m)^title: .*$", "title: Mended", entry.read_text()))
-    mended = judged(settings)["run"]
-    assert (mended.accepted, mended.slug) == (True, "run")
-    assert (first, published(settings, "run")) == ("1.0.0", "1.0.1")
-    changes = (Path(settings.datasets) / "run/1.0.1/CHANGES.md").read_text()
-    assert "No record differs." in changes
-    assert "title" in changes
-    differs = pipeline.diff(settings, "run", "1.0.0", "1.0.1")
-    assert (differs["summary"], len(differs["words"])) == ("", 2)
+    versions = []
+    for title in ("Mistakn", "Mistaken"):
+        described(sample, Path(settings.inbox), "run", title)
+        mended = judged(settings)["run"]
+        assert (mended.accepted, mended.slug) == (True, "run")
+        built = pipeline.build("run", settings)
+        versions.append(pipeline.publish_by_hand(built, settings, reason="a test").version)
+    assert versions == ["1.0.0", "1.0.1"]
+    differs = pipeline.diff(settings, "run", *versions)
+    assert (differs["summary"], differs["words"]) == ("", ["No record differs.", "The title differs."])
     said = (Path(settings.datasets) / "run/1.0.1/manifest.json").read_text()
+    assert "metrics/" in said
     assert mended.content_sha256[:16] not in said  # names follow from the run's own, never from its content
 
 
