@@ -17,13 +17,16 @@ _NEEDED = "Required, to judge one report now; leave all of the form empty to loo
 _IF_THERE = "Only beside a report, where there is one."
 FORM = {
     "report": Param(
-        None, type=["null", "string"], title="Report (required)", description=f"Path of a Rally task report. {_NEEDED}"
+        None,
+        type=["null", "string"],
+        title="Report (required)",
+        description=f"Path of a report or a journal of a run. {_NEEDED}",
     ),
     "cluster": Param(
         None,
         type=["null", "string"],
-        title="Cluster (required)",
-        description=f"Path of the os-faults YAML: which container runs on which node. {_NEEDED}",
+        title="Cluster (required for Rally)",
+        description="Path of the os-faults YAML, or a cluster.yaml: which container runs on which node.",
     ),
     "results": Param(
         None,

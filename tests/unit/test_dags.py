@@ -151,12 +151,12 @@ def test_a_dag_file_is_wiring() -> None:
 
 def test_the_form_of_a_report_by_hand_says_what_is_required(bag: Any) -> None:
     form = bag.dags["validate_reports"].params
-    said = {name: form.get_param(name).schema["title"].rpartition(" ")[2] for name in form}
+    said = {name: form.get_param(name).schema["title"].partition(" (")[2].strip(")") for name in form}
     assert said == {
-        "report": "(required)",
-        "cluster": "(required)",
-        "results": "(optional)",
-        "hook_scripts": "(optional)",
+        "report": "required",
+        "cluster": "required for Rally",
+        "results": "optional",
+        "hook_scripts": "optional",
     }
     assert all(form.get_param(name).description for name in form)
 
