@@ -139,7 +139,9 @@ def test_telemetry_of_an_unknown_zone_is_left_out_and_said_so(settings: Settings
     part_of(sample, Path(settings.inbox), "run", *KEPT, "metrics", "traces")
     verdict = judged(settings)["run"]
     assert verdict.accepted
-    assert any("which zone" in remark.what and remark.severity == "warning" for remark in verdict.remarks)
+    [said] = [remark for remark in verdict.remarks if "which zone" in remark.what]
+    assert (said.severity, said.count) == ("warning", len(said.where))
+    assert all(name.startswith("metrics/") and name in verdict.offer for name in said.where)
     assert {source.kind for source in catalog.read_experiment(settings.catalog, "run").telemetry} == {"traces"}
 
 

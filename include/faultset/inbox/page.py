@@ -37,7 +37,7 @@ def render(verdict: Verdict) -> str:
         f'<p><span class="verdict {"yes" if verdict.accepted else "no"}">{word}</span></p>\n'
         f'<h1>{safe(name)}</h1>\n<p class="reason">{_text(verdict.reason)}</p>\n{_becomes(verdict)}</header>\n'
         f"<h2>Findings</h2>\n{_findings(verdict.remarks)}"
-        f"<h2>What was recognised</h2>\n{_recognised(verdict.recognised)}"
+        f"{_offer(verdict.offer)}<h2>What was recognised</h2>\n{_recognised(verdict.recognised)}"
         f"<h2>Files</h2>\n{_files(verdict.files)}\n<h2>Particulars</h2>\n{_particulars(verdict)}",
     )
 
@@ -88,6 +88,14 @@ def _where(remark: Remark) -> str:
     shown = "<br>".join(_text(place) for place in remark.where[:_MOST_WHERE])
     rest = remark.count - min(len(remark.where), _MOST_WHERE)
     return f'{shown}<br><span class="mute">and {rest:,} more</span>' if rest > 0 and remark.where else shown
+
+
+def _offer(text: str) -> str:
+    """What a person could confirm, ready to copy: its lines as they are, each harmless."""
+    if not text:
+        return ""
+    shown = "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+    return f"<h2>To confirm: experiment.yaml</h2>\n<pre>{safe(shown)}</pre>\n"
 
 
 # --- what was recognised --------------------------------------------------------------------------------------------

@@ -11,17 +11,19 @@ from typing import Any
 import yaml
 
 from faultset import catalog
-from faultset.errors import InputError, counted, printable
+from faultset.errors import InputError, printable
 from faultset.inbox.roles import Recognised, of_role
+from faultset.records.telemetry import TelemetryFile, TelemetryKind
 from faultset.slug import is_slug
 from faultset.sources import injections
 from faultset.sources.injections import Source
 from faultset.sources.kit import files
+from faultset.sources.telemetry.zone import TimesAsWritten, times_as_written
 
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 _ARCHIVES = re.compile(r"(?:\.(?:tar|tgz|tar\.gz|zip|gz|html|json))+$")
 _ENTRY_LIMIT = 1_000_000
-_TELEMETRY = ("metrics", "logs", "traces")
+_KINDS: tuple[TelemetryKind, ...] = ("metrics", "logs", "traces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,15 @@ class Proposal:
         slug: name of the experiment.
         entry: the file's keys; references are relative to the run's folder.
         notes: what was left out or assumed, a sentence each.
+        left_out: files of telemetry that were left out, because nobody said in which zone their times are.
+        offer: the text of an ``experiment.yaml`` that names them too, for a person to confirm; "" where none is left.
     """
 
     slug: str
     entry: dict[str, Any]
-    notes: tuple[str, ...]
-
-    def text(self) -> str:
-        """Return the file's text."""
-        return yaml.safe_dump(self.entry, allow_unicode=True, sort_keys=False, width=120)
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    offer: str = ""
 
 
 def propose(run: Path, name: str, found: Sequence[Recognised], time_zone: str | None) -> Proposal:
@@ -64,16 +66,17 @@ def propose(run: Path, name: str, found: Sequence[Recognised], time_zone: str | 
     if cluster:
         entry["cluster"] = cluster
     entry["runs"] = runs
-    telemetry, more = _telemetry(found, time_zone)
-    if telemetry:
-        entry["telemetry"] = telemetry
     reviewed = of_role(found, "reviewed_impacts")
     if len(reviewed) > 1:
-        more.append(f"of {len(reviewed)} files of reviewed impacts only {reviewed[0]} is used")
+        notes.append(f"of {len(reviewed)} files of reviewed impacts only {reviewed[0]} is used")
     if reviewed:
         entry["reviewed_impacts"] = reviewed[0]
+    zoned, unzoned = _telemetry(run, found, time_zone)
+    offer = _offer(entry, zoned, unzoned) if unzoned else ""
+    if zoned:
+        entry["telemetry"] = [file.declared(file.zone or "UTC") for file in zoned]
     entry["approval"] = "always"
-    return Proposal(slug_of(name), entry, (*notes, *more))
+    return Proposal(slug_of(name), entry, tuple(notes), tuple(file.path for file in unzoned), offer)
 
 
 def brought(run: Path, name: str, path: str) -> Proposal:
@@ -107,7 +110,7 @@ def brought(run: Path, name: str, path: str) -> Proposal:
     entry["approval"] = "always"
     for key in ("publish_commands", "publish_commands_reason"):  # whoever drops a run does not decide on its secrets
         entry.pop(key, None)
-    return Proposal(slug_of(name), entry, ())
+    return Proposal(slug_of(name), entry)
 
 
 def _inside(base: PurePosixPath, reference: str, where: str) -> str:
@@ -188,19 +191,49 @@ def _says_more(source: Source, report: Path, beside: Path) -> bool:
 # --- telemetry ------------------------------------------------------------------------------------------------------
 
 
-def _telemetry(found: Sequence[Recognised], time_zone: str | None) -> tuple[list[dict[str, str]], list[str]]:
-    declared, notes = [], []
-    for kind in _TELEMETRY:
-        paths = [one.path for one in found if one.role == kind]
-        zone = "UTC" if kind == "traces" else time_zone
-        if paths and zone is None:
-            notes.append(
-                f"{counted(len(paths), 'file')} of {kind} left out, because nobody said in which zone the times are: "
-                "add an experiment.yaml that declares it, or set FAULTSET_INBOX_TIME_ZONE"
-            )
-            continue
-        declared += [{"kind": kind, "files": _literal(path), "time_zone": zone} for path in paths if zone]
-    return declared, notes
+@dataclass(frozen=True, slots=True)
+class _Telemetry:
+    """A file of telemetry, and the zone of its times as far as it is known."""
+
+    kind: TelemetryKind
+    path: str
+    zone: str | None
+    written: TimesAsWritten
+
+    def declared(self, zone: str) -> dict[str, str]:
+        """Return the file as ``experiment.yaml`` declares it."""
+        return {"kind": self.kind, "files": _literal(self.path), "time_zone": zone}
+
+
+def _telemetry(
+    run: Path, found: Sequence[Recognised], time_zone: str | None
+) -> tuple[list[_Telemetry], list[_Telemetry]]:
+    """Return the files of telemetry whose zone is known, and the others."""
+    files = [_looked_at(run, kind, path, time_zone) for kind in _KINDS for path in of_role(found, kind)]
+    return [file for file in files if file.zone], [file for file in files if not file.zone]
+
+
+def _looked_at(run: Path, kind: TelemetryKind, path: str, time_zone: str | None) -> _Telemetry:
+    """Return a file with the zone that it shows itself, else that of traces, else the one declared for all runs."""
+    written = times_as_written(TelemetryFile(kind, str(run / path), path, "UTC"))
+    if written.plain:
+        return _Telemetry(kind, path, written.zone or "UTC", written)
+    return _Telemetry(kind, path, "UTC" if kind == "traces" else time_zone, written)
+
+
+def _offer(entry: dict[str, Any], zoned: Sequence[_Telemetry], unzoned: Sequence[_Telemetry]) -> str:
+    """Return an ``experiment.yaml`` with all files; a person has to confirm the zone of those that do not tell it."""
+    hints = {file.written.zone for file in zoned if file.written.zone}
+    guess = hints.pop() if len(hints) == 1 else "UTC"
+    why = "the one that the logs beside them show" if guess != "UTC" else "only a guess"
+    lines = [
+        "Put this into the run as experiment.yaml and drop it again, once the time_zone of each file is right, such as",
+        f"Europe/Berlin. Of these files nothing tells it; {guess} is {why}:",
+        *(f"  {file.path}: its first time is {file.written.first or 'not read'}" for file in unzoned),
+    ]
+    telemetry = [file.declared(file.zone or guess) for file in (*zoned, *unzoned)]
+    text = yaml.safe_dump({**entry, "telemetry": telemetry}, allow_unicode=True, sort_keys=False, width=120)
+    return "".join(f"# {printable(line, 300)}\n" for line in lines) + text
 
 
 def _literal(path: str) -> str:

@@ -60,6 +60,8 @@ class Verdict:
             them; empty where the run could not be read.
         data_docs: path of the expectations' pages beside the verdict; None where they were not reached.
         same_as: arrival that the same content was judged at; None where this is the first.
+        offer: text of an ``experiment.yaml`` that a person could confirm, so that nothing is left out; "" where nothing
+            was.
     """
 
     arrival: str
@@ -76,6 +78,7 @@ class Verdict:
     recognised: dict[str, Any]
     data_docs: str | None
     same_as: str | None = None
+    offer: str = ""
 
     def encode(self) -> bytes:
         """Return the bytes of ``verdict.json``: ASCII, so that it is harmless on any terminal."""
@@ -86,7 +89,7 @@ class Verdict:
     def decode(cls, data: bytes) -> Self:
         """Return the verdict that ``encode`` wrote."""
         document = json.loads(data)
-        values = {field.name: document[field.name] for field in dataclasses.fields(cls)}
+        values = {field.name: document[field.name] for field in dataclasses.fields(cls) if field.name in document}
         remarks = [Remark(**{**remark, "where": tuple(remark["where"])}) for remark in values.pop("remarks")]
         return cls(**{**values, "remarks": tuple(remarks), "files": tuple(values["files"])})
 

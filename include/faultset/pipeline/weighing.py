@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from faultset import recipe, tables
-from faultset.errors import FaultsetError, InputError, SetupError, printable
+from faultset.errors import FaultsetError, InputError, SetupError, counted, printable
 from faultset.inbox import entries, proposal, roles, verdicts
 from faultset.inbox.claims import Claim
 from faultset.inbox.proposal import Proposal
@@ -63,7 +63,8 @@ def looked_into(claim: Claim, tree: Path, digest: str, settings: Settings) -> Ve
     except FaultsetError as error:
         remarks = [remark_of(error, claim), *_notes(made)]
         slug = made.slug if made else None
-        return weighed(claim, digest, remarks, settings, slug=slug, found=found)
+        verdict = weighed(claim, digest, remarks, settings, slug=slug, found=found)
+        return dataclasses.replace(verdict, offer=made.offer if made else "")
 
 
 def _proposal(claim: Claim, tree: Path, found: Sequence[Recognised], settings: Settings) -> Proposal:
@@ -94,7 +95,9 @@ def _validated(claim: Claim, opened: _Opened, made: Proposal, settings: Settings
     digest = opened.content_sha256
     verdict = weighed(claim, digest, [*_findings(outcome), *_notes(made)], settings, slug=made.slug, found=opened.found)
     slug = entries.choose_slug(settings.catalog, made.slug, claim.name, digest) if verdict.accepted else made.slug
-    return dataclasses.replace(verdict, slug=slug, recognised=_recognised(candidate), data_docs=outcome.data_docs)
+    return dataclasses.replace(
+        verdict, slug=slug, recognised=_recognised(candidate), data_docs=outcome.data_docs, offer=made.offer
+    )
 
 
 def _lay_beside(claim: Claim, made: Proposal, candidate: Path) -> None:
@@ -127,7 +130,21 @@ def _findings(outcome: Validation) -> list[Remark]:
 def _notes(made: Proposal | None) -> list[Remark]:
     why = "the dataset would hold less than was dropped"
     remedy = "add an experiment.yaml that says what is right, then drop it again"
-    return [Remark("warning", note, (), why, remedy) for note in (made.notes if made else ())]
+    if made is None:
+        return []
+    remarks = [Remark("warning", note, (), why, remedy) for note in made.notes]
+    if made.left_out:
+        what = (
+            f"{counted(len(made.left_out), 'file')} of telemetry left out, because nobody said in which zone the times "
+            "are, and the files do not show it"
+        )
+        remedy = (
+            "confirm the experiment.yaml that this verdict offers, put it into the run and drop it again, or set "
+            "FAULTSET_INBOX_TIME_ZONE"
+        )
+        where = tuple(printable(path) for path in made.left_out)
+        remarks.append(Remark("warning", what, where, why, remedy, count=len(where)))
+    return remarks
 
 
 def _recognised(candidate: Path) -> dict[str, Any]:
