@@ -9,10 +9,10 @@ import numpy as np
 from faultset.errors import InputError
 from faultset.moments import from_epoch
 from faultset.records.telemetry import TelemetryFile
-from faultset.sources.telemetry import forms_of
 from faultset.sources.telemetry.compression import CutOffError
 from faultset.sources.telemetry.format import NOT_KNOWN, Clock
-from faultset.sources.telemetry.rows import BrokenRowError, ColumnTypeError, open_rows
+from faultset.sources.telemetry.opening import open_rows
+from faultset.sources.telemetry.problems import BrokenRowError, ColumnTypeError
 
 _HOUR_US = 3_600_000_000
 
@@ -35,7 +35,7 @@ class TimesAsWritten:
 def times_as_written(file: TelemetryFile) -> TimesAsWritten:
     """Return what the first megabytes of ``file`` say of their times; of what cannot be read, nothing is known."""
     try:
-        with open_rows(file, forms_of(file), only=()) as rows:
+        with open_rows(file, only=lambda _: ()) as rows:
             first = next(iter(rows.blocks), None)
             clock = first().clock if first is not None else None
     except (InputError, CutOffError, BrokenRowError, ColumnTypeError):
