@@ -40,7 +40,7 @@ def use_case(subject: str, *page: str) -> Iterator[Settings]:
         page: parts of its page's address, such as ``"datasets", slug``; by default that of all datasets.
     """
     from faultset.errors import FaultsetError, SetupError
-    from faultset.settings import Settings
+    from faultset.settings import Settings, in_force
     from faultset.storage.credentials import credentials
     from faultset_connections import of_connection
     from faultset_links import page as address
@@ -51,8 +51,9 @@ def use_case(subject: str, *page: str) -> Iterator[Settings]:
     log.info("Working on %s: %s", subject, ti.task_id)
     log.info("See %s", address(*page))
     try:
-        with credentials(of_connection):
-            yield Settings.from_environment()
+        settings = Settings.from_environment()
+        with credentials(of_connection), in_force(settings):
+            yield settings
     except SetupError as error:
         ti.xcom_push(REASON, str(error))
         raise

@@ -1,9 +1,14 @@
-"""The one settings object; everything that the environment decides is read here and nowhere else."""
+"""The one settings object; everything that the environment decides is read here and nowhere else.
+
+Whoever starts something (the command line, a task, a page, a step of a build) says which settings hold, with
+:func:`in_force`; what is read far below asks for them with :func:`current`, never the environment itself.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +42,7 @@ class Settings:
         inbox_time_zone: IANA zone of the times in dropped metrics and logs, where a run brings no experiment.yaml
             (``FAULTSET_INBOX_TIME_ZONE``); None: nobody knows, and they are left out.
         inputs_bytes: how much is kept of inputs that were fetched from a bucket (``FAULTSET_INPUTS_GB``, in GiB).
+        limits: how much of untrusted input is read (``FAULTSET_LIMIT_…``).
     """
 
     catalog: str
@@ -46,6 +52,7 @@ class Settings:
     inbox_settle_s: float = 30.0
     inbox_time_zone: str | None = None
     inputs_bytes: int = 20 * 1024**3
+    limits: Limits = field(default_factory=lambda: Limits.from_mapping(os.environ))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -60,6 +67,7 @@ class Settings:
             inbox_settle_s=_seconds("FAULTSET_INBOX_SETTLE_S", environment.get("FAULTSET_INBOX_SETTLE_S") or "30"),
             inbox_time_zone=environment.get("FAULTSET_INBOX_TIME_ZONE") or None,
             inputs_bytes=_gib("FAULTSET_INPUTS_GB", environment.get("FAULTSET_INPUTS_GB") or "20"),
+            limits=Limits.from_mapping(environment),
         )
 
     def __post_init__(self) -> None:
@@ -93,10 +101,34 @@ def _gib(name: str, text: str) -> int:
     return int(text) * 1024**3
 
 
-def limits(environment: Mapping[str, str] | None = None) -> Limits:
-    """Return the limits on untrusted input: the defaults, and what ``FAULTSET_LIMIT_…`` variables say.
+_in_force: list[Settings] = []
+
+
+@contextlib.contextmanager
+def in_force(settings: Settings) -> Iterator[None]:
+    """Let ``settings`` hold during the block, in this process and all its threads."""
+    _in_force.append(settings)
+    try:
+        yield
+    finally:
+        # Its own, whichever block of another thread began or ended meanwhile.
+        place = next(place for place in reversed(range(len(_in_force))) if _in_force[place] is settings)
+        del _in_force[place]
+
+
+def current() -> Settings:
+    """Return the settings that hold; those of the environment where nobody said.
+
+    Raises:
+        InputError: the environment says something impossible.
+    """
+    return _in_force[-1] if _in_force else Settings.from_environment()
+
+
+def limits() -> Limits:
+    """Return the limits on untrusted input that hold.
 
     Raises:
         InputError: a variable names no limit, or its value is none.
     """
-    return Limits.from_mapping(os.environ if environment is None else environment)
+    return _in_force[-1].limits if _in_force else Limits.from_mapping(os.environ)

@@ -20,6 +20,7 @@ from faultset import catalog, pipeline, simulator
 from faultset.errors import SetupError
 from faultset.inbox import claims, filing, landing, mirror, verdicts
 from faultset.inbox.verdicts import Verdict
+from faultset.limits import Limits
 from faultset.pipeline import claiming, judges, judging, judging_worker
 from faultset.settings import Settings
 from faultset.storage.bucket import Bucket
@@ -227,14 +228,11 @@ def test_the_same_content_gets_its_old_verdict_and_a_mended_run_a_new_one(settin
     assert len(filing.recorded(inbox)) == 3
 
 
-def test_other_rules_judge_the_same_content_anew(
-    settings: Settings, sample: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_rules_judge_the_same_content_anew(settings: Settings, sample: Path) -> None:
     part_of(sample, Path(settings.inbox), "run")
     assert judged(settings)["run"].accepted
-    monkeypatch.setenv("FAULTSET_LIMIT_ITERATIONS", "5")
     part_of(sample, Path(settings.inbox), "run")
-    verdict = judged(settings)["run"]
+    verdict = judged(dataclasses.replace(settings, limits=Limits(iterations=5)))["run"]
     assert (verdict.accepted, verdict.same_as) == (False, None)
     assert "iterations" in verdict.reason
 

@@ -11,7 +11,7 @@ import pytest
 import samples
 from faultset.errors import InputError
 from faultset.limits import Deadline, Limits
-from faultset.settings import limits
+from faultset.settings import Settings, current, in_force
 from faultset.sources.rally.report import read_report
 from faultset.sources.rally.results import read_results
 
@@ -23,22 +23,22 @@ DOCS = Path(__file__).parents[2] / "docs"
     [("5", 5), ("512M", 512 * 1024**2), ("2 GiB", 2 * 1024**3), ("7kb", 7168), ("1T", 1024**4), ("9B", 9)],
 )
 def test_a_limit_is_read_from_the_environment(text: str, value: int):
-    assert limits({"FAULTSET_LIMIT_REPORT_BYTES": text, "PATH": "/bin"}).report_bytes == value
+    assert Limits.from_mapping({"FAULTSET_LIMIT_REPORT_BYTES": text, "PATH": "/bin"}).report_bytes == value
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5G", "1e9", "0x10", "\u0661", "5 5"])
 def test_what_is_no_limit_is_an_error_that_names_the_variable(text: str):
     with pytest.raises(InputError, match="FAULTSET_LIMIT_HOOKS"):
-        limits({"FAULTSET_LIMIT_HOOKS": text})
+        Limits.from_mapping({"FAULTSET_LIMIT_HOOKS": text})
 
 
 def test_a_limit_that_is_none_is_an_error():
     with pytest.raises(InputError, match="FAULTSET_LIMIT_HOKS: is no limit"):
-        limits({"FAULTSET_LIMIT_HOKS": "5"})
+        Limits.from_mapping({"FAULTSET_LIMIT_HOKS": "5"})
 
 
 def test_an_empty_variable_is_none():
-    assert limits({"FAULTSET_LIMIT_HOOKS": " "}) == Limits()
+    assert Limits.from_mapping({"FAULTSET_LIMIT_HOOKS": " "}) == Limits()
 
 
 def test_a_passed_limit_is_named_with_the_way_to_raise_it():
@@ -75,6 +75,32 @@ def test_result_json_has_its_own_limit(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("FAULTSET_LIMIT_RESULTS_BYTES", "5")
     with pytest.raises(InputError, match="results_bytes"):
         read_results(str(path))
+
+
+def test_the_limits_of_the_settings_in_force_hold_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "results.json"
+    path.write_text('{"tasks": []}')
+    monkeypatch.setenv("FAULTSET_LIMIT_RESULTS_BYTES", "5")
+    wide = Settings(str(tmp_path), str(tmp_path), limits=Limits())
+    with in_force(wide):
+        with in_force(Settings(str(tmp_path), str(tmp_path))), pytest.raises(InputError, match="results_bytes"):
+            read_results(str(path))  # the inner block read the environment when it was made
+        with pytest.raises(InputError, match="no workload"):
+            read_results(str(path))
+    assert current().limits.results_bytes == 5
+
+
+def test_blocks_of_two_threads_end_in_any_order_each_its_own(tmp_path: Path):
+    one, other = (Settings(str(tmp_path), str(tmp_path / name)) for name in ("a", "b"))
+    first, second = in_force(one), in_force(other)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert current() is other
+    second.__exit__(None, None, None)
+    assert current() is not other
 
 
 def test_the_reference_page_lists_every_limit_with_its_meaning():

@@ -7,7 +7,6 @@ import dataclasses
 import datetime as dt
 import json
 import math
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -16,7 +15,7 @@ import click
 
 from faultset.errors import AnswerIsNo, SetupError, printable
 from faultset.moments import iso
-from faultset.settings import Settings
+from faultset.settings import Settings, in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,20 +53,6 @@ class Call:
             catalog=found.catalog if self.catalog is None else self.catalog,
             datasets=found.datasets if self.datasets is None else self.datasets,
         )
-
-    @contextlib.contextmanager
-    def in_environment(self) -> Iterator[None]:
-        """Have the environment say what the options say, to whoever asks it: readers, threads and other processes."""
-        options = {"FAULTSET_CATALOG": self.catalog, "FAULTSET_DATASETS": self.datasets}
-        before = {name: os.environ.get(name) for name in options}
-        os.environ.update({name: value for name, value in options.items() if value is not None})
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                os.environ.pop(name, None)
-                if value is not None:
-                    os.environ[name] = value
 
 
 @dataclass(frozen=True)
@@ -113,7 +98,7 @@ class AnsweringCommand(click.Command):
         """Run and return the answer."""
         call = ctx.ensure_object(Call)
         # Whatever a library prints is no part of the answer.
-        with contextlib.redirect_stdout(sys.stderr), call.in_environment():
+        with contextlib.redirect_stdout(sys.stderr), in_force(call.settings):
             try:
                 answer: Answer = super().invoke(ctx)
             except ModuleNotFoundError as error:

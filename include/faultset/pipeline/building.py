@@ -23,7 +23,7 @@ from faultset.records.evidence import Evidence, InputFile
 from faultset.records.telemetry import Exposure, TelemetryFacts
 from faultset.records.validation import Validation
 from faultset.release import fingerprint, parquet
-from faultset.settings import Settings
+from faultset.settings import Settings, in_force
 from faultset.severity import SEVERITIES
 from faultset.sources import injections
 from faultset.sources.kit import files
@@ -96,6 +96,11 @@ def extract(slug: str, settings: Settings, *, force: bool = False, progress: Pro
         InputError: the experiment or one of its files is wrong; one line names it.
         SetupError: the datasets root cannot be written.
     """
+    with in_force(settings):
+        return _extracted(slug, settings, force=force, progress=progress)
+
+
+def _extracted(slug: str, settings: Settings, *, force: bool, progress: Progress) -> Build:
     experiment = catalog.read_experiment(settings.catalog, slug)
     _require_known_expectations(experiment)
     _require_cluster(experiment)
@@ -191,6 +196,11 @@ def decide(build: Build, settings: Settings, *, draw: analysis.Draw = analysis.d
         InputError: the inputs cannot be decided.
         SetupError: the datasets root cannot be written; or another tool began the build.
     """
+    with in_force(settings):
+        return _decided(build, settings, draw)
+
+
+def _decided(build: Build, settings: Settings, draw: analysis.Draw) -> Build:
     if build.unchanged:
         return build
     _require_same_tool(build)
@@ -253,6 +263,11 @@ def label(labeling: Labeling, settings: Settings, *, progress: Progress = silent
         InputError: the file is wrong; names file and row. The build will not pass its validation then.
         SetupError: the datasets root cannot be written; or another tool began the build.
     """
+    with in_force(settings):
+        return _labeled(labeling, settings, progress)
+
+
+def _labeled(labeling: Labeling, settings: Settings, progress: Progress) -> Labeling:
     build = labeling.build
     _require_same_tool(build)
     folder = BuildFolder(build, settings)
@@ -322,6 +337,11 @@ def _facts(folder: BuildFolder) -> tuple[TelemetryFacts, ...]:
 
 
 def _checked(folder: BuildFolder, facts: tuple[TelemetryFacts, ...]) -> Validation:
+    with in_force(folder.settings):
+        return _validation(folder, facts)
+
+
+def _validation(folder: BuildFolder, facts: tuple[TelemetryFacts, ...]) -> Validation:
     from faultset import expectations  # noqa: PLC0415 (seconds of import, for those who validate)
 
     for kind in tables.TELEMETRY:

@@ -11,7 +11,7 @@ from typing import Any
 
 from faultset.errors import SetupError
 from faultset.inbox import mirror
-from faultset.settings import Settings, limits
+from faultset.settings import Settings
 from faultset.storage.bucket import Bucket, is_bucket
 from faultset.storage.credentials import credentials_for
 
@@ -37,7 +37,7 @@ def judge_all(arrivals: Sequence[str], settings: Settings, *, deadline_s: float 
         "settings": dataclasses.asdict(settings),
         "credentials": _credentials(settings),
         "arrivals": list(arrivals),
-        "deadline_s": limits().judge_seconds if deadline_s is None else deadline_s,
+        "deadline_s": settings.limits.judge_seconds if deadline_s is None else deadline_s,
     }
     worker = subprocess.Popen(
         [sys.executable, "-m", "faultset.pipeline.judging_worker"],

@@ -14,7 +14,7 @@ from faultset.inbox.claims import Claim
 from faultset.inbox.verdicts import Remark, Verdict
 from faultset.limits import Limits
 from faultset.pipeline.weighing import BESIDE, ENTRY, SHELF, judged_by, looked_into, remark_of, weighed
-from faultset.settings import Settings, limits
+from faultset.settings import Settings
 from faultset.sources.kit import archive
 from faultset.storage import reported
 
@@ -78,9 +78,8 @@ def _judge(claim: Claim, settings: Settings, until_filed: contextlib.ExitStack) 
     with reported(claim.work):
         shutil.rmtree(claim.work, ignore_errors=True)
         claim.work.mkdir()
-    allowed = limits()
     try:
-        tree = _laid_out(claim, allowed)
+        tree = _laid_out(claim, settings.limits)
     except InputError as error:
         digest = content.bytes_sha256(claim.payload)
         until_filed.enter_context(claims.alone_with(settings.inbox_folder, digest))

@@ -16,7 +16,8 @@ import traceback
 from collections.abc import Sequence
 
 from faultset.errors import SetupError
-from faultset.settings import Settings
+from faultset.limits import Limits
+from faultset.settings import Settings, in_force
 from faultset.storage.credentials import Credentials, credentials
 
 _JUDGED, _IN_TROUBLE, _FAILED = 0, 3, 70
@@ -26,10 +27,11 @@ _LOOK_S = 0.05
 def main() -> int:
     """Judge what stdin names; return the exit code."""
     asked = json.load(sys.stdin)
-    settings, deadline_s = Settings(**asked["settings"]), float(asked["deadline_s"])
+    said, deadline_s = asked["settings"], float(asked["deadline_s"])
+    settings = Settings(**{**said, "limits": Limits(**said["limits"])})
     known = {name: Credentials(**values) for name, values in asked["credentials"].items()}
     _import_once()
-    with credentials(known.get):
+    with credentials(known.get), in_force(settings):
         return _judge_all(asked["arrivals"], settings, deadline_s)
 
 

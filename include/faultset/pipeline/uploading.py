@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from faultset.errors import InputError
 from faultset.inbox.landing import MARKER, is_passed_over
-from faultset.settings import Settings, limits
+from faultset.settings import Settings
 from faultset.storage import reported
 
 _STAGED = ".uploads"
@@ -63,7 +63,7 @@ def receiving(upload: str, file: str, size: int, settings: Settings) -> Iterator
     base = file.replace("\\", "/").rpartition("/")[2]
     if not _FILE.fullmatch(base) or base.startswith(".") or base == MARKER:
         raise InputError(file or "a file", "a file of a run cannot have this name", "rename it, then choose it again")
-    allowed = limits()
+    allowed = settings.limits
     held = list(folder.iterdir())
     if len(held) >= _MOST_FILES:
         raise InputError(base, f"a run has at most {_MOST_FILES:,} files here", "pack them into one archive")

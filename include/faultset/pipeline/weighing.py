@@ -22,7 +22,7 @@ from faultset.moments import UTC, iso
 from faultset.pipeline import analysis, building, inspecting
 from faultset.records.validation import Validation
 from faultset.release import parquet
-from faultset.settings import Settings, limits
+from faultset.settings import Settings
 from faultset.severity import SEVERITIES
 from faultset.storage import reported
 
@@ -36,7 +36,7 @@ _HOOK_FIRED = "triggers.hook_fired"
 
 def judged_by(settings: Settings) -> str:
     """Return what a verdict depends on beside the run: another value judges the same content anew."""
-    rules = json.dumps([dataclasses.asdict(limits()), settings.inbox_time_zone], sort_keys=True)
+    rules = json.dumps([dataclasses.asdict(settings.limits), settings.inbox_time_zone], sort_keys=True)
     digest = hashlib.sha256(rules.encode()).hexdigest()[:12]
     return f"recipe {recipe.digest()[:12]}, rules {recipe.verdict_digest()[:12]}, limits {digest}"
 

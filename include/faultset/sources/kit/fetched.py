@@ -1,7 +1,8 @@
 """Objects of a bucket as local files: each state of an object is fetched once and kept for whoever reads it next.
 
-They lie in ``.inputs`` of the work folder, named after address and e-tag, so a changed object is another file. Those
-that were not read for the longest time make room once all together are larger than ``FAULTSET_INPUTS_GB``.
+They lie in ``.inputs`` of the work folder of the settings that hold, named after address and e-tag, so a changed object
+is another file. Those that were not read for the longest time make room once all together are larger than
+``FAULTSET_INPUTS_GB``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 
 from faultset.errors import InputError, SetupError
-from faultset.settings import Settings
+from faultset.settings import current
 from faultset.storage import reported
 from faultset.storage.bucket import Bucket, ChangedError, NotThereError
 from faultset.storage.credentials import credentials_for
@@ -63,7 +64,7 @@ def local_copy(uri: str) -> Path:
         SetupError: the storage cannot be asked, or the file cannot be written.
     """
     bucket, key = located(uri)
-    settings = Settings.from_environment()
+    settings = current()
     folder = Path(settings.work) / FOLDER
     for _ in range(_ATTEMPTS):
         size, etag = _head(bucket, key)
