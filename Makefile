@@ -1,7 +1,7 @@
 # Every target sets up what it needs in this checkout (.venv, .cache, .airflow) and writes nothing outside of it.
 # PYTHON=... names the interpreter of a new .venv, PORT=... the port of `make up`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up lint audit lock bench clean
+.PHONY: help setup demo test up docs lint audit lock bench clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -29,6 +29,9 @@ up: setup ## start Airflow with its UI on the sample experiments; Ctrl-C stops i
 
 audit: setup ## compare the locked packages with published advisories; says so where they cannot be reached
 	@tools/audit
+
+docs: setup ## build the documentation site into .cache/site; a broken link fails
+	@tools/run zensical build
 
 lint: setup ## check style, types, imports, the Dockerfile, the scripts and the lock
 	@tools/lint

@@ -10,6 +10,7 @@ import string
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ import pandas as pd
 
 from faultset.errors import SetupError, printable
 from faultset.expectations import relaxing, site
-from faultset.expectations.frames import listed
+from faultset.expectations.sentences import sentences
 from faultset.expectations.views import Views, views_of
 from faultset.expectations.ways import Rule
 from faultset.moments import EARLIEST
@@ -271,14 +272,7 @@ def _finding(outcome: Outcome) -> Finding:
 def _message(outcome: Outcome) -> str:
     """The distinct breaches in one line, the first few in words; what is the same of several files is said once."""
     is_of_files = outcome.rule.breach.startswith(_OF_A_FILE)
-    subjects: dict[str, dict[str, None]] = {}
-    for breach, where in zip(outcome.breaches, outcome.where, strict=True):
-        subject = where if is_of_files and breach.startswith(where) else ""
-        subjects.setdefault(breach.removeprefix(subject), {})[subject] = None
-    said = [
-        f"{next(iter(named))}{rest}" if len(named) == 1 else f"each of {listed(named)}{rest}"
-        for rest, named in subjects.items()
-    ]
+    said = sentences(zip(outcome.breaches, outcome.where if is_of_files else repeat(""), strict=False))
     shown = "; ".join(printable(redact(sentence)) for sentence in said[:_MOST_IN_MESSAGE])
     left = len(said) - _MOST_IN_MESSAGE
     return f"{shown}; and {left:,} more" if left > 0 else shown
