@@ -13,7 +13,7 @@ from typing import Literal
 from faultset.errors import InputError, printable
 from faultset.inbox.landing import MARKER
 from faultset.records.telemetry import TelemetryFile
-from faultset.sources import reviewed_impacts
+from faultset.sources import plain_cluster, reviewed_impacts
 from faultset.sources.injections import recognised
 from faultset.sources.kit import files, yaml_tree
 from faultset.sources.kit.documents import Head
@@ -162,11 +162,11 @@ def _yaml(path: Path, head: bytes) -> Told:
     except InputError as error:
         # What is wrong with a broken os-faults file is its reader's to say.
         if _CLUSTER_LIKE.search(head):
-            return "cluster", "it has the keys of an os-faults file"
+            return "cluster", "it has the keys of an os-faults file or a cluster.yaml"
         return ("unknown", f"it cannot be read: {error.problem}") if path.suffix in {".yaml", ".yml"} else None
     keys = {key.text for key, _ in tree.entries}
-    if keys & _CLUSTER_KEYS:
-        return "cluster", "it has the keys of an os-faults file"
+    if plain_cluster.is_plain(frozenset(keys)) or keys & _CLUSTER_KEYS:
+        return "cluster", "it has the keys of an os-faults file or a cluster.yaml"
     if len(keys & _EXPERIMENT_KEYS) >= 2:
         return "experiment", "it has the keys of an experiment.yaml"
     if "subtasks" in keys or (keys and all(_SCENARIO.fullmatch(key) for key in keys)):

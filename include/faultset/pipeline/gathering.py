@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from faultset.pipeline.progress import Progress, silent
 from faultset.records.evidence import Evidence, InputFile, RunEvidence
-from faultset.sources import injections
-from faultset.sources.os_faults import cluster as os_faults
+from faultset.sources import injections, plain_cluster
 from faultset.sources.public.evidence import public_evidence
 from faultset.sources.scripts import hook_commands
 from faultset.sources.scripts import orders as hook_scripts
@@ -40,7 +39,7 @@ def gather(
 
     Args:
         runs: report, results and scripts of each run.
-        cluster: os-faults YAML; None where there is none.
+        cluster: os-faults YAML or a cluster.yaml; None where there is none.
         services: component -> service, beside the built-in table.
         inputs: the files that are read.
         full_commands: keep commands and outputs whole but for recognised secrets; else nothing but recognised words.
@@ -52,7 +51,7 @@ def gather(
         progress(number, total, f"reading {report}")
         read.append(gather_run(report, results, scripts))
     progress(len(runs), total, f"reading {cluster}" if cluster else "no cluster file")
-    known = os_faults.read_cluster(cluster) if cluster else None
+    known = plain_cluster.read_cluster(cluster) if cluster else None
     progress(total, total, "inputs read")
     evidence = Evidence(tuple(read), known, dict(services or {}), tuple(inputs))
     return evidence if full_commands else public_evidence(evidence)

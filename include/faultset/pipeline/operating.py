@@ -48,7 +48,7 @@ def scenarios() -> list[str]:
     """Return the names of the simulator's scenarios, sorted."""
     from faultset import simulator  # noqa: PLC0415 (not needed by anything else)
 
-    return sorted(simulator.SCENARIOS)
+    return sorted((*simulator.SCENARIOS, *simulator.TOOLS))
 
 
 def simulate(scenario: str, folder: str | Path, *, seed: int = 0, **options: Any) -> dict[str, Any]:
@@ -62,6 +62,11 @@ def simulate(scenario: str, folder: str | Path, *, seed: int = 0, **options: Any
     """
     from faultset import simulator  # noqa: PLC0415
 
+    if scenario in simulator.TOOLS:
+        told = simulator.simulate_tool(scenario, Path(folder), seed=seed)
+        faults = told["faults"]
+        counts = {"workloads": 2, "injections": len(faults), "targets": sum(fault["effective"] for fault in faults)}
+        return {"scenario": scenario, "folder": str(folder), "seed": seed, **counts}
     truth = simulator.simulate(scenario, Path(folder), seed=seed, **options)
     workloads = [workload for run in truth.runs for workload in run.workloads if workload.ran]
     injections = [injection for workload in workloads for injection in workload.injections]

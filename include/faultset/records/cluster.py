@@ -31,7 +31,7 @@ class Component:
 
     Attributes:
         key: its name in the file.
-        kind: ``container`` or ``service`` (the section it stands in).
+        kind: ``container``, ``service`` or ``pod`` (the section it stands in).
         driver: os-faults' driver, such as ``docker_container`` or ``system_service``.
         container: the name that the machine knows it by (``container_name``, ``service_name``, ...); the key where
             nothing else is said.
@@ -40,7 +40,7 @@ class Component:
     """
 
     key: str
-    kind: Literal["container", "service"]
+    kind: Literal["container", "service", "pod"]
     driver: str
     container: str
     hosts: tuple[str, ...] | None
@@ -49,7 +49,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """An os-faults configuration without its credentials."""
+    """What runs where: an os-faults configuration without its credentials, or a cluster.yaml."""
 
     uri: str
     nodes: tuple[Node, ...]

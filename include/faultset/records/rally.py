@@ -59,6 +59,7 @@ class HookPlan:
         is_command: whether ``args`` is a command line.
         label: its name in the tool's file, published as a scenario's name is; None where it has none.
         unfired: why it did not fire, where the file tells; "" else.
+        may_hide: whether it may have fired although the file shows no firing.
     """
 
     index: int
@@ -74,6 +75,7 @@ class HookPlan:
     is_command: bool = False
     label: str | None = None
     unfired: str = ""
+    may_hide: bool = False
 
 
 @dataclass(frozen=True, slots=True)

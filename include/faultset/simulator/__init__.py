@@ -1,4 +1,4 @@
-"""Experiments of any size with known truth: Rally reports, os-faults YAML, hook scripts, metrics, logs and traces.
+"""Experiments of any size with known truth: files of Rally and other tools, clusters, scripts, telemetry.
 
 Nothing here uses the readers or what decides on their records: it is the oracle that these are held against.
 """
@@ -8,7 +8,11 @@ from __future__ import annotations
 from faultset.simulator.plan import SECRETS
 from faultset.simulator.rows import RowTruth, row_truth
 from faultset.simulator.scenarios import SCENARIOS
+from faultset.simulator.tools import TOOLS, simulate_tool
 from faultset.simulator.truth import InjectionTruth, Truth
 from faultset.simulator.write import TRUTH, simulate
 
-__all__ = ["SCENARIOS", "SECRETS", "TRUTH", "InjectionTruth", "RowTruth", "Truth", "row_truth", "simulate"]
+__all__ = [
+    "SCENARIOS", "SECRETS", "TOOLS", "TRUTH", "InjectionTruth", "RowTruth", "Truth", "row_truth", "simulate",
+    "simulate_tool",
+]  # fmt: skip

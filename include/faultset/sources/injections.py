@@ -63,12 +63,24 @@ def sources() -> tuple[Source, ...]:
     Raises:
         ImportError: never in an installed package; the modules are read on the first call, since some take time.
     """
+    from faultset.sources.aws_fis import experiment as aws_fis  # noqa: PLC0415
+    from faultset.sources.chaos_mesh import objects as chaos_mesh  # noqa: PLC0415
     from faultset.sources.chaostoolkit import journal as chaostoolkit  # noqa: PLC0415
+    from faultset.sources.krkn import telemetry as krkn  # noqa: PLC0415
+    from faultset.sources.litmus import results as litmus  # noqa: PLC0415
+    from faultset.sources.load import jmeter, k6, locust  # noqa: PLC0415
     from faultset.sources.rally import source as rally  # noqa: PLC0415
 
     return (
         rally.SOURCE,
         chaostoolkit.SOURCE,
+        chaos_mesh.SOURCE,
+        krkn.SOURCE,
+        litmus.SOURCE,
+        aws_fis.SOURCE,
+        k6.SOURCE,
+        locust.SOURCE,
+        jmeter.SOURCE,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass
 
 from faultset.records.cluster import Cluster, Component, Node
@@ -63,7 +64,14 @@ class Placement:
         by_container = (c for c in self._components if c.container.lower() == wanted)
         by_key = (c for c in self._components if c.key.lower() == wanted)
         exact = next(by_container, None) or next(by_key, None)
-        return self._wrapped(name) if exact is None and kind in ("service", "process") else exact
+        if exact is None and kind in ("service", "process"):
+            exact = self._wrapped(name)
+        return exact or self._fitting(wanted)
+
+    def _fitting(self, wanted: str) -> Component | None:
+        """Return the component whose name is a pattern that fits, such as ``redis-*``."""
+        patterns = (c for c in self._components if "*" in c.container)
+        return next((c for c in patterns if fnmatch.fnmatchcase(wanted, c.container.lower())), None)
 
     def _wrapped(self, name: str) -> Component | None:
         spelled = {spelling: place for place, spelling in reversed(list(enumerate(units.spellings(name))))}

@@ -73,7 +73,10 @@ def outcome(  # noqa: PLR0911 (each reason is one return)
             return "fired", f"unplanned: the file shows a firing at {trigger.unit} {trigger.value:g} that no hook plans"
         return "fired", f"the {_name(form)} shows its result"
     if form == "record":
-        return "not_reached", trigger.hook.unfired or "the tool's record shows every firing, and not this one"
+        return (
+            "not_observable" if trigger.hook.may_hide else "not_reached",
+            trigger.hook.unfired or "the tool's record shows every firing, and not this one",
+        )
     if form != "report":
         return "not_reached", _why_absent_in_results(trigger, workload)
     if trigger.unit == "iteration" and trigger.value > workload.iterations_count:

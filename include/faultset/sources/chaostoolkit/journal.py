@@ -10,32 +10,23 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faultset.errors import InputError
 from faultset.moments import Instant
 from faultset.records.claims import Claim
 from faultset.records.evidence import RunEvidence
-from faultset.records.rally import (
-    OUTPUT_LIMIT,
-    HookPlan,
-    HookResult,
-    Iterations,
-    RallyRun,
-    TriggerPlan,
-    Workload,
-)
+from faultset.records.rally import OUTPUT_LIMIT, HookPlan, HookResult, RallyRun, TriggerPlan
 from faultset.sources.chaostoolkit.extensions import claim_of
 from faultset.sources.injections import Recognition, Source
 from faultset.sources.kit.documents import Head, document_secrets, instant, later, read_document, said
+from faultset.sources.kit.fault_runs import LONGEST_NAME, fault_workload, name_of, record_of
 from faultset.sources.kit.fields import Field, clean
 from faultset.sources.kit.reading_limits import Bounds
 from faultset.sources.kit.redaction import redact
 
 _WHAT = "a journal of Chaos Toolkit"
 _REMEDY = "give the journal that `chaos run --journal-path journal.json` writes"
-_LONGEST_NAME = 200
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]{0,199}")
 _STATUS = re.compile(r"[A-Za-z_-]{1,40}")
 # What stops a run before its method, by the journal's status.
@@ -78,35 +69,23 @@ def read_journal(uri: str) -> RallyRun:
     if started is None:
         raise root.get("start").error("a time")
     ended = instant(root.get("end"))
-    duration = (ended.at - started.at).total_seconds() if ended else None
-    bounds = Bounds(uri)
     runs = [*_runs(root), *root.get("rollbacks").items()]
-    bounds.check_hooks(len(runs))
+    Bounds(uri).check_hooks(len(runs))
     plans = _plans(experiment, _unfired(root))
     hooks, results = _fired(plans, [run for run in runs if _is_action(run)], root, ended)
-    workload = Workload(
-        name=clean(redact(experiment.get("title").text_or_none() or "experiment"))[:_LONGEST_NAME],
-        position=0,
-        uuid=None,
-        created_at=started.at,
-        runner=SOURCE.name,
-        times=None,
-        concurrency=None,
-        iterations_count=0,
-        failed_count=0,
-        started_at=started.at,
-        load_duration_s=duration if duration is not None and duration >= 0 else None,
-        full_duration_s=None,
-        sla_passed=None,
-        sla=(),
+    workload = replace(
+        fault_workload(
+            SOURCE.name,
+            name_of(experiment.get("title").text_or_none(), "experiment"),
+            (),
+            started_at=started.at,
+            ended_at=ended.at if ended else None,
+        ),
         hooks=hooks,
         results=results,
-        charted_hooks={},
-        iterations=Iterations(),
-        is_load=False,
     )
     version = root.get("chaoslib-version").text_or_none()
-    return RallyRun(uri, "record", version, (bounds.add(workload),), SOURCE.name)
+    return record_of(uri, SOURCE.name, version, [workload])
 
 
 def _runs(root: Field) -> list[Field]:
@@ -170,7 +149,7 @@ def _hook(index: int, activity: Field, unfired: str) -> HookPlan:
         description=None,
         trigger=TriggerPlan("event", "occurrence", (1.0,)),
         is_command=command is not None,
-        label=redact(_name_of(activity))[:_LONGEST_NAME] or None,
+        label=redact(_name_of(activity))[:LONGEST_NAME] or None,
         unfired=unfired,
     )
 
@@ -304,9 +283,4 @@ def _dry(activity: Field, of_experiment: object) -> str:
     return ""
 
 
-def secrets(uri: str) -> Iterator[str]:
-    """Yield the secrets of a journal."""
-    yield from document_secrets(uri)
-
-
-SOURCE = Source("chaostoolkit", "a journal of Chaos Toolkit", "injections", recognise, read, secrets)
+SOURCE = Source("chaostoolkit", "a journal of Chaos Toolkit", "injections", recognise, read, document_secrets)

@@ -118,7 +118,7 @@ PARTS = words_of("""
 
 # Words of what programs print when they act, refuse, or cannot be reached.
 OUTPUT = words_of("""
-    dry run server namespace
+    dry run server namespace force
     error response from daemon no such container is not running already in use stopped started starting stopping stop
     start restart restarted restarting created exited up down ago seconds second minutes minute hours about running dead
     paused unpaused cannot can't could unable failed failure to failed. connect host port resolve hostname name or

@@ -1,0 +1,1 @@
+"""AWS Fault Injection Service: an experiment as its API tells it."""

@@ -1,0 +1,1 @@
+"""Chaos Mesh: chaos objects as the cluster holds them."""

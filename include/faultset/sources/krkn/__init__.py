@@ -1,0 +1,1 @@
+"""krkn: the telemetry of a run."""

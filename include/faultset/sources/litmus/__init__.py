@@ -1,0 +1,1 @@
+"""LitmusChaos: results with the events of their namespace."""
