@@ -16,6 +16,7 @@ from typing import Literal
 from faultset.moments import Instant, iso
 from faultset.tables import FaultEndSource, InjectionRow, WorkloadRow
 from faultset.truth.fault_steps import Deeds, Step
+from faultset.truth.proof import UNDOING
 
 # A fault whose end nobody knows is taken to last no longer than this after its command: the longest time that rows are
 # left undecided for it. Runs that were looked at put their injections a quarter of an hour to an hour apart.
@@ -55,8 +56,8 @@ _MAY_RETURN: Mapping[str, str] = {
     "crash": "a node may come back by itself, and no input tells",
     "oom": "memory is free again some time after, and no input tells when",
 }
-_UNDOING = frozenset().union(*_UNDONE_BY.values())
-_MOMENTARY = _UNDOING | {"reload"}
+_ENDS_SOMETHING = frozenset().union(*_UNDONE_BY.values())
+_MOMENTARY = _ENDS_SOMETHING | {"reload"}
 # A process that is stopped or killed is neither paused nor frozen any more.
 _DOWN = frozenset({"stop", "terminate", "kill"})
 _HELD = frozenset({"pause", "freeze"})
@@ -149,6 +150,7 @@ class _Firing:
         return min(_later(first, step.after_s or 0.0), last), last
 
 
+_Thing = tuple[str, str, str]  # node, thing, part of it
 _Touched = dict[tuple[str, str], list[tuple[_Firing, Step]]]
 
 
@@ -161,6 +163,20 @@ def _touched(firings: Iterable[_Firing]) -> _Touched:
     return found
 
 
+def _by_thing(steps: Sequence[Step]) -> dict[_Thing, list[Step]]:
+    """Return what was done to each device, rule or thing, and what was done there to all that hold it."""
+    keys = dict.fromkeys((step.node, step.thing, step.part) for step in steps)
+    return {
+        key: [step for step in steps if (step.node, step.thing) == key[:2] and _holds(step.part, key[2])]
+        for key in keys
+    }
+
+
+def _holds(whole: str, part: str) -> bool:
+    """Whether what is done to ``whole`` is done to ``part`` of the same thing, too: emptying a chain, to its rules."""
+    return whole == part or bool(whole and part.startswith(f"{whole}/"))
+
+
 def _end_of(firing: _Firing, touched: _Touched, run_end: dt.datetime | None) -> FaultEnd:
     """Decide one fault's end: the last of the ends on all that it acted on."""
     deeds = firing.deeds
@@ -171,10 +187,8 @@ def _end_of(firing: _Firing, touched: _Touched, run_end: dt.datetime | None) -> 
         return _open(firing, run_end, None, deeds.unread)
     if not deeds.steps:
         return FaultEnd("command", firing.ended, None, deeds.idle or "it acted on nothing")
-    things: dict[tuple[str, str], list[Step]] = {}
-    for step in deeds.steps:
-        things.setdefault((step.node, step.thing), []).append(step)
-    fates = [_after_later(firing, _own_fate(firing, steps), steps[0], touched) for steps in things.values()]
+    things = _by_thing(deeds.steps)
+    fates = [_after_later(firing, _own_fate(firing, steps), key, touched) for key, steps in things.items()]
     unknown = [fate for fate in fates if fate.at is None]
     if unknown:
         bounds = [fate.bound for fate in unknown]
@@ -229,11 +243,18 @@ def _own_fate(firing: _Firing, steps: Sequence[Step]) -> _Fate:
     doubt = _doubt(firing, steps)
     if doubt:
         return _Fate("unknown", None, doubt)
-    steps = _in_order(steps)
+    steps = [step for step in _in_order(steps) if not (step.verb in UNDOING and step.took_hold is False)]
+    if not steps:
+        return _Fate("command", firing.ended, f"what would have ended a fault of {said} failed, and nothing began one")
     left = _left(steps)
     if left:
         return _lasting(firing, left[-1])
     late = [step for step in steps if firing.may_outlast(step)]
+    unseen = [step for step in late if step.verb in UNDOING and not step.took_hold]
+    if unseen and _verb_before(steps):
+        due = f"for {unseen[-1].after_s:g} s after the hook's start"
+        why = f"{unseen[-1].verb} of {said} was left for later, {due}, and nothing shows that it came"
+        return _Fate("unknown", None, why, _verb_before(steps), returns=True)
     if late:
         first, last = firing.span_of(late[-1])
         why = f"{late[-1].verb} of {said} runs in the background, {late[-1].after_s:g} s after the hook's start"
@@ -314,18 +335,18 @@ def _lasting(firing: _Firing, step: Step) -> _Fate:
 # --- what came later -------------------------------------------------------------------------------------------------
 
 
-def _after_later(firing: _Firing, fate: _Fate, step: Step, touched: _Touched) -> _Fate:
+def _after_later(firing: _Firing, fate: _Fate, key: _Thing, touched: _Touched) -> _Fate:
     """Return the fate with what later injections did to the same thing, or may have done."""
     if fate.source == "command" or (fate.source == "script" and not fate.verb):
         return fate
     perhaps: list[_Firing] = []
-    for other, undoing in _later_steps(firing, step, touched):
+    for other, undoing in _later_steps(firing, key, touched):
         if not _undoes(undoing, fate):
             continue
         if fate.at is not None and other.span_of(undoing)[0] >= fate.at.at:
             continue
         after = other.span_of(undoing)[0] >= firing.row.ended_at  # while the command runs, either may come first
-        if after and undoing.took_hold and undoing.thing == step.thing and undoing.verb in _surely(fate):
+        if after and undoing.took_hold and undoing.thing == key[1] and undoing.verb in _surely(fate):
             return _undone(firing, fate, other, undoing, perhaps)
         perhaps.append(other)
     if not perhaps:
@@ -337,9 +358,12 @@ def _after_later(firing: _Firing, fate: _Fate, step: Step, touched: _Touched) ->
     )
 
 
-def _later_steps(firing: _Firing, step: Step, touched: _Touched) -> list[tuple[_Firing, Step]]:
-    on_thing = touched.get((step.node, step.thing), [])
-    on_node = touched.get((step.node, ""), []) if step.thing else []
+def _later_steps(firing: _Firing, key: _Thing, touched: _Touched) -> list[tuple[_Firing, Step]]:
+    node, thing, part = key
+    on_thing = [pair for pair in touched.get((node, thing), []) if _holds(pair[1].part, part)]
+    # What is done to the whole of it may undo what was done to a part, as a reboot clears all rules.
+    on_whole = [pair for pair in touched.get((node, thing), []) if part and not pair[1].part]
+    on_node = [*on_whole, *(touched.get((node, ""), []) if thing else [])]
     found = [
         (other, one) for other, one in (*on_thing, *on_node) if other is not firing and _starts_after(other, firing)
     ]
@@ -352,7 +376,7 @@ def _starts_after(other: _Firing, firing: _Firing) -> bool:
 
 def _undoes(step: Step, fate: _Fate) -> bool:
     """Whether a step undoes what is left, or may."""
-    possible = _UNDONE_BY[fate.verb] if fate.verb else _UNDOING
+    possible = _UNDONE_BY[fate.verb] if fate.verb else _ENDS_SOMETHING
     return step.verb in possible or (not step.thing and step.verb in _OF_NODE)
 
 

@@ -14,6 +14,7 @@ from faultset.records.scripts import CommandedAction
 from faultset.truth import claimed
 from faultset.truth.output import read_output
 from faultset.truth.placement import Placement
+from faultset.truth.proof import UNDOING
 from faultset.truth.targets import Target
 
 # Exit codes of ``timeout``, of a command that was killed, and of ssh that lost its session: what ran is not known.
@@ -36,6 +37,7 @@ class Step:
         lasts_s: for how many seconds the command says that it is to last; None where it does not say.
         place: script and line.
         count: how often.
+        part: what of the thing it is, such as one device of a node; "" for the whole.
     """
 
     node: str
@@ -49,6 +51,7 @@ class Step:
     lasts_s: float | None = None
     place: tuple[str, int] = ("", 0)
     count: int = 1
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,12 @@ def _answered(actions: Sequence[CommandedAction], result: HookResult) -> frozens
     return frozenset(name for name, count in commanded.items() if output.acted[name] + output.refused[name] == count)
 
 
+_PARTS = {
+    "link": "a device of ", "queue": "a device's queue of ", "rules": "a rule of ", "policy": "a policy of ",
+    "network": "a network of ",
+}  # fmt: skip
+
+
 def _scripted(
     actions: Sequence[CommandedAction], targets: Sequence[Target], placement: Placement, answered: frozenset[str]
 ) -> Iterator[Step]:
@@ -152,18 +161,21 @@ def _scripted(
         for target in targets:
             if target.container != action.name or host not in (None, target.place.name):
                 continue
+            ends = action.verb in UNDOING
+            took_hold = target.undone if ends else target.effective
             yield Step(
                 node=target.place.name,
                 thing=_thing(action.name, placement, action.kind),
-                said=_said(action.name, target.place.name),
+                said=_PARTS.get(action.part.partition("/")[0], "") + _said(action.name, target.place.name),
                 verb=action.verb,
-                took_hold=target.effective,
+                took_hold=took_hold,
                 # What docker printed adds up to all that was commanded there: it had run when the hook returned.
-                acknowledged=action.kind == "container" and (target.effective is True or action.name in answered),
+                acknowledged=action.kind == "container" and (took_hold is True or action.name in answered),
                 after_s=action.begins_after_s,
                 detached=action.detached,
                 place=(action.script, action.line),
                 count=action.count,
+                part=action.part,
             )
 
 

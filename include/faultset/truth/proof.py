@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from faultset.records.scripts import Clue, CommandedAction, Printed
 from faultset.truth.output import Acknowledgements, HostAnswer
@@ -70,6 +70,16 @@ class Order:
         return tuple(action for action in self._all if action.verb not in UNDOING) or self._all
 
     @property
+    def ending(self) -> tuple[CommandedAction, ...]:
+        """The actions that end the fault which the others begin."""
+        return tuple(action for action in self._all if action not in self.decisive and action.verb in UNDOING)
+
+    @property
+    def heard(self) -> Order:
+        """The order without what leaves no line of docker's in the hook's output."""
+        return replace(self, actions=_heard(self.actions), fallbacks=_heard(self.fallbacks))
+
+    @property
     def _all(self) -> tuple[CommandedAction, ...]:
         return self.actions or self.fallbacks
 
@@ -97,11 +107,22 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an order took effect (None: not known), why, and whether some of it did in any case."""
+    """What is known of an order.
+
+    Attributes:
+        effective: whether it took effect; None: not known.
+        why: in words.
+        some: whether some of it did in any case.
+        whole: whether every single action is shown, also those that end the fault.
+        undone: whether what ends the fault is shown to have come; False: it failed, or would have been shown; None:
+            nothing could show it.
+    """
 
     effective: bool | None
     why: str
     some: bool = False
+    whole: bool = False
+    undone: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +156,29 @@ def judge(orders: Sequence[Order], declared: frozenset[str] | None, seen: Seen) 
         if answer is not None:
             verdicts[order.place.name] = answer
     rest = [order for order in orders if order.place.name not in verdicts]
-    speaking = [order for order in rest if _speaks(order)]
+    speaking = [order.heard for order in rest if _speaks(order)]
     verdicts |= _by_lines(speaking, declared, seen)
     silent = [order for order in rest if not _speaks(order)]
-    return verdicts | {order.place.name: _by_clues(order, silent, declared, seen) for order in silent}
+    verdicts |= {order.place.name: _by_clues(order, silent, declared, seen) for order in silent}
+    return {
+        order.place.name: replace(verdict, undone=_undone(order, verdict, seen))
+        for order in orders
+        for verdict in (verdicts[order.place.name],)
+    }
+
+
+def _undone(order: Order, verdict: Verdict, seen: Seen) -> bool | None:
+    """Whether what ends the fault is shown to have come."""
+    if not order.ending:
+        return verdict.effective if all(action.verb in UNDOING for action in order.decisive) else None
+    told = [_told(action, seen) for action in order.ending]
+    if any(answer is not None and not answer[0] for answer in told):
+        return False
+    if verdict.whole and len(_heard(order.ending)) in (0, len(order.ending)):
+        return True if _heard(order.ending) or all(told) else None
+    if all(told):
+        return True
+    return False if _speaks(order) and _heard(order.ending) and seen.output.seen else None
 
 
 def _of_node(order: Order, seen: Seen) -> Verdict | None:
@@ -160,7 +200,8 @@ def _of_tool(order: Order, tool: str, answer: HostAnswer) -> Verdict | None:
     shown = answer.lines[order.name or ""]
     if shown:
         all_shown = True if shown >= order.count else None
-        return Verdict(all_shown, f"{tool} shows {shown} of {order.count} acknowledgements of this node", some=True)
+        why = f"{tool} shows {shown} of {order.count} acknowledgements of this node"
+        return Verdict(all_shown, why, some=True, whole=bool(all_shown))
     if answer.succeeded is None:
         return None
     if answer.succeeded is False and order.kind != "service":
@@ -174,10 +215,12 @@ def _of_tool(order: Order, tool: str, answer: HostAnswer) -> Verdict | None:
 
 def _speaks(order: Order) -> bool:
     """Whether its answers are lines of the hook's output."""
-    return order.kind == "container" and all(
-        action.acknowledges in ("name", "id") and action.stdout == "heard"
-        for action in (order.actions or order.fallbacks)
-    )
+    return order.kind == "container" and len(_heard(order.decisive)) == len(order.decisive)
+
+
+def _heard(actions: Iterable[CommandedAction]) -> tuple[CommandedAction, ...]:
+    """Return those whose acknowledgement reaches the hook's output."""
+    return tuple(action for action in actions if action.acknowledges in ("name", "id") and action.stdout == "heard")
 
 
 # --- what docker prints ----------------------------------------------------------------------------------------------
@@ -210,7 +253,7 @@ def _among_others(order: Order, orders: Sequence[Order], count: Count, seen: See
     by = ", ".join(sorted({printed.by for printed in seen.prints if printed.text is None}))
     asked = sum(each.count for each in orders)
     if asked <= count.least:
-        return Verdict(True, f"docker acted: at least {count.least} of {asked} actions acknowledged", some=True)
+        return Verdict(True, f"docker acted: at least {count.least} of {asked} acknowledged", some=True, whole=True)
     told = _told_of_all(order, seen)
     if told and told[0]:
         return Verdict(True, told[1], some=True)
@@ -232,7 +275,7 @@ def _of_one(order: Order, lines: int, seen: Seen) -> Verdict:
     refused = seen.output.refused[order.name or ""]
     counted = f"{lines} of {order.count} actions acknowledged, {refused} refused"
     if lines == order.count:
-        return Verdict(True, f"docker acted: {counted}", some=True)
+        return Verdict(True, f"docker acted: {counted}", some=True, whole=True)
     if not lines:
         return _silence(order, refused, order.count, seen)
     failed = {action for action in order.actions if (told := _told(action, seen)) and not told[0]}
@@ -280,7 +323,10 @@ def _of_several(
         why = f"{lines} of {sum(commanded.values())} actions acknowledged; {output.lost}"
         return dict.fromkeys(commanded, Verdict(None, why, some=bool(lines)))
     answers = who_acted(commanded, declared, name, output)
-    return {node: Verdict(effective, why, some=bool(lines)) for node, (effective, why) in answers.items()}
+    return {
+        node: Verdict(effective, why, some=bool(lines), whole=effective is True)
+        for node, (effective, why) in answers.items()
+    }
 
 
 def who_acted(
@@ -419,7 +465,7 @@ def _told_of_all(order: Order, seen: Seen) -> Answer | None:
     known = [answer for answer in answers if answer is not None]
     if len(known) < len(answers) or not known or len({answer[0] for answer in known}) > 1:
         return None
-    if seen.alone and known[0][0] and seen.return_code == 0:
+    if seen.alone and order.count == 1 and known[0][0] and seen.return_code == 0:
         return True, "it was the hook's only command, which ended with exit code 0"
     return known[0]
 

@@ -28,6 +28,8 @@ class Target:
 
     ``some`` where some of what was commanded is shown to have been done, there or on a node beside it. ``placed`` where
     the place is a node that an input names; else it is the target's own name.
+    ``some`` where some of what was commanded is shown to have been done, there or on a node beside it. ``undone``:
+    whether what ends the fault is shown to have come; False where it failed, or would have been shown.
     """
 
     place: Place
@@ -43,6 +45,7 @@ class Target:
     namespace: str | None = None
     pod: str | None = None
     placed: bool = True
+    undone: bool | None = None
 
 
 # --- scripts ---------------------------------------------------------------------------------------------------------
@@ -120,10 +123,19 @@ def _from_order(order: Order, verdict: Verdict) -> Target | None:
         commanded=True if order.certain or verdict.effective else None,
         effective=verdict.effective,
         resolution="exact",
-        evidence=f"{order.source} {may} {verbs} ({order.count} single actions); {verdict.why}",
+        evidence=f"{order.source} {may} {verbs} ({order.count} single actions); {_not_undone(order, verdict)}"
+        f"{verdict.why}",
         kind=order.kind,
         some=verdict.some,
+        undone=verdict.undone,
     )
+
+
+def _not_undone(order: Order, verdict: Verdict) -> str:
+    """Say that a fault is shown and its end is not."""
+    if not order.ending or verdict.undone or not verdict.effective:
+        return ""
+    return f"nothing shows that {'+'.join(dict.fromkeys(action.verb for action in order.ending))} came; "
 
 
 def _declared_on(name: str, placement: Placement, kind: str = "container") -> frozenset[str] | None:

@@ -125,7 +125,7 @@ def _record(record: Record, known: Known) -> Record:
 
 # Words of readers, never of a text: verbs, kinds, and the names of files that the catalog declares.
 _OWN_WORDS = frozenset({
-    "verb", "kind", "script", "action", "selector", "stdout", "stderr", "acknowledges", "via", "seen",
+    "verb", "kind", "script", "action", "selector", "stdout", "stderr", "acknowledges", "via", "seen", "part",
 })  # fmt: skip
 
 

@@ -13,10 +13,12 @@ from faultset.sources.scripts.conditions import TESTS, Status, tested
 from faultset.sources.scripts.deeds import deeds
 from faultset.sources.scripts.fanout import FANOUTS, fanout
 from faultset.sources.scripts.frame import Frame, LeaveError, Text
+from faultset.sources.scripts.harmless import harmless
 from faultset.sources.scripts.later import Later, Line
 from faultset.sources.scripts.ledger import worse
 from faultset.sources.scripts.printing import Printing
 from faultset.sources.scripts.shell_actions import (
+    CONTAINER_PROCESS,
     Deed,
     NotReadError,
     arguments,
@@ -30,7 +32,6 @@ from faultset.sources.scripts.shell_expansion import UNKNOWN, Expander, Scope, e
 from faultset.sources.scripts.shell_syntax import DEEPEST
 from faultset.sources.scripts.shell_tree import Assignment, Redirect, Simple, Word
 from faultset.sources.scripts.timers import seconds
-from faultset.sources.scripts.tools import harmless
 
 if TYPE_CHECKING:
     from faultset.sources.scripts.walk import Walk
@@ -45,7 +46,7 @@ SCRIPT_NAME = re.compile(r"(?:\.{0,2}/|~/).+|.+\.(?:sh|bash|ksh)")
 _SYSTEM_FOLDER = re.compile(r"/(?:usr/(?:local/)?)?s?bin/[^/]+")
 _SYSRQ = {"b": "reboot", "o": "poweroff", "c": "crash"}
 _ENGINE_HOST = re.compile(r"DOCKER_HOST=(.+)")
-_HARMLESS_FILE = re.compile(r"/dev/(?:null|tty|stdout|stderr|fd/\d+)|[^/].*|/(?:tmp|var/log|var/tmp|root|home)/.*|~.*")
+_SYSTEM_FILE = re.compile(r"/(?:proc|sys|etc|usr|s?bin|lib|lib64|boot|dev/(?!null|tty|stdout|stderr|fd/|shm/)).*")
 
 
 Way = Literal["called", "run", "sourced"]
@@ -77,7 +78,9 @@ class Commands:
             frame = frame.but(stdout=worse(frame.stdout, frame.shell.stdout))
         frame = self._with_engine_host(command, words, frame)
         path = self._written_to(command.redirects, frame)
-        inside = self.redirected(command.redirects, frame)
+        inside = self._in_namespace(words, self.redirected(command.redirects, frame), command.line)
+        if inside is None:
+            return None
         run = Line(without_prefixes(words), command.line, words)
         if leaves_behind(words):
             status = self._later.behind(inside, 0.0, lambda child: self.line(run, child))
@@ -96,6 +99,19 @@ class Commands:
             return frame
         scope = Scope({**frame.scope.variables, "DOCKER_HOST": values[-1:]}, frame.scope.arguments)
         return frame.but(scope=scope)
+
+    def _in_namespace(self, words: Sequence[str], frame: Frame, line: int) -> Frame | None:
+        """``nsenter`` acts inside of a container, or of process 1, which is the node itself."""
+        front = words[: len(words) - len(without_prefixes(words))]
+        if not any(base_name(word) == "nsenter" for word in front):
+            return frame
+        process = option(front, "t", "--target") or ""
+        if process.startswith(CONTAINER_PROCESS):
+            return frame.but(container=process.removeprefix(CONTAINER_PROCESS))
+        if process != "1":
+            self._ledger.note(frame, line, "whose namespace 'nsenter' enters is not read", unread=True)
+            return None
+        return frame
 
     def _assign(self, assignment: Assignment, frame: Frame, *, alone: bool) -> None:
         walk = self._walk
@@ -167,13 +183,16 @@ class Commands:
 
     def _write(self, path: str, words: Sequence[str], frame: Frame, line: int) -> None:
         """Keep what was written to a file, for it can be run later."""
-        if path == "/proc/sysrq-trigger":
-            verb = _SYSRQ.get(words[-1] if words else "")
-            if verb:
-                self._ledger.record(Deed(verb, None, "node"), frame, line)
-        elif frame.sink:
+        if frame.sink:
             self._ledger.files[base_name(path)] = tuple(frame.sink)
-        if path.startswith(("/proc/", "/sys/")) and path != "/proc/sysrq-trigger":
+        self._written(path, words[-1] if words else "", frame, line)
+
+    def _written(self, path: str, text: str, frame: Frame, line: int) -> None:
+        """Keep what a text does that is written to a file of the system."""
+        verb = _SYSRQ.get(text.strip()) if path == "/proc/sysrq-trigger" else None
+        if verb:
+            self._ledger.record(Deed(verb, None, "node"), frame, line)
+        elif _SYSTEM_FILE.fullmatch(path):
             self._ledger.note(frame, line, f"what writing to {printable(path, 80)} does is not read", unread=True)
 
     # --- one command ---
@@ -191,10 +210,19 @@ class Commands:
         if walker:
             return walker(line, frame)
         if printer := self._printer_of.get(name):
+            self._changes(name, words[1:], line.number, frame)
             return printer(words, line.number, frame)
         if words[0].startswith(("/etc/init.d/", "/etc/rc.d/init.d/")):
             name, words = "service", ["service", name, *words[1:]]
         return self._acts(name, words, line, frame)
+
+    def _changes(self, name: str, words: list[str], line: int, frame: Frame) -> None:
+        """``tee`` writes files, ``sed -i`` changes them."""
+        text = "".join(item.text for item in frame.stdin or ())
+        for path in arguments(words) if name == "tee" else ():
+            self._written(path, text, frame, line)
+        if name == "sed" and not harmless(name, words):
+            self._ledger.note(frame, line, "what 'sed' changes in files of the system is not read", unread=True)
 
     def _acts(self, name: str, words: list[str], line: Line, frame: Frame) -> Status:
         try:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from faultset.sources.scripts.shell_actions import Acknowledgement, Deed, NotReadError, arguments, host_of, option
+from faultset.sources.scripts.shell_actions import (
+    Acknowledgement,
+    Deed,
+    NotReadError,
+    arguments,
+    host_of,
+    option,
+    part_of,
+)
 from faultset.sources.scripts.units import verb_of_signal
 
 VERBS = frozenset({"stop", "start", "restart", "kill", "pause", "unpause", "rm"})
@@ -59,10 +68,7 @@ def engine(command: str, words: Sequence[str], host: str) -> list[Deed]:
     if found is None:
         found = _other(command, verb, behind)
     via = f"{command} context" if context and not there else None
-    return [
-        Deed(d.verb, d.name, d.kind, d.host or there or (context if via else None), d.acknowledges, d.chosen, via)
-        for d in found
-    ]
+    return [replace(d, host=d.host or there or (context if via else None), via=via) for d in found]
 
 
 def _container(verb: str, behind: Sequence[str]) -> list[Deed] | None:
@@ -94,6 +100,8 @@ def _rename(behind: Sequence[str]) -> list[Deed]:
 def _swarm_node(behind: Sequence[str]) -> list[Deed]:
     if behind[:1] == ["update"] and "drain" in " ".join(behind):
         return [Deed("drain", None, "node", host=arguments(behind[1:], "", frozenset({"--availability"}))[-1])]
+    if behind[:1] == ["update"] and "active" in " ".join(behind):
+        return [Deed("uncordon", None, "node", host=arguments(behind[1:], "", frozenset({"--availability"}))[-1])]
     if behind[:1] in (["ls"], ["ps"], ["inspect"]):
         return []
     raise NotReadError(f"what 'docker node {' '.join(behind[:1])}' does is not read")
@@ -102,7 +110,7 @@ def _swarm_node(behind: Sequence[str]) -> list[Deed]:
 def _network(behind: Sequence[str]) -> list[Deed]:
     rest = arguments(behind, "", frozenset({"--alias", "--ip", "--ip6", "--link", "--driver-opt"}))
     if rest[:1] in (["disconnect"], ["connect"]) and len(rest) > 2:
-        return [Deed(rest[0], rest[2], "container")]
+        return [Deed(rest[0], rest[2], "container", part=part_of("network", rest[1]))]
     if rest[:1] in (["ls"], ["inspect"], ["create"], []):
         return []
     raise NotReadError(f"what 'docker network {rest[0]}' does is not read")

@@ -19,7 +19,7 @@ _CHARACTERS_A_STEP = 50
 _RECORDS_A_STEP = 5
 _MOST_NOTES = 50
 _WORST: dict[Stream, int] = {"heard": 0, "filtered": 1, "gone": 2}
-_Key = tuple[str | None, str, str | None, str, str, int]
+_Key = tuple[str | None, str, str | None, str, str, int, str]
 
 
 def worse(first: Stream, second: Stream) -> Stream:
@@ -110,7 +110,7 @@ class Ledger:
         aim = self._aim(deed, frame, line)
         if aim is None:
             return
-        key = (host or None, deed.verb, aim.name, deed.kind, frame.script, line)
+        key = (host or None, deed.verb, aim.name, deed.kind, frame.script, line, deed.part)
         self._keep(key, self._action(key, deed, aim, frame), frame)
 
     def _aim(self, deed: Deed, frame: Frame, line: int) -> Aim | None:
@@ -127,7 +127,7 @@ class Ledger:
         return Aim(None, chosen=True) if deed.kind == "container" else None
 
     def _action(self, key: _Key, deed: Deed, aim: Aim, frame: Frame) -> CommandedAction:
-        host, verb, name, _, script, line = key
+        host, verb, name, _, script, line, part = key
         begins = None if self.clock is None or deed.delay_s is None else self.clock + deed.delay_s
         return CommandedAction(
             host=host,
@@ -148,6 +148,7 @@ class Ledger:
             stdout=frame.stdout,
             stderr=frame.stderr,
             clues=() if deed.detached or self.times > 1 else frame.clues,
+            part=part,
         )
 
     def _keep(self, key: _Key, action: CommandedAction, frame: Frame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Deed:
         via: the tool that leads to ``host`` where that need be no node's name.
         delay_s: seconds until it begins; None where that is not told.
         detached: whether the command returns before.
+        part: of what on the node or of the thing; see ``part_of``.
     """
 
     verb: str
@@ -81,6 +83,16 @@ class Deed:
     via: str | None = None
     delay_s: float | None = 0.0
     detached: bool = False
+    part: str = ""
+
+
+def part_of(*names: str) -> str:
+    """Return the path of a device, a rule or a network: what undoes it names the same, or what holds it.
+
+    Args:
+        names: from the largest to the smallest; all but the first are a text's, and become digests.
+    """
+    return "/".join((names[0], *(hashlib.sha256(name.encode()).hexdigest()[:8] for name in names[1:])))
 
 
 class NotReadError(Exception):

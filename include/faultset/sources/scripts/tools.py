@@ -1,52 +1,16 @@
-"""What other tools do to machines, and which commands are known to act on nothing."""
+"""What other tools do to machines."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 
+from faultset.sources.scripts import networks
 from faultset.sources.scripts.engines import compose, crictl
+from faultset.sources.scripts.harmless import harmless
 from faultset.sources.scripts.shell_actions import Deed, NotReadError, arguments, base_name, host_of, option
 
 Reader = Callable[[Sequence[str]], list[Deed]]
-
-# They look, print, wait or keep house. Whatever is not named here may act, and is said to be unread.
-_HARMLESS = frozenset(
-    """
-    . : [ [[ alias apt-cache arp arping awk basename bc bg bzip2 cal cd chmod chown chronyc clear cmp column
-    comm cp curl cut date declare df diff dig dirname dirs dmesg dos2unix dpkg du echo egrep env envsubst export
-    expr false fg fgrep file find findmnt fmt fold free getconf getent getopt getopts git glances grep gunzip
-    gzip hash head help hexdump history host hostname hostnamectl id ifconfig iostat jobs journalctl jq
-    keystone-status last ldd less let ln local locate logger logname logout ls lsb_release lsblk lscpu lsof
-    lspci lsusb man mapfile md5sum mkdir mkfifo mktemp more mpstat mtr nc ncat netstat nl nmap nproc nslookup
-    ntpq od osprofiler paste pathchk pgrep pidof ping ping6 popd pr printenv printf ps pstree pushd pwd pwdx
-    rally read readarray readlink readonly realpath rev rmdir route rsync sar scp script seq sftp sha1sum
-    sha256sum shopt shuf sleep sort source split ss ssh-add ssh-agent ssh-copy-id ssh-keygen ssh-keyscan stat
-    strings stty sum swapon sync tac tail tar tcpdump tee telnet test time timedatectl tload top touch tput tr
-    tracepath traceroute trap true ts tty type typeset ulimit umask unalias uname unbuffer uniq unlink unset
-    unzip uptime users vmstat w wait wall watch wc wget whatis whereis which who whoami xxd yes yq zcat zgrep
-    zip
-    """.split()  # noqa: SIM905 (a list of a hundred words reads best as text)
-)
-_OWN_FILE = re.compile(r"/(?:tmp|var/tmp|var/log|root|home)/.*|[^/].*|~.*|/dev/shm/.*")
-_SENDING = frozenset({"POST", "PUT", "DELETE", "PATCH"})
-_CLIENT_LOOKS = frozenset({"list", "show", "stats", "usage", "quota-show", "service-list", "hypervisor-list", "help"})
-
-
-def harmless(name: str, words: Sequence[str]) -> bool:
-    """Whether a command is known to act on nothing that an experiment looks at."""
-    if name in ("curl", "wget"):
-        sends = {"-d", "--data", "--post-data"} & set(words) or (option(words, "X", "--request") or "") in _SENDING
-        return not sends
-    if name in ("rm", "mv", "truncate"):
-        return all(_OWN_FILE.fullmatch(word) for word in arguments(words))
-    if name == "cp":
-        return all(_OWN_FILE.fullmatch(word) for word in arguments(words)[-1:])
-    if name in ("mysql", "psql", "redis-cli"):
-        return not re.search(r"shutdown|\bkill\b|\bset\s+global\b|flush|debug", " ".join(words), re.IGNORECASE)
-    if name in ("openstack", "nova", "neutron", "cinder", "glance", "heat"):
-        return bool(_CLIENT_LOOKS & set(words)) or any(word.endswith(("-list", "-show")) for word in words)
-    return name in _HARMLESS
 
 
 def _kubectl(words: Sequence[str]) -> list[Deed]:
@@ -123,7 +87,7 @@ def _virsh(words: Sequence[str]) -> list[Deed]:
     rest = arguments(words, "c", frozenset({"--connect"}), in_front=True)
     verbs = {
         "destroy": "poweroff", "reset": "reboot", "reboot": "reboot", "shutdown": "shutdown", "suspend": "pause",
-        "resume": "unpause", "start": "start",
+        "resume": "unpause", "start": "poweron",
     }  # fmt: skip
     verb, names = (rest[0], arguments(rest[1:])) if rest else ("", [])
     if verb in verbs and names:
@@ -179,35 +143,6 @@ def _snap(words: Sequence[str]) -> list[Deed]:
     return []
 
 
-def _ip(words: Sequence[str]) -> list[Deed]:
-    rest = arguments(words, "nf")
-    if rest[:2] in (["link", "set"], ["l", "set"]) and {"down", "up"} & set(rest):
-        return [Deed("disconnect" if "down" in rest else "connect", None, "node")]
-    if rest[1:2] in (["del"], ["delete"], ["flush"], ["add"], ["replace"]):
-        raise NotReadError(f"what 'ip {' '.join(rest[:2])}' does is not read")
-    return []
-
-
-def _interface(verb: str) -> Reader:
-    return lambda words: [Deed(verb, None, "node")] if arguments(words) else []
-
-
-def _tc(words: Sequence[str]) -> list[Deed]:
-    if {"add", "replace", "change"} & set(words[:3]):
-        return [Deed("degrade", None, "node")]
-    return [Deed("restore", None, "node")] if {"del", "delete"} & set(words[:3]) else []
-
-
-def _iptables(words: Sequence[str]) -> list[Deed]:
-    if {"-A", "-I", "--append", "--insert"} & set(words):
-        return [Deed("block", None, "node")] if {"DROP", "REJECT", "TARPIT"} & set(words) else []
-    if {"-D", "--delete", "-F", "--flush"} & set(words):
-        return [Deed("unblock", None, "node")]
-    if {"-P", "--policy"} & set(words):
-        return [Deed("block" if "DROP" in words else "unblock", None, "node")]
-    return []
-
-
 def _stress(words: Sequence[str]) -> list[Deed]:
     return [] if {"--help", "--version"} & set(words) else [Deed("stress", None, "node")]
 
@@ -259,13 +194,6 @@ def _vagrant(words: Sequence[str]) -> list[Deed]:
     raise NotReadError(f"what 'vagrant {' '.join(rest[:1])}' does is not read")
 
 
-def _nmcli(words: Sequence[str]) -> list[Deed]:
-    rest = arguments(words)
-    if {"disconnect", "down", "off"} & set(rest):
-        return [Deed("disconnect", None, "node")]
-    return [Deed("connect", None, "node")] if {"connect", "up", "on"} & set(rest) else []
-
-
 READERS: dict[str, Reader] = {
     "kubectl": _kubectl,
     "oc": _kubectl,
@@ -285,13 +213,7 @@ READERS: dict[str, Reader] = {
     "lxc-destroy": _lxc("rm"),
     "lxc": _lxc_client,
     "snap": _snap,
-    "ip": _ip,
-    "ifdown": _interface("disconnect"),
-    "ifup": _interface("connect"),
-    "nmcli": _nmcli,
-    "tc": _tc,
-    "iptables": _iptables,
-    "ip6tables": _iptables,
+    **networks.READERS,
     "stress": _stress,
     "stress-ng": _stress,
     "mysqladmin": _mysqladmin,
