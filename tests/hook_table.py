@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -132,6 +132,15 @@ def _read(hook: Hook) -> tuple[HookPlan, HookResult]:
     status = "success" if hook.exit == 0 else "failed"
     result = HookResult(0, "sys_call", None, "iteration", 250, start, end, status, hook.exit, hook.out, hook.err)
     return plan, result
+
+
+def injected(hook: Hook, cluster: Cluster) -> tuple[HookPlan, HookResult, hooked.Hooked, Placement]:
+    """Return a hook as a build decides on it: with what its commands came to, what it did, and where things are."""
+    plan, result = _read(hook)
+    placement = Placement(cluster)
+    found = hooked.decide(plan, result, placement)
+    settled = plan.orders and replace(plan.orders, actions=found.actions)
+    return replace(plan, orders=settled), result, found, placement
 
 
 def _answer(plan: HookPlan, result: HookResult) -> Answer:

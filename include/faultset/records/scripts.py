@@ -66,6 +66,8 @@ class CommandedAction:
         stdout: where that line goes.
         stderr: where its errors go.
         clues: what would show that it succeeded or failed. Where it runs several times, of every one of them.
+        part: of what on the node or of the thing it acts on, such as one device or one rule: a path whose beginnings
+            name what holds it, in digests, for its words are a text's; "" for the whole.
     """
 
     host: str | None
@@ -86,6 +88,7 @@ class CommandedAction:
     stdout: Stream = "heard"
     stderr: Stream = "heard"
     clues: tuple[Clue, ...] = ()
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

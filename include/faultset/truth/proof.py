@@ -7,17 +7,16 @@ nothing: it is unknown then, never "did not act".
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from faultset.records.scripts import Clue, CommandedAction, Printed
+from faultset.truth.acted import all_refused, strangers, who_acted
 from faultset.truth.output import Acknowledgements, HostAnswer
 from faultset.truth.placement import Place
 
-# Beyond this many nodes an exhaustive search for who acted is not worth its time; the answer is then "unknown".
-MOST_NODES_SEARCHED = 16
 # What only ends a fault: whether a fault took hold is shown by the others.
 UNDOING = frozenset({
     "start", "unpause", "unfreeze", "connect", "restore", "unblock", "uncordon", "unstandby", "poweron", "plug",
@@ -322,89 +321,35 @@ def _of_several(
         # A session that ended early may have been answered before, and may have kept others from being opened.
         why = f"{lines} of {sum(commanded.values())} actions acknowledged; {output.lost}"
         return dict.fromkeys(commanded, Verdict(None, why, some=bool(lines)))
-    answers = who_acted(commanded, declared, name, output)
+    failed = _failed_alone(orders, lines, seen)
+    if failed:
+        return failed
+    # Docker answers with ids where it was given ids; as many lines stand for the name then.
+    answers = who_acted(commanded, declared, name, replace(output, acted=Counter({name: lines})))
     return {
         node: Verdict(effective, why, some=bool(lines), whole=effective is True)
         for node, (effective, why) in answers.items()
     }
 
 
-def who_acted(
-    commanded: Mapping[str, int],
-    declared: frozenset[str] | None,
-    name: str,
-    output: Acknowledgements,
-) -> dict[str, Answer]:
-    """Decide on which of the commanded nodes docker acted on one container, and why.
-
-    Args:
-        commanded: node -> single actions commanded there.
-        declared: nodes that the container is declared on; None without a cluster file.
-        name: the container.
-        output: what the output shows of it.
-    """
-    acted, refused = output.acted[name], output.refused[name]
-    verdicts: dict[str, Answer] = {
-        node: (False, "ssh could not reach the node") for node in commanded if node in output.unreachable
+def _failed_alone(orders: Sequence[Order], lines: int, seen: Seen) -> dict[str, Verdict]:
+    """Return the verdicts where exit codes say who failed, and the others account for all lines; nothing else."""
+    told = {order.place.name: _told_of_all(order, seen) for order in orders}
+    failed = [o for o in orders if (answer := told[o.place.name]) and not answer[0] and _by_own_code(o)]
+    rest = [order for order in orders if order not in failed]
+    if not failed or not rest or lines != sum(order.count for order in rest):
+        return {}
+    why = f"{lines} of {sum(order.count for order in orders)} actions acknowledged; the hook ended with exit code"
+    why = f"{why} {seen.return_code}, which says that it failed on {', '.join(o.place.name for o in failed)}"
+    return {
+        order.place.name: Verdict(
+            order in rest,
+            f"docker {'acted' if order in rest else 'did not act'}: {why}",
+            some=order in rest,
+            whole=order in rest,
+        )
+        for order in orders
     }
-    open_nodes = {node: count for node, count in commanded.items() if node not in verdicts}
-    counted = f"{acted} of {sum(open_nodes.values())} actions acknowledged, {refused} refused"
-    if not acted and all_refused(open_nodes, refused):
-        return verdicts | dict.fromkeys(open_nodes, (False, f"docker did not act: {counted}"))
-    for node in _strangers(open_nodes, declared, refused):
-        verdicts[node] = (False, f"docker did not act: {counted}; the refusals are those of the undeclared nodes")
-        del open_nodes[node]
-    if not acted:
-        return verdicts | dict.fromkeys(open_nodes, (None, _why_silent(output, counted)))
-    if acted == sum(open_nodes.values()):
-        return verdicts | dict.fromkeys(open_nodes, (True, f"docker acted: {counted}"))
-    if acted > sum(open_nodes.values()):
-        return verdicts | dict.fromkeys(open_nodes, (None, f"{counted}: what printed the others is not known"))
-    actors = _actors(open_nodes, declared, acted)
-    for node in open_nodes:
-        if actors is None:
-            verdicts[node] = (None, f"{counted}, which does not say on which nodes")
-        elif node in actors:
-            verdicts[node] = (True, f"docker acted: {counted}, and no other nodes add up to that")
-        else:
-            verdicts[node] = (False, f"docker did not act: {counted}, which the other nodes account for")
-    return verdicts
-
-
-def _strangers(commanded: Mapping[str, int], declared: frozenset[str] | None, refused: int) -> frozenset[str]:
-    """The undeclared nodes, if their commanded actions are just the ones that met "No such container"."""
-    if declared is None or not refused:
-        return frozenset()
-    strangers = frozenset(commanded.keys() - declared)
-    return strangers if sum(commanded[node] for node in strangers) == refused else frozenset()
-
-
-def all_refused(commanded: Mapping[str, int], errors: int) -> bool:
-    """Whether errors are so many that every node has one: no node fewer could leave as many."""
-    return bool(commanded) and errors > sum(commanded.values()) - min(commanded.values())
-
-
-def _why_silent(output: Acknowledgements, counted: str) -> str:
-    if not output.seen:
-        return "no output was recorded"
-    return f"{counted}; {output.lost}" if output.lost else f"{counted}, which does not say on which nodes"
-
-
-def _actors(commanded: Mapping[str, int], declared: frozenset[str] | None, acted: int) -> frozenset[str] | None:
-    """The nodes whose commanded actions add up to what was acknowledged: the declared ones, else the only such set."""
-    if declared is not None:
-        here = declared & commanded.keys()
-        if sum(commanded[node] for node in here) == acted:
-            return frozenset(here)
-    if len(commanded) > MOST_NODES_SEARCHED:
-        return None
-    fitting = [
-        frozenset(nodes)
-        for size in range(1, len(commanded))
-        for nodes in itertools.combinations(commanded, size)
-        if sum(commanded[node] for node in nodes) == acted
-    ]
-    return fitting[0] if len(fitting) == 1 else None
 
 
 # --- what exit codes and lines prove ---------------------------------------------------------------------------------
@@ -441,7 +386,7 @@ def _error(order: Order, orders: Sequence[Order], declared: frozenset[str] | Non
     commanded = {each.place.name: each.count for each in orders}
     if order.name and all_refused(commanded, errors):
         return f"an error says that {order.name} is not there"
-    if order.name and order.place.name in _strangers(commanded, declared, errors):
+    if order.name and order.place.name in strangers(commanded, declared, errors):
         return f"an error says that {order.name} is not there, as often as it was commanded where it is not declared"
     if order.kind == "container" and seen.output.no_daemon and len(orders) == 1:
         return "docker could not be asked"

@@ -13,6 +13,7 @@ from faultset.sources.scripts.conditions import TESTS, Status, tested
 from faultset.sources.scripts.deeds import deeds
 from faultset.sources.scripts.fanout import FANOUTS, fanout
 from faultset.sources.scripts.frame import Frame, LeaveError, Text
+from faultset.sources.scripts.given import FIELDS, Given
 from faultset.sources.scripts.harmless import harmless
 from faultset.sources.scripts.later import Later, Line
 from faultset.sources.scripts.ledger import worse
@@ -31,7 +32,6 @@ from faultset.sources.scripts.shell_actions import (
 from faultset.sources.scripts.shell_expansion import UNKNOWN, Expander, Scope, evaluate
 from faultset.sources.scripts.shell_syntax import DEEPEST
 from faultset.sources.scripts.shell_tree import Assignment, Redirect, Simple, Word
-from faultset.sources.scripts.timers import seconds
 
 if TYPE_CHECKING:
     from faultset.sources.scripts.walk import Walk
@@ -76,7 +76,7 @@ class Commands:
             return True
         if frame.shell.stdout is not None and frame.sink is None:
             frame = frame.but(stdout=worse(frame.stdout, frame.shell.stdout))
-        frame = self._with_engine_host(command, words, frame)
+        frame = self._with_own_variables(command, words, frame)
         path = self._written_to(command.redirects, frame)
         inside = self._in_namespace(words, self.redirected(command.redirects, frame), command.line)
         if inside is None:
@@ -90,15 +90,23 @@ class Commands:
             self._write(path, words, inside, command.line)
         return status
 
-    def _with_engine_host(self, command: Simple, words: Sequence[str], frame: Frame) -> Frame:
-        """``DOCKER_HOST=ssh://cmp01 docker ...``, also behind ``sudo`` and ``env``."""
-        own = [each for each in command.assignments if each.name == "DOCKER_HOST" and words]
-        values = [self._walk.expander(frame).text(each.values[0]) for each in own if each.values]
-        values += [match[1] for word in words[:4] if (match := _ENGINE_HOST.fullmatch(word))]
-        if not values:
+    def _with_own_variables(self, command: Simple, words: Sequence[str], frame: Frame) -> Frame:
+        """``DOCKER_HOST=ssh://cmp01 docker ...``, also behind ``sudo`` and ``env``; ``IFS=, read ...``."""
+        own = {
+            each.name: self._walk.expander(frame).text(each.values[0])
+            for each in command.assignments
+            if words and each.values and each.name in ("DOCKER_HOST", "IFS")
+        }
+        if engine := next((found for word in words[:4] if (found := _ENGINE_HOST.fullmatch(word))), None):
+            own["DOCKER_HOST"] = engine[1]
+        if words[:1] == ["read"]:
+            # What is read stays when the command is over.
+            frame.scope.variables[FIELDS] = [own.get("IFS", "")]
             return frame
-        scope = Scope({**frame.scope.variables, "DOCKER_HOST": values[-1:]}, frame.scope.arguments)
-        return frame.but(scope=scope)
+        if not own:
+            return frame
+        variables = {**frame.scope.variables, **{name: [value] for name, value in own.items()}}
+        return frame.but(scope=Scope(variables, frame.scope.arguments))
 
     def _in_namespace(self, words: Sequence[str], frame: Frame, line: int) -> Frame | None:
         """``nsenter`` acts inside of a container, or of process 1, which is the node itself."""
@@ -255,8 +263,7 @@ class Commands:
             "eval": self._eval,
             "set": self._set,
             "trap": self._trap,
-            "read": self._read,
-            "xargs": self._xargs,
+            **Given(self._walk, self.line).walkers(),
         }
 
     def _other(self, line: Line, name: str, frame: Frame) -> Status:
@@ -452,39 +459,6 @@ class Commands:
         words = arguments(line.words[1:], "c", frozenset({"--config"}))
         if words and not frame.fallback:
             self._ledger.human.append(HumanOrder(" ".join(words), frame.clues))
-        return None
-
-    # --- input as words ---
-
-    def _read(self, line: Line, frame: Frame) -> Status:
-        names = arguments(line.words[1:], "dinNptu") or ["REPLY"]
-        lines = frame.lines.left if frame.lines is not None else []
-        text = lines.pop(0) if lines else UNKNOWN
-        fields = [text] if len(names) == 1 else text.split(None, len(names) - 1)
-        for number, name in enumerate(names):
-            frame.scope.variables[name] = [fields[number] if number < len(fields) else ""]
-        return None if text == UNKNOWN else True
-
-    def _xargs(self, line: Line, frame: Frame) -> Status:
-        words = line.words[1:]
-        long = frozenset({"--max-args", "--max-lines", "--max-procs", "--delimiter", "--arg-file"})
-        command = arguments(words, "nLPdaIEs", long, in_front=True)
-        given = [item.text for item in frame.stdin or ()] or [UNKNOWN]
-        place = option(words, "I", "--replace")
-        child = frame.but(stdin=None, lines=None)
-        if place:
-            items = [text for each in given for text in each.splitlines()]
-            calls = [[word.replace(place, item) for word in command] for item in items]
-        else:
-            items = [text for each in given for text in each.split()]
-            size = seconds(option(words, "n", "--max-args") or option(words, "L", "--max-lines") or "")
-            step = int(size) if size else max(len(items), 1)
-            calls = [[*command, *items[start : start + step]] for start in range(0, len(items), step)]
-        self._ledger.spend(sum(len(word) for call in calls for word in call))
-        clues = frame.clues if len(calls) == 1 else successes(frame.clues)
-        for call in calls:
-            inside = without_prefixes(call)
-            self.line(Line(inside, line.number, call), child.but(clues=clues))
         return None
 
 

@@ -75,7 +75,10 @@ def _container(verb: str, behind: Sequence[str]) -> list[Deed] | None:
     if verb not in VERBS:
         return None
     done = verb_of_signal(option(behind, "s", "--signal") or "KILL") if verb == "kill" else verb
-    return [Deed(done, name, "container", acknowledges="name") for name in arguments(behind, *_VERB_OPTIONS)]
+    names = [name for name in arguments(behind, *_VERB_OPTIONS) if name]
+    if not names and "--help" not in behind:
+        raise NotReadError(f"what '{verb}' acts on is not told")
+    return [Deed(done, name, "container", acknowledges="name") for name in names]
 
 
 def _other(command: str, verb: str, behind: Sequence[str]) -> list[Deed]:

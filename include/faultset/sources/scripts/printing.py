@@ -181,7 +181,8 @@ def _narrowed(item: Text, name: str, words: Sequence[str]) -> Text:
         return item
     patterns = arguments(words[1:], "efmABC")
     pattern = option(words[1:], "e", "--regexp") or (patterns[0] if patterns else "")
-    return replace(item, text=mark + pattern) if pattern else item
+    # grep [n]ova-compute does not find itself.
+    return replace(item, text=mark + re.sub(r"\[(\w)\]", r"\1", pattern)) if pattern else item
 
 
 def _formatted(template: str, values: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ What cannot be known from the text is the character ``UNKNOWN``, so that a word 
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
 import re
 from collections.abc import Callable
@@ -17,6 +18,7 @@ UNKNOWN = "\x00"
 MOST_WORDS = 10_000
 # Characters made by one expansion; a variable that doubles itself ends there.
 _MOST_EXPANDED = 4_000_000
+_LONGEST_CHANGED = 200
 _LONGEST_BRACES = 4_096
 _DEEPEST_BRACES = 8
 
@@ -25,8 +27,11 @@ _MOST_PARTS = 6_000
 _RANGE = re.compile(r"(?P<first>-?\d{1,9})\.\.(?P<last>-?\d{1,9})(?:\.\.(?P<step>-?\d{1,9}))?")
 _LETTERS = re.compile(r"(?P<first>[A-Za-z])\.\.(?P<last>[A-Za-z])")
 _PARAMETER = re.compile(
-    r"(?P<length>#?)(?P<name>\w+|[@*#?])(?:\[(?P<index>[@*]|-?\d{1,6}|\$?\w+)\])?(?::?[-=](?P<default>.*))?", re.DOTALL
+    r"(?P<length>#?)(?P<keys>!?)(?P<name>\w+|[@*#?])(?:\[(?P<index>[@*]|-?\d{1,6}|\$?\{?\w+\}?)\])?"
+    r"(?::?[-=](?P<default>.*)|(?P<change>\#\#?|%%?|//?|\^\^?|,,?)(?P<by>[^$`\x00]*))?",
+    re.DOTALL,
 )
+_KEYED = re.compile(r"\[(?P<key>[^\]]*)\]=(?P<value>.*)", re.DOTALL)
 _ASSIGNED = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*(?:(?P<step>\+\+|--)|(?P<operator>[-+*]?)=(?!=)(?P<value>.*))\s*")
 _NUMBER_TOKEN = re.compile(r"\s*(\d{1,12}|\$?\{?[A-Za-z_]\w*\}?|<=|>=|==|!=|&&|\|\||[-+*/%()<>])")
 
@@ -140,17 +145,55 @@ class Expander:
             return [UNKNOWN]
         name, index, default = match["name"], match["index"], match["default"]
         values = self._scope.value(name)
-        if match["length"]:
-            return [str(len(values))] if index in ("@", "*") and UNKNOWN not in values else [UNKNOWN]
+        if match["change"] is not None:
+            return [changed(value, match["change"], match["by"]) for value in self._chosen(values, part, match)]
+        if match["keys"] or match["length"]:
+            keys = [each["key"] for value in values if (each := _KEYED.fullmatch(value))]
+            if index not in ("@", "*") or UNKNOWN in values or (match["keys"] and len(keys) < len(values)):
+                return [UNKNOWN]
+            return keys if match["keys"] else [str(len(values))]
         if values == [UNKNOWN] and default is not None:
             return [default.strip("\"'") if "$" not in default else UNKNOWN]
+        return self._chosen(values, part, match)
+
+    def _chosen(self, values: list[str], part: Part, match: re.Match[str]) -> list[str]:
+        """Return those values of a variable that its index names."""
+        name, index = match["name"], match["index"]
         if name in ("@", "*") or index in ("@", "*"):
             joined = part.quoted and "*" in (name, index)
             return [" ".join(values)] if joined else values
         if index is None:
             return values[:1]
+        named = self._scope.variables.get(index.strip("${}"), [index])[0] if index.startswith("$") else index
+        keyed = {each["key"]: each["value"] for value in values if (each := _KEYED.fullmatch(value))}
+        if named in keyed:
+            return [keyed[named]]
         number = evaluate(index, self._scope)
         return [values[number]] if number is not None and -len(values) <= number < len(values) else [UNKNOWN]
+
+
+def changed(value: str, change: str, by: str) -> str:
+    """Return what ``${x##*:}``, ``${x%.*}``, ``${x/a/b}`` and ``${x^^}`` make of a value.
+
+    Args:
+        value: of the variable.
+        change: the operator.
+        by: what follows it: a pattern of the shell.
+    """
+    if UNKNOWN in value or len(value) > _LONGEST_CHANGED:
+        return UNKNOWN
+    if change[0] in "^,":
+        turned = value.upper() if change[0] == "^" else value.lower()
+        return turned if len(change) == 2 else turned[:1] + value[1:]
+    if change[0] == "/":
+        pattern, _, new = by.partition("/")
+        return UNKNOWN if set(pattern) & set("*?[\\") else value.replace(pattern, new, -1 if change == "//" else 1)
+    cuts = range(len(value) + 1)
+    if change[0] == "#":
+        fitting = [cut for cut in cuts if fnmatch.fnmatchcase(value[:cut], by)]
+        return value[(fitting[-1] if change == "##" else fitting[0]) :] if fitting else value
+    fitting = [cut for cut in cuts if fnmatch.fnmatchcase(value[cut:], by)]
+    return value[: (fitting[0] if change == "%%" else fitting[-1])] if fitting else value
 
 
 # --- braces ----------------------------------------------------------------------------------------------------------

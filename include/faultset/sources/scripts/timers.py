@@ -30,12 +30,8 @@ def sleep_s(words: Sequence[str]) -> float | None:
 
 
 def at_delay_s(words: Sequence[str]) -> float | None:
-    """Return the seconds of ``now + 2 minutes``; None for a time of the day."""
-    text = " ".join(words).lower()
-    if text == "now":
-        return 0.0
-    match = re.fullmatch(r"now\s*\+\s*(\d{1,6})\s*([a-z]+)", text)
-    return float(match[1]) * _UNITS[match[2]] if match and match[2] in _UNITS else None
+    """Return 0 for ``now``; None for any other time, for ``at`` counts whole minutes of the clock."""
+    return 0.0 if [word.lower() for word in words] == ["now"] else None
 
 
 def timer_s(words: Sequence[str]) -> float | None:
