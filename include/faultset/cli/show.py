@@ -125,7 +125,13 @@ def inspection(console: Console, document: Document) -> None:
     for row in injections:
         if row["fault_end_source"] != "command":
             _line(console, f"fault's end of {names[row['injection_id']]}: {row['fault_end_reason']}")
-    kinds = ("unread", "surplus", "disagreements", "notes")
+    hooks = {f"{numbers[row['workload_id']]} hook{row['hook_index']}": row for row in document["triggers"]}
+    for name, row in hooks.items():
+        if row["commands_read"]:
+            _line(console, f"read of {name}: {row['commands_read']}")
+    for text in document.get("unread", ()):
+        _line(console, f"not read: {text}")
+    kinds = ("surplus", "disagreements", "notes")
     for text in (text for kind in kinds for text in document.get(kind, ())):
         _line(console, f"note: {text}")
 

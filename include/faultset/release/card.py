@@ -174,7 +174,58 @@ def _in_numbers(manifest: Manifest, content: Content) -> list[str]:
             content.targets,
             _target,
         ),
+        *_hooks(content),
     ]
+
+
+def _hooks(content: Content) -> list[str]:
+    """Return what was read of each hook and what was not, and what follows from that for each target."""
+    hooks = {(row.workload_id, row.hook_index): row for row in content.triggers}
+    if not hooks:
+        return []
+    lines = [
+        "",
+        "### What of the hooks was read",
+        "",
+        *limited(("workload", "hook", "read", "not read"), list(hooks.values()), _hook),
+    ]
+    unread = {row.trigger_id for row in content.triggers if row.commands_unread}
+    injections = [row for row in content.injections if row.trigger_id in unread]
+    if not injections:
+        return [*lines, "", "Nothing of them that may act was left unread."] if not unread else lines
+    concerned = {row.injection_id for row in injections}
+    targets = [row for row in content.targets if row.injection_id in concerned]
+    followed = {row.injection_id for row in targets}
+    none = [row for row in injections if row.injection_id not in followed]
+    return [
+        *lines,
+        "",
+        "What follows where something was not read:",
+        "",
+        *limited(
+            ("injection", "target", "effective", "why", "what follows"),
+            [
+                *((row.injection_id, _place(row), row.effective, *_parted(row.evidence)) for row in targets),
+                *((row.injection_id, "none is known", None, *_parted(row.effect_reason)) for row in none),
+            ],
+            tuple,
+        ),
+    ]
+
+
+def _hook(row: TriggerRow) -> Sequence[object]:
+    read, unread = (text or "nothing" for text in (row.commands_read, row.commands_unread))
+    return (row.workload_id, f"{row.hook_index}: {row.hook}", read, unread)
+
+
+def _parted(reason: str) -> tuple[str, str]:
+    """Return a reason without what follows from what was not read, and that."""
+    why, _, follows = reason.rpartition("; ")
+    return why, follows
+
+
+def _place(row: TargetRow) -> str:
+    return f"{row.container or 'the node itself'} on {row.node}"
 
 
 def _workload(row: WorkloadRow) -> Sequence[object]:

@@ -84,6 +84,14 @@ class TriggerRow:
         ),
     ]
     evidence: Why
+    commands_read: Annotated[
+        str | None,
+        Column("What was read of the hook's command and scripts, action by action; null where nothing was.", NO_UNIT),
+    ] = None
+    commands_unread: Annotated[
+        str | None,
+        Column("What of them may act and was not read; null where all was. Evidence says what follows.", NO_UNIT),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

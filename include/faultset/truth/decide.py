@@ -12,14 +12,14 @@ from faultset.errors import InputError
 from faultset.records.evidence import Evidence, RunEvidence
 from faultset.records.rally import HookPlan, HookResult, RallyRun, ReportForm, TriggerPlan, Workload
 from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
-from faultset.truth import Truth, best_evidence, clock, corrections, hooked, names
+from faultset.truth import Truth, best_evidence, clock, corrections, hooked, names, reading
 from faultset.truth.effect import effect_of, verb_of
 from faultset.truth.fault_end import with_fault_ends
 from faultset.truth.fault_steps import Deeds, deeds_of
 from faultset.truth.hooked import Hooked
 from faultset.truth.iterations import InjectionIndex, iteration_rows
 from faultset.truth.placement import Placement
-from faultset.truth.targets import row
+from faultset.truth.targets import Target, row
 from faultset.truth.triggers import MOST_TRIGGERS_A_HOOK, PlannedTrigger, outcome, planned_values
 
 
@@ -62,10 +62,12 @@ def decide(evidence: Evidence) -> Truth:
             identity = names.workload_id(workload)
             workloads.append(_workload_row(workload, identity, decided.run))
             shown = _places_shown(workload)
+            acted_on: dict[int, list[Target]] = defaultdict(list)
             for firing in _firings(workload, identity):
                 triggers.append(_trigger_row(firing, identity, workload, _form_of(workload, decided)))
                 for occurrence, result in enumerate(firing.results, start=1):
                     found = hooked.decide(firing.trigger.hook, result, placement)
+                    acted_on[firing.trigger.hook.index].extend(found.targets)
                     notes.extend(f"hook {firing.trigger.hook.index}: {note}" for note in found.notes)
                     surplus.extend(f"{_id_of(firing, occurrence)}: {text}" for text in found.surplus)
                     exact = decided.run.form != "record" and result.started_at.uncertainty_s == 0
@@ -74,10 +76,11 @@ def decide(evidence: Evidence) -> Truth:
                     settled = _settled(firing.trigger.hook, found)
                     deeds[injection.injection_id] = deeds_of(settled, result, found.targets, placement)
                     targets.extend(
-                        row(target, injection.injection_id, placement, evidence.services) for target in found.targets
+                        row(target, injection.injection_id, placement, evidence.services)
+                        for target in reading.with_what_follows(found.targets, firing.trigger.hook)
                     )
             notes.extend(_notes_on(workload, identity))
-            unread.extend(_unread_of(workload, identity))
+            unread.extend(_unread_of(workload, identity, acted_on))
     _refuse_repeats(workloads)
     scenarios = {workload.workload_id: workload.name for workload in workloads}
     injections, corrected = corrections.correct(injections, scenarios, evidence.corrections)
@@ -169,10 +172,12 @@ def _notes_on(workload: Workload, identity: str) -> Iterator[str]:
         yield from (f"{identity}: hook {hook.index}: {note}" for note in (*hook.notes, *of_scripts))
 
 
-def _unread_of(workload: Workload, identity: str) -> Iterator[str]:
-    """Say which commands of the hooks may act on something and were not read."""
+def _unread_of(workload: Workload, identity: str, acted_on: Mapping[int, Sequence[Target]]) -> Iterator[str]:
+    """Say which commands of the hooks may act on something and were not read, and what follows."""
     for hook in workload.hooks:
-        yield from (f"{identity}: hook {hook.index}: {note}" for note in (hook.orders.unread if hook.orders else ()))
+        sentence = reading.unread_sentence(hook, acted_on.get(hook.index, ()))
+        if sentence is not None:
+            yield f"{identity}: hook {hook.index}: {sentence}"
 
 
 # --- triggers and injections -----------------------------------------------------------------------------------------
@@ -231,6 +236,8 @@ def _trigger_row(firing: _Firing, identity: str, workload: Workload, form: Repor
         value=trigger.value,
         outcome=what,
         evidence=why,
+        commands_read=reading.read_of(hook),
+        commands_unread=reading.unread_of(hook),
     )
 
 
@@ -252,6 +259,8 @@ def _injection_row(
     firing: _Firing, occurrence: int, result: HookResult, identity: str, found: Hooked, *, exact: bool
 ) -> InjectionRow:
     effect, reason = effect_of(result, found.targets, found.output, idle=found.idle)
+    if reading.unread_of(firing.trigger.hook):
+        reason = f"{reason}; {reading.FOLLOWS_FOR_ALL if found.targets else reading.FOLLOWS_WITHOUT_TARGETS}"
     claimed_verb = result.claim.verb if result.claim else None
     return InjectionRow(
         injection_id=_id_of(firing, occurrence),

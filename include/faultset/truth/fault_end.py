@@ -198,6 +198,8 @@ def _end_of(firing: _Firing, touched: _Touched, run_end: dt.datetime | None) -> 
     earliest = max(fate.at.at for fate in fates if fate.at)
     latest = _latest(last.at)
     reasons = [fate.reason for fate in fates if fate.source == last.source]
+    if deeds.partly:
+        reasons = [*reasons[:3], "what was not read may last longer"]
     return FaultEnd(last.source, _interval(earliest, latest), None, _listed(reasons))
 
 

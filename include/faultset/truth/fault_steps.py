@@ -62,6 +62,7 @@ class Deeds:
         steps: in the order in which they stand; none on what it demonstrably did not act on.
         unread: why it may have done something that is not known, in words; "" where the steps say all.
         idle: why it did nothing, or nothing that outlasts it, in words; "" where there are steps or it is not known.
+        partly: whether commands that may act were not read, beside the steps.
         answer_lost: whether the hook's exit code says that nobody knows how far it came.
         ended: when the fault itself ended, where the tool tells it; None where it follows from the steps.
         ended_why: what tells it.
@@ -73,6 +74,7 @@ class Deeds:
     answer_lost: bool = False
     ended: Instant | None = None
     ended_why: str = ""
+    partly: bool = False
 
 
 def deeds_of(hook: HookPlan, result: HookResult, targets: Sequence[Target], placement: Placement) -> Deeds:
@@ -92,7 +94,8 @@ def deeds_of(hook: HookPlan, result: HookResult, targets: Sequence[Target], plac
     actions = hook.orders.actions if hook.orders else ()
     steps = tuple(_scripted(actions, acted, placement, _answered(actions, result)))
     if steps:
-        return Deeds(steps, answer_lost=result.return_code in _ANSWER_LOST)
+        partly = hook.orders is not None and bool(hook.orders.unread)
+        return Deeds(steps, answer_lost=result.return_code in _ANSWER_LOST, partly=partly)
     if actions and targets and not acted:
         return Deeds(idle="it acted on nothing")
     return _unread(hook, acted)

@@ -77,6 +77,7 @@ def steps_of_injection(content: Content, row: InjectionRow) -> list[Step]:
     ]
     if trigger:
         shown = ("trigger_id", "action", "kind", "unit", "value", "outcome", "evidence")
+        steps.append(Step("Hook", facts_of(trigger, ("commands_read", "commands_unread"))))
         steps.append(Step("Trigger", facts_of(trigger, shown)))
     if workload:
         shown = ("workload_id", "name", "position", "runner", "iterations", "rally_version", "report")
