@@ -78,10 +78,10 @@ class Commands:
             frame = frame.but(stdout=worse(frame.stdout, frame.shell.stdout))
         frame = self._with_own_variables(command, words, frame)
         path = self._written_to(command.redirects, frame)
-        entered = self._in_namespace(words, self.redirected(command.redirects, frame), command.line)
+        entered = self._in_namespace(words, frame, command.line)
         if entered is None:
             return None
-        inside = entered
+        inside = self.redirected(command.redirects, entered)
         run = Line(without_prefixes(words), command.line, words)
         if leaves_behind(words):
             status = self._later.behind(inside, 0.0, lambda child: self.line(run, child))
