@@ -7,14 +7,10 @@ from collections import Counter
 import pytest
 
 from faultset.moments import Instant, from_epoch
-<<<<<<< HEAD
 from faultset.records.cluster import Cluster, Component, HumanCommand, Node
 from faultset.records.rally import HookResult
 from faultset.records.scripts import Clue, CommandedAction, HookScripts
-=======
-from faultset.records import Clue, Cluster, CommandedAction, Component, HookResult, HookScripts, HumanCommand, Node
 from faultset.truth.acted import who_acted
->>>>>>> b38048c (test: hooks as runbooks write them, and when their faults ended)
 from faultset.truth.effect import effect_of, verb_of
 from faultset.truth.output import Acknowledgements, read_output
 from faultset.truth.placement import Placement, short_name
