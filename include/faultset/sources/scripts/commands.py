@@ -70,6 +70,8 @@ class Commands:
         if not words or (command.words and command.words[0].bare in _DECLARING):
             for assignment in command.assignments:
                 self._assign(assignment, frame, alone=not words and len(command.assignments) == 1)
+        if not words and command.assignments and not _runs_something(command.assignments):
+            return True
         if words == ["exec"]:
             inside = self.redirected(command.redirects, frame)
             frame.shell.stdout = inside.stdout if inside.stdout != frame.stdout else frame.shell.stdout
@@ -461,6 +463,10 @@ class Commands:
         if words and not frame.fallback:
             self._ledger.human.append(HumanOrder(" ".join(words), frame.clues))
         return None
+
+
+def _runs_something(assignments: Sequence[Assignment]) -> bool:
+    return any(part.kind == "command" for each in assignments for value in each.values for part in value.parts)
 
 
 def set_options(words: Sequence[str], frame: Frame) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from faultset.errors import printable
 from faultset.records.scripts import Clue, Stream
 from faultset.sources.scripts import clues as rules
+from faultset.sources.scripts.branches import Outcomes
 from faultset.sources.scripts.clues import Clues, successes
 from faultset.sources.scripts.commands import SCRIPT_NAME, Commands
 from faultset.sources.scripts.conditions import Status, is_always, matches
@@ -16,6 +16,7 @@ from faultset.sources.scripts.frame import Frame, LeaveError, Lines, Shell, Text
 from faultset.sources.scripts.ledger import MOST_ROUNDS, Ledger, worse
 from faultset.sources.scripts.library import ScriptLibrary, parts_of
 from faultset.sources.scripts.printing import through
+from faultset.sources.scripts.rounds import LEAVING, depends_on_round
 from faultset.sources.scripts.shell_actions import CHOICES, base_name
 from faultset.sources.scripts.shell_expansion import UNKNOWN, Expander, Scope, assign, evaluate
 from faultset.sources.scripts.shell_syntax import DEEPEST, parse
@@ -38,7 +39,6 @@ from faultset.sources.scripts.shell_tree import (
 )
 
 _MANY_WORDS = 1_000
-LEAVING = frozenset({"exit", "return", "break", "continue", "shift"})
 
 
 class Walk:
@@ -198,7 +198,13 @@ class Walk:
             if operator == "||" and status is None:
                 self._shadow(pipeline, child)
                 continue
+            outcomes = Outcomes(frame.scope.variables)
+            uncertain = operator == "&&" and status is None
             status = self._pipeline(pipeline, child)
+            outcomes.end()
+            if uncertain:
+                outcomes.settle(all_may_be_skipped=True)
+                status = status and None
         return status
 
     def _line(self, pipeline: Pipeline, frame: Frame, code: int | None = None) -> str | None:
@@ -221,7 +227,10 @@ class Walk:
     def _shadow(self, pipeline: Pipeline, frame: Frame) -> None:
         """Look at what runs only after a failure: it is kept apart, and named where it would have acted."""
         sessions, before = len(self.ledger.sessions), self.ledger.fallback_count()
+        outcomes = Outcomes(frame.scope.variables)
         self._pipeline(pipeline, frame.but(fallback=True, certain=False))
+        outcomes.end()
+        outcomes.settle(all_may_be_skipped=True)
         if before != self.ledger.fallback_count() or sessions != len(self.ledger.sessions):
             text = "what stands behind '||' runs after a failure only and is not counted"
             self.ledger.note(frame, _line_of(pipeline), text)
@@ -294,7 +303,7 @@ class Walk:
         key = (id(loop.body), loop.name)
         if key not in self._same_rounds:
             # The body is kept beside the answer, for its id names no other one while it lives.
-            self._same_rounds[key] = (loop.body, not _depends_on_round(loop.body, frame.functions, loop.name))
+            self._same_rounds[key] = (loop.body, not depends_on_round(loop.body, frame.functions, loop.name))
         return self._same_rounds[key][1]
 
     def _repeated(self, body: Body, frame: Frame, rounds: int) -> Status:
@@ -388,6 +397,7 @@ class Walk:
 
     def _if(self, branch: If, frame: Frame) -> Status:
         before, uncertain = len(self.ledger), False
+        outcomes = Outcomes(frame.scope.variables)
         told = rules.in_condition(branch, frame.clues, frame.shell.clues, lambda pipeline: self._line(pipeline, frame))
         for number, (condition, body) in enumerate(branch.branches):
             asked = frame.but(clues=told if number == 0 else (), guarded=True)
@@ -396,26 +406,40 @@ class Walk:
             if status is False:
                 continue
             uncertain = uncertain or status is None
-            self.body(body, frame.but(certain=False, clues=()) if uncertain else frame)
+            self._branch(body, frame, outcomes if uncertain else None)
             if status is True:
                 break
+        if uncertain:
+            outcomes.settle(all_may_be_skipped=status is not True)
         if uncertain and before != len(self.ledger):
             text = "the text does not tell which branch runs; all that may are counted"
             self.ledger.note(frame, branch.line, text)
         return None
 
+    def _branch(self, body: Body, frame: Frame, outcomes: Outcomes | None) -> None:
+        """Walk through a branch that runs; where that is not certain, ``outcomes`` keeps what it leaves."""
+        if outcomes is None:
+            self.body(body, frame)
+            return
+        outcomes.begin()
+        self.body(body, frame.but(certain=False, clues=()))
+        outcomes.end()
+
     def _case(self, branch: Case, frame: Frame) -> Status:
         before = len(self.ledger)
         subject = self.expander(frame).text(branch.subject)
-        uncertain = False
+        uncertain, status = False, None
+        outcomes = Outcomes(frame.scope.variables)
         for patterns, body in branch.branches:
             status = matches(subject, [self.expander(frame).text(pattern) for pattern in patterns])
             if status is False:
                 continue
             uncertain = uncertain or status is None
-            self.body(body, frame.but(certain=False, clues=()) if uncertain else frame)
+            self._branch(body, frame, outcomes if uncertain else None)
             if status is True:
                 break
+        if uncertain:
+            outcomes.settle(all_may_be_skipped=True)
         if uncertain and before != len(self.ledger):
             text = "the text does not tell which branch of a case runs; all are counted"
             self.ledger.note(frame, branch.line, text)
@@ -460,24 +484,3 @@ def _leaves(body: Body) -> bool:
 
 def _line_of(pipeline: Pipeline) -> int:
     return getattr(pipeline.commands[0], "line", 0)
-
-
-def _depends_on_round(body: Body, functions: Mapping[str, Body], name: str) -> bool:
-    """Whether rounds of a loop can differ: the body uses the variable, sets one, or can leave the loop."""
-    mention = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-    for item in parts_of((body, tuple(functions.values()))):
-        if isinstance(item, Simple):
-            if item.assignments or (item.words and item.words[0].bare in LEAVING):
-                return True
-            if any(mention.search(part.text) for word in item.words for part in word.parts if part.kind != "text"):
-                return True
-            if any(mention.search(part.text) for each in item.redirects for part in each.target.parts):
-                return True
-        elif isinstance(item, Arithmetic | CountedFor) or (
-            isinstance(item, For)
-            and any(
-                mention.search(part.text) for word in item.items or () for part in word.parts if part.kind != "text"
-            )
-        ):
-            return True
-    return False
