@@ -32,7 +32,7 @@ def assert_same_decisions(runs: list[Run], cluster: Path | None) -> None:
     assert whole.targets == recognised.targets
     assert whole.workloads == recognised.workloads
     assert whole.iterations == recognised.iterations
-    hidden = {"action": "", "description": None}
+    hidden = {"action": "", "description": None, "commands_read": None, "commands_unread": None}
     assert [dataclasses.replace(row, **hidden) for row in whole.triggers] == [
         dataclasses.replace(row, **hidden) for row in recognised.triggers
     ]

@@ -198,11 +198,10 @@ class Walk:
             if operator == "||" and status is None:
                 self._shadow(pipeline, child)
                 continue
-            outcomes = Outcomes(frame.scope.variables)
-            uncertain = operator == "&&" and status is None
+            outcomes = Outcomes(frame.scope.variables) if operator == "&&" and status is None else None
             status = self._pipeline(pipeline, child)
-            outcomes.end()
-            if uncertain:
+            if outcomes is not None:
+                outcomes.end()
                 outcomes.settle(all_may_be_skipped=True)
                 status = status and None
         return status
@@ -397,7 +396,7 @@ class Walk:
 
     def _if(self, branch: If, frame: Frame) -> Status:
         before, uncertain = len(self.ledger), False
-        outcomes = Outcomes(frame.scope.variables)
+        outcomes: Outcomes | None = None
         told = rules.in_condition(branch, frame.clues, frame.shell.clues, lambda pipeline: self._line(pipeline, frame))
         for number, (condition, body) in enumerate(branch.branches):
             asked = frame.but(clues=told if number == 0 else (), guarded=True)
@@ -406,10 +405,11 @@ class Walk:
             if status is False:
                 continue
             uncertain = uncertain or status is None
-            self._branch(body, frame, outcomes if uncertain else None)
+            outcomes = outcomes or (Outcomes(frame.scope.variables) if uncertain else None)
+            self._branch(body, frame, outcomes)
             if status is True:
                 break
-        if uncertain:
+        if outcomes is not None:
             outcomes.settle(all_may_be_skipped=status is not True)
         if uncertain and before != len(self.ledger):
             text = "the text does not tell which branch runs; all that may are counted"
