@@ -48,7 +48,7 @@ def unread_of(hook: HookPlan) -> str | None:
         return "; ".join(hook.orders.unread) or None
     if hook.name == "sys_call" and hook.names_program:
         return f"{_CALLED}: none of the scripts that it names was given"
-    return "; ".join(hook.notes) or None
+    return ("; ".join(hook.notes) or None) if hook.name == "fault_injection" else None
 
 
 def follows(target: Target) -> str:
