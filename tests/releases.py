@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from faultset import tables
 from faultset.records.evidence import InputFile
+from faultset.records.metadata import Metadata
 from faultset.records.telemetry import TelemetryFacts
 from faultset.records.validation import Finding, Validation
 from faultset.release import parquet
@@ -234,17 +235,22 @@ def candidate(root: Path, mark: str, content: dict[str, list[Any]] | None = None
         parquet.write_table(table, (content or rows())[table.name], folder / f"{table.name}.parquet")
     made = Candidate(
         slug=SLUG,
-        title="Restart of nova_compute",
-        description="Each compute node's container is restarted twice.",
-        license="CC-BY-4.0",
-        creators=({"name": "A. Researcher", "orcid": "0000-0002-1825-0097"},),
+        metadata=Metadata(
+            title="Restart of nova_compute",
+            description="Each compute node's container is restarted twice.",
+            license="CC-BY-4.0",
+            creators=({"name": "A. Researcher", "orcid": "0000-0002-1825-0097"},),
+            experiment={"title": "Restart of nova_compute", "cluster": "os-faults.yaml"},
+        ),
         fingerprint=fingerprint,
         folder=folder,
         inputs=(InputFile("report", "report.html", 1234, hashlib.sha256(mark.encode()).hexdigest()),),
         validation=PASSED,
-        experiment={"title": "Restart of nova_compute", "cluster": "os-faults.yaml"},
     )
-    return dataclasses.replace(made, **changed)
+    said = {field.name for field in dataclasses.fields(Metadata)}
+    metadata = dataclasses.replace(made.metadata, **{name: value for name, value in changed.items() if name in said})
+    others = {name: value for name, value in changed.items() if name not in said}
+    return dataclasses.replace(made, metadata=metadata, **others)
 
 
 def published(root: Path, mark: str, content: dict[str, list[Any]] | None = None, **changed: Any) -> Published:

@@ -5,10 +5,8 @@ What an operator wrote is never changed: a run of the same name gets an entry of
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ import yaml
 from faultset.catalog import FILE_NAME
 from faultset.storage import bytes_of, reported
 from faultset.storage.bucket import Bucket, is_bucket
+from faultset.storage.folders import move
 
 OURS = ".inbox.json"
 _SHORT = 16
@@ -118,7 +117,7 @@ class _OnDisk:
         with reported(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / name).is_dir():
-                _move(tree, self.folder / name)
+                move(tree, self.folder / name)
 
     def replace(self, name: str, data: bytes) -> None:
         with reported(self.folder / name):
@@ -149,15 +148,3 @@ class _InBucket:
                     return
             elif found[0] == data or self.bucket.replace(name, data, found[1]):
                 return
-
-
-def _move(tree: Path, target: Path) -> None:
-    """Rename a folder; where the catalog lies on another file system, copy it and rename the copy."""
-    try:
-        tree.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        staged = target.with_name(f".{target.name}-{uuid.uuid4().hex[:8]}")
-        shutil.copytree(tree, staged)
-        staged.rename(target)

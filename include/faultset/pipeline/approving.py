@@ -265,7 +265,7 @@ def _without(findings: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]
 
 def _page(made: Proposal, found: _Compared, drawn: Sequence[_Picture], pictures: str | None) -> str:
     lines = [
-        f"**{markdown.text(found.note.entry.title)}**",
+        f"**{markdown.text(found.note.metadata.title)}**",
         "",
         *markdown.table(("", ""), _facts(made)),
         "",
@@ -325,14 +325,10 @@ def _cut(text: str) -> str:
 
 def _as_manifest(made: Proposal, found: _Compared) -> Manifest:
     """Return the manifest that the candidate would have, as far as differences are told from it."""
-    entry = found.note.entry
     return Manifest(
         slug=made.slug,
         version=made.number,
-        title=entry.title,
-        description=entry.description,
-        license=entry.license,
-        creators=entry.creators,
+        **dataclasses.asdict(found.note.metadata),
         schema_version=found.before.schema_version if found.before else "",
         created_at="",
         fingerprint=made.fingerprint,
@@ -341,7 +337,6 @@ def _as_manifest(made: Proposal, found: _Compared) -> Manifest:
         files=tuple(_tables(found.folder)),
         tools=manifests.tool_versions(),
         validation=manifests.validation_summary(found.note.validation),
-        experiment=entry.experiment,
         recipe=found.note.recipe,
     )
 

@@ -11,15 +11,16 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import TypeAdapter
+from pydantic import AliasChoices, Field, TypeAdapter
 
 from faultset import tables
 from faultset.errors import InputError, SetupError
 from faultset.pipeline import candidates, telemetry
 from faultset.pipeline.candidates import BUILDS, Standing, candidate_folder
 from faultset.records.evidence import Evidence, InputFile
+from faultset.records.metadata import Metadata
 from faultset.records.telemetry import TelemetryFacts, TelemetryFile
 from faultset.records.validation import Validation
 from faultset.release import parquet
@@ -28,29 +29,18 @@ from faultset.storage import NOTE, reported
 from faultset.truth import Truth, telemetry_clock
 
 # What of a build's notes goes into a version, in words.
-_PUBLISHED_NOTES = ("entry.json", "remarks.json", "analysis.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the catalog says about an experiment, as it was when its inputs were read.
-
-    Attributes:
-        experiment: everything declared, as in ``Experiment.canonical_json``.
-    """
-
-    title: str
-    description: str
-    license: str | None
-    creators: tuple[dict[str, str | None], ...]
-    experiment: dict[str, Any]
+_PUBLISHED_NOTES = ("metadata.json", "remarks.json", "analysis.json")
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateNote:
-    """What is kept beside a candidate's tables: all that publishing it needs."""
+    """What is kept beside a candidate's tables: all that publishing it needs.
 
-    entry: Entry
+    Attributes:
+        metadata: what the catalog said; older tools called it ``entry``.
+    """
+
+    metadata: Annotated[Metadata, Field(validation_alias=AliasChoices("metadata", "entry"))]
     inputs: tuple[InputFile, ...]
     validation: Validation
     telemetry: tuple[TelemetryFacts, ...] = ()
@@ -111,7 +101,7 @@ class Build:
 _EVIDENCE = TypeAdapter(Evidence)
 _DECLARED = TypeAdapter(Declared)
 _FACTS = TypeAdapter(TelemetryFacts)
-_ENTRY = TypeAdapter(Entry)
+_METADATA = TypeAdapter(Metadata)
 _NOTE = TypeAdapter(CandidateNote)
 _REMARKS = TypeAdapter(_Remarks)
 
@@ -151,19 +141,19 @@ class BuildFolder:
         """What of the notes goes into a version, in words."""
         return [self.path / name for name in _PUBLISHED_NOTES]
 
-    def put_inputs(self, evidence: Evidence, entry: Entry, declared: Declared) -> None:
+    def put_inputs(self, evidence: Evidence, metadata: Metadata, declared: Declared) -> None:
         """Keep what was read of an experiment."""
         _put(self.path / "evidence.json", _EVIDENCE.dump_json(evidence))
-        _put(self.path / "entry.json", _ENTRY.dump_json(entry))
+        _put(self.path / "metadata.json", _METADATA.dump_json(metadata))
         _put(self.path / "telemetry.json", _DECLARED.dump_json(declared))
 
     def evidence(self) -> Evidence:
         """Return what was read of the experiment."""
         return _EVIDENCE.validate_json(_get(self.path / "evidence.json"))
 
-    def entry(self) -> Entry:
+    def metadata(self) -> Metadata:
         """Return what the catalog said when the inputs were read."""
-        return _ENTRY.validate_json(_get(self.path / "entry.json"))
+        return _METADATA.validate_json(_get(self.path / "metadata.json"))
 
     def declared(self) -> Declared:
         """Return the declared telemetry."""
@@ -236,7 +226,7 @@ class BuildFolder:
         """Make the tables the candidate. Two builds of one fingerprint make the same, so that either may stay."""
         build, made, analysed = self.build, self.candidate, self.path / "analysis.json"
         analysis = json.loads(_get(analysed)) if analysed.is_file() else {}
-        note = CandidateNote(self.entry(), self.evidence().inputs, outcome, facts, analysis, build.recipe)
+        note = CandidateNote(self.metadata(), self.evidence().inputs, outcome, facts, analysis, build.recipe)
         _put(made / NOTE, _NOTE.dump_json(note))
         kept = candidate_folder(build.slug, build.fingerprint, self.settings)
         try:

@@ -15,11 +15,12 @@ from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.labels import one_table
 from faultset.labels.windows import Policy
 from faultset.pipeline import analysis, candidates, correcting, exposure, telemetry
-from faultset.pipeline.build_folder import Build, BuildFolder, Declared, Entry, read_note
+from faultset.pipeline.build_folder import Build, BuildFolder, Declared, read_note
 from faultset.pipeline.candidates import Standing, candidate_folder
 from faultset.pipeline.gathering import gather
 from faultset.pipeline.progress import Progress, silent
 from faultset.records.evidence import Evidence, InputFile
+from faultset.records.metadata import Metadata
 from faultset.records.telemetry import Exposure, TelemetryFacts
 from faultset.records.validation import Validation
 from faultset.release import fingerprint, parquet
@@ -28,6 +29,7 @@ from faultset.severity import SEVERITIES
 from faultset.sources import injections
 from faultset.sources.kit import files
 from faultset.storage import reported, unless_gone
+from faultset.storage.folders import move
 from faultset.truth.decide import decide as decide_truth
 
 LABELED = ".labeled"
@@ -135,7 +137,7 @@ def _extracted(slug: str, settings: Settings, *, force: bool, progress: Progress
     reviewed = catalog.resolve(experiment, experiment.reviewed_impacts) if experiment.reviewed_impacts else None
     declared = Declared(telemetry.declared_files(experiment), reviewed)
     build = Build(slug, mark, BuildFolder.new(slug), unchanged=False, recipe=recipe.digest())
-    BuildFolder(build, settings).put_inputs(_with_public_names(evidence, experiment), _entry(experiment), declared)
+    BuildFolder(build, settings).put_inputs(_with_public_names(evidence, experiment), _metadata(experiment), declared)
     return build
 
 
@@ -158,8 +160,8 @@ def _require_cluster(experiment: Experiment) -> None:
             )
 
 
-def _entry(experiment: Experiment) -> Entry:
-    return Entry(
+def _metadata(experiment: Experiment) -> Metadata:
+    return Metadata(
         title=experiment.title,
         description=experiment.description,
         license=experiment.license,
@@ -216,7 +218,7 @@ def _decided(build: Build, settings: Settings, draw: analysis.Draw) -> Build:
             truth = dataclasses.replace(truth, injections=found.injections, notes=(*truth.notes, *found.notes))
             impacts, tests = found.impacts, found.tests
             folder.put_analysis(found.summary)
-            draw(folder.entry().title, truth, found, folder.candidate / "figures")
+            draw(folder.metadata().title, truth, found, folder.candidate / "figures")
     except InputError:
         folder.drop()
         raise
@@ -288,6 +290,20 @@ def _labeled(labeling: Labeling, settings: Settings, progress: Progress) -> Labe
     return labeling
 
 
+def adopt_labels(made: Settings, slug: str, settings: Settings) -> None:
+    """Take over the files that were labeled elsewhere, under other settings, as if they had been labeled here.
+
+    Raises:
+        SetupError: the work folder cannot be written.
+    """
+    target = Path(settings.work) / LABELED / slug
+    with reported(target):
+        target.mkdir(parents=True, exist_ok=True)
+        for kept in (Path(made.work) / LABELED).glob("*/*"):
+            if not kept.name.startswith(".") and not (target / kept.name).exists():
+                move(kept, target / kept.name)
+
+
 def _labeler(folder: BuildFolder) -> telemetry.Labeler:
     truth = folder.truth()
     return telemetry.Labeler.of(
@@ -299,7 +315,7 @@ def _labeler(folder: BuildFolder) -> telemetry.Labeler:
         targets=truth.targets,
         iterations=truth.iterations,
         impacts=folder.impacts(),
-        policy=Policy(**folder.entry().experiment.get("labels", {})),
+        policy=Policy(**folder.metadata().experiment.get("labels", {})),
     )
 
 
@@ -354,7 +370,7 @@ def _validation(folder: BuildFolder, facts: tuple[TelemetryFacts, ...]) -> Valid
         folder.impacts(),
         tests=folder.impact_tests(),
         exposed=_exposed(folder),
-        declared=folder.entry().experiment.get("expectations", {}),
+        declared=folder.metadata().experiment.get("expectations", {}),
     )
 
 

@@ -13,7 +13,8 @@ from faultset.inbox import claims, content, entries, filing, page, verdicts
 from faultset.inbox.claims import Claim
 from faultset.inbox.verdicts import Remark, Verdict
 from faultset.limits import Limits
-from faultset.pipeline.weighing import BESIDE, ENTRY, SHELF, judged_by, looked_into, remark_of, weighed
+from faultset.pipeline import building
+from faultset.pipeline.weighing import BESIDE, ENTRY, SHELF, judged_by, looked_into, remark_of, settings_of, weighed
 from faultset.settings import Settings
 from faultset.sources.kit import archive
 from faultset.storage import reported
@@ -139,4 +140,6 @@ def _settle(inbox: Path, claim: Claim, verdict: Verdict, settings: Settings) -> 
             name=claim.name,
             content_sha256=verdict.content_sha256,
         )
+        # What was labeled to judge it is not labeled again to rebuild it.
+        building.adopt_labels(settings_of(claim, settings), verdict.slug, settings)
     filing.file(inbox, claim, verdict)

@@ -75,15 +75,11 @@ def write(
     note = read_note(folder)
     candidate = commit.Candidate(
         slug=build.slug,
-        title=note.entry.title,
-        description=note.entry.description,
-        license=note.entry.license,
-        creators=note.entry.creators,
+        metadata=note.metadata,
         fingerprint=build.fingerprint,
         folder=folder,
         inputs=note.inputs,
         validation=note.validation,
-        experiment=note.entry.experiment,
         telemetry=note.telemetry,
         analysis=note.analysis,
         decision=decision,

@@ -84,7 +84,7 @@ def _validated(claim: Claim, opened: _Opened, made: Proposal, settings: Settings
     entries.install(
         str(shelf), made.slug, made.entry, opened.tree, name=claim.name, content_sha256=opened.content_sha256
     )
-    alone = dataclasses.replace(settings, catalog=str(shelf), datasets=str(claim.work / "datasets"))
+    alone = settings_of(claim, settings)
     extracted = building.extract(made.slug, alone, force=True)
     decided = building.decide(extracted, alone, draw=analysis.draw_nothing)
     for labeling in building.labelings(decided, alone):
@@ -98,6 +98,11 @@ def _validated(claim: Claim, opened: _Opened, made: Proposal, settings: Settings
     return dataclasses.replace(
         verdict, slug=slug, recognised=_recognised(candidate), data_docs=outcome.data_docs, offer=made.offer
     )
+
+
+def settings_of(claim: Claim, settings: Settings) -> Settings:
+    """Return the settings that a run is judged under: a catalog and a root of its own."""
+    return dataclasses.replace(settings, catalog=str(claim.work / SHELF), datasets=str(claim.work / "datasets"))
 
 
 def _lay_beside(claim: Claim, made: Proposal, candidate: Path) -> None:

@@ -14,6 +14,7 @@ from faultset import tables
 from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.moments import iso
 from faultset.records.evidence import InputFile
+from faultset.records.metadata import Metadata
 from faultset.records.telemetry import TelemetryFacts
 from faultset.records.validation import Validation
 from faultset.release import card, description, history, manifest, parquet
@@ -38,16 +39,12 @@ class Candidate:
 
     Attributes:
         slug: name of the dataset.
-        title: of the experiment.
-        description: of the experiment.
-        license: SPDX identifier or name; None where none is declared.
-        creators: each with ``name`` and perhaps ``orcid``.
+        metadata: what the experiment says of itself.
         fingerprint: hex digest of what it was made from (``release.fingerprint``).
         folder: holds the tables, ``validation/`` and perhaps ``candidate.json``, which does not go into the version;
             publishing moves it, so it lies under the root of the datasets.
         inputs: the files that it was made from.
         validation: the outcome of its validation; ``data_docs`` relative to ``folder``.
-        experiment: the catalog's entry as plain JSON values, without secrets.
         telemetry: what is known of each labeled file.
         analysis: as in ``Manifest``.
         decision: as in ``Manifest``.
@@ -55,15 +52,11 @@ class Candidate:
     """
 
     slug: str
-    title: str
-    description: str
-    license: str | None
-    creators: tuple[dict[str, Any], ...]
+    metadata: Metadata
     fingerprint: str
     folder: Path
     inputs: tuple[InputFile, ...]
     validation: Validation
-    experiment: dict[str, Any] = field(default_factory=dict)
     telemetry: tuple[TelemetryFacts, ...] = ()
     analysis: dict[str, Any] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
@@ -239,10 +232,7 @@ def _describe(
     return Manifest(
         slug=candidate.slug,
         version=str(number),
-        title=candidate.title,
-        description=candidate.description,
-        license=candidate.license,
-        creators=candidate.creators,
+        **dataclasses.asdict(candidate.metadata),
         schema_version=tables.SCHEMA_VERSION,
         created_at=iso(created_at),
         fingerprint=candidate.fingerprint,
@@ -251,7 +241,6 @@ def _describe(
         files=contents,
         tools=manifest.tool_versions(),
         validation=manifest.validation_summary(candidate.validation),
-        experiment=candidate.experiment,
         telemetry=tuple(map(manifest.telemetry_entry, candidate.telemetry)),
         analysis=manifest.plain(candidate.analysis),
         decision=candidate.decision,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import uuid
 from pathlib import Path
 
 from faultset.storage.common import reported
@@ -65,3 +68,15 @@ def names(path: Path) -> list[str]:
 
 def _raise(error: OSError) -> None:
     raise error
+
+
+def move(tree: Path, target: Path) -> None:
+    """Rename a folder; where the target lies on another file system, copy it and rename the copy."""
+    try:
+        tree.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        staged = target.with_name(f".{target.name}-{uuid.uuid4().hex[:8]}")
+        shutil.copytree(tree, staged)
+        staged.rename(target)
