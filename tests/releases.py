@@ -247,8 +247,13 @@ def candidate(root: Path, mark: str, content: dict[str, list[Any]] | None = None
         inputs=(InputFile("report", "report.html", 1234, hashlib.sha256(mark.encode()).hexdigest()),),
         validation=PASSED,
     )
-    said = {field.name for field in dataclasses.fields(Metadata)}
-    metadata = dataclasses.replace(made.metadata, **{name: value for name, value in changed.items() if name in said})
+    return with_changes(made, changed)
+
+
+def with_changes(made: Candidate, changed: dict[str, Any]) -> Candidate:
+    """Return the candidate with other values, of what the experiment says of itself, too."""
+    said = {field.name for field in dataclasses.fields(Metadata)} & changed.keys()
+    metadata = dataclasses.replace(made.metadata, **{name: changed[name] for name in said})
     others = {name: value for name, value in changed.items() if name not in said}
     return dataclasses.replace(made, metadata=metadata, **others)
 

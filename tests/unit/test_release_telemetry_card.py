@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
@@ -54,7 +53,7 @@ def labeled(root: Path, mark: str = "a", **changed: Any) -> Candidate:
     for name in FIGURES:
         (made.folder / name).write_bytes(b"\x89PNG" + name.encode())
     telemetry = (releases.facts("metrics", "wally117"), releases.facts("logs", "wally113", leaks=1))
-    return dataclasses.replace(made, **({"telemetry": telemetry, "analysis": ANALYSIS} | changed))
+    return releases.with_changes(made, {"telemetry": telemetry, "analysis": ANALYSIS} | changed)
 
 
 def published(root: Path, **changed: Any) -> Path:
