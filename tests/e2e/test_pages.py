@@ -174,8 +174,9 @@ def test_a_run_goes_its_whole_way_in_the_browser(airflow: Airflow, page: Page, t
 
     # rebuild_datasets makes the candidate, publish_dataset asks about it.
     frame.get_by_role("link", name="approval", exact=True).click()
+    frame.wait_for_url(re.compile("/approval$"))
     approve = frame.get_by_role("button", name=re.compile("Approve and publish"))
-    wait_for("the question", lambda: approve.is_visible() or (frame.goto(frame.url) and None))
+    wait_for("the question", lambda: approve.is_visible() or not frame.goto(frame.url))
     frame.fill("textarea[name=reason]", "seen in the browser")
     approve.click()
     frame.wait_for_url(re.compile(rf"/datasets/{UPLOADED}/versions"))
