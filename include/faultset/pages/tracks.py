@@ -18,12 +18,13 @@ from faultset.dataset.telemetry import Part
 from faultset.errors import InputError
 from faultset.pages.experiment import Experiment, Track
 from faultset.release import parquet
+from faultset.sources.telemetry.events import ALIASES
 
 MOST_PIXELS = 1200
 MOST_AT_ONCE = 24
 _GAP = 6  # times the usual distance of two points that are no line any more
 _LEVELS = ("log_level", "level", "severity", "severity_text", "loglevel", "levelname")
-_SERVICES = ("service", "Service", "service_name")
+_SERVICES = ("service", "Service", "service_name", "project", "Project")
 
 Floats = npt.NDArray[np.float64]
 Microseconds = npt.NDArray[np.int64]
@@ -225,13 +226,29 @@ def _rows_of(track: Track, table: pa.Table, of: Sequence[str]) -> npt.NDArray[np
     if "node" in table.column_names and track.node != wanted:
         mask &= _equal(table.column("node"), track.node)
     if wanted and of:
-        told = [_equal(table.column(name), wanted) for name in of]
+        told = [_equal(column, *_spellings(wanted)) for column in _named(table, of)]
         mask &= np.logical_or.reduce(told)
     return mask
 
 
-def _equal(column: pa.ChunkedArray, text: str) -> npt.NDArray[np.bool_]:
-    found = pc.equal(pc.utf8_lower(column.cast(pa.string())), text.lower())
+def _named(table: pa.Table, of: Sequence[str]) -> Iterator[pa.ChunkedArray]:
+    """Yield what levels or services are called by: OSProfiler says a service as a part of its project."""
+    for name in of:
+        yield table.column(name)
+        project = {"service": "project", "Service": "Project"}.get(name)
+        if project in table.column_names:
+            parts = [table.column(each).cast(pa.string()) for each in (project, name)]
+            yield pc.binary_join_element_wise(*parts, "-")
+
+
+def _spellings(level: str) -> list[str]:
+    """Return how logs write what impacts name as one level; anything else as it is."""
+    return [level, *(written for written, meant in ALIASES.items() if meant == level)]
+
+
+def _equal(column: pa.ChunkedArray, *texts: str) -> npt.NDArray[np.bool_]:
+    wanted = pa.array([text.upper() for text in texts], pa.string())
+    found = pc.is_in(pc.utf8_upper(pc.utf8_trim_whitespace(column.cast(pa.string()))), wanted)
     return np.asarray(pc.fill_null(found, fill_value=False).to_numpy(zero_copy_only=False), dtype=bool)
 
 

@@ -20,7 +20,7 @@ from faultset.sources.telemetry.series import Kept
 from faultset.sources.telemetry.wall_clock import in_range, to_utc
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
-_ALIASES = {
+ALIASES = {
     "WARN": "WARNING", "ERR": "ERROR", "SEVERE": "ERROR", "FATAL": "CRITICAL", "CRIT": "CRITICAL", "ALERT": "CRITICAL",
     "EMERG": "CRITICAL", "EMERGENCY": "CRITICAL", "PANIC": "CRITICAL", "INFORMATION": "INFO", "AUDIT": "INFO",
 }  # fmt: skip
@@ -73,7 +73,7 @@ def read_lines(file: TelemetryFile, kept: Kept | None = None) -> Lines:
 
 
 def _level(text: pl.Series) -> pl.Series:
-    names = text.str.strip_chars().str.to_uppercase().replace(_ALIASES)
+    names = text.str.strip_chars().str.to_uppercase().replace(ALIASES)
     return names.set(~names.is_in(LEVELS).fill_null(value=False), OTHER)
 
 
