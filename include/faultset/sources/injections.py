@@ -7,8 +7,10 @@ walks through it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Literal
 
 from faultset.errors import InputError
@@ -57,31 +59,24 @@ class Source:
     same_run: Callable[[str, str], bool] = lambda _run, _beside: False
 
 
+# Modules below this package, each with its SOURCE, in the order in which they are asked. A new tool is a line here.
+MODULES = (
+    "rally.source",
+    "chaostoolkit.journal",
+    "chaos_mesh.objects",
+    "krkn.telemetry",
+    "litmus.results",
+    "aws_fis.experiment",
+    "load.k6",
+    "load.locust",
+    "load.jmeter",
+)
+
+
+@functools.cache
 def sources() -> tuple[Source, ...]:
-    """Return all sources in the order in which they are asked.
-
-    Raises:
-        ImportError: never in an installed package; the modules are read on the first call, since some take time.
-    """
-    from faultset.sources.aws_fis import experiment as aws_fis  # noqa: PLC0415
-    from faultset.sources.chaos_mesh import objects as chaos_mesh  # noqa: PLC0415
-    from faultset.sources.chaostoolkit import journal as chaostoolkit  # noqa: PLC0415
-    from faultset.sources.krkn import telemetry as krkn  # noqa: PLC0415
-    from faultset.sources.litmus import results as litmus  # noqa: PLC0415
-    from faultset.sources.load import jmeter, k6, locust  # noqa: PLC0415
-    from faultset.sources.rally import source as rally  # noqa: PLC0415
-
-    return (
-        rally.SOURCE,
-        chaostoolkit.SOURCE,
-        chaos_mesh.SOURCE,
-        krkn.SOURCE,
-        litmus.SOURCE,
-        aws_fis.SOURCE,
-        k6.SOURCE,
-        locust.SOURCE,
-        jmeter.SOURCE,
-    )
+    """Return all sources; their modules are imported on the first call, since some take time."""
+    return tuple(import_module(f"faultset.sources.{name}").SOURCE for name in MODULES)
 
 
 def recognised(head: Head) -> tuple[Source, Recognition] | None:

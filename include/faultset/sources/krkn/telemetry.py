@@ -116,8 +116,12 @@ def _claim(verb: str, code: object, targets: tuple[FaultTarget, ...]) -> Claim:
 
 
 def _pods(scenario: Field) -> Iterator[tuple[FaultTarget, float]]:
-    """Yield the pods, each with the seconds that its recovery took."""
-    pods = scenario.get("affected_pods")
+    """Yield the pods and virtual machines, each with the seconds that its recovery took."""
+    for key, name in (("affected_pods", "pod_name"), ("affected_vmis", "vmi_name")):
+        yield from _watched(scenario.get(key), name)
+
+
+def _watched(pods: Field, key: str) -> Iterator[tuple[FaultTarget, float]]:
     error = pods.get("error").value
     for group, seen in (("recovered", "was gone and is ready again"), ("unrecovered", "did not recover")):
         for pod in pods.get(group).items():
@@ -126,9 +130,12 @@ def _pods(scenario: Field) -> Iterator[tuple[FaultTarget, float]]:
             hit: bool | None = True
             if error:
                 hit, why = None, "krkn could not watch all pods, as its error says"
-            name = clean(pod.get("pod_name").text())
+            name = clean(pod.get(key).text())
             namespace = pod.get("namespace").text_or_none()
-            yield FaultTarget("pod", namespace=namespace, pod=name, hit=hit, why=why), took
+            if key == "pod_name":
+                yield FaultTarget("pod", namespace=namespace, pod=name, hit=hit, why=why), took
+            else:
+                yield FaultTarget("service", namespace=namespace, name=name, hit=hit, why=why), took
 
 
 def _nodes(scenario: Field) -> Iterator[tuple[FaultTarget, float]]:
