@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from faultset.errors import printable
-from faultset.expectations.pages import safe
 from faultset.moments import UTC
+from faultset.pages.environment import escaped
 
 Row = Mapping[str, Any]
 
@@ -165,8 +165,8 @@ def _name(workload: Row, y: int) -> str:
     place = f", position {workload['position']}" if workload.get("position") else ""
     below = f"{_count(int(workload['iterations']), 'iteration')}{place}"
     return (
-        f'<text x="{_LEFT - 12}" y="{y + 11}" text-anchor="end" font-size="12.5" fill="{_INK}">{safe(shown)}'
-        f"<title>{safe(name)}</title></text>"
+        f'<text x="{_LEFT - 12}" y="{y + 11}" text-anchor="end" font-size="12.5" fill="{_INK}">{escaped(shown)}'
+        f"<title>{escaped(name)}</title></text>"
         f'<text x="{_LEFT - 12}" y="{y + 27}" text-anchor="end" font-size="12" fill="{_MUTE}">{below}</text>'
     )
 
@@ -260,7 +260,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _said(text: object) -> str:
-    return safe(printable(str(text)))
+    return escaped(printable(str(text)))
 
 
 def _second(text: str) -> float:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from faultset.errors import counted, printable
 from faultset.pages import views
+from faultset.pages.environment import environment as _environment
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
@@ -57,13 +58,7 @@ def _document(value: Any) -> Markup:
 @functools.cache
 def environment() -> Environment:
     """Return the templates with what they call."""
-    made = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = _environment()
     made.filters |= {
         "text": _text,
         "document": _document,
