@@ -46,7 +46,7 @@ class Table:
 WORKLOADS = Table("workloads", WorkloadRow, ("workload_id",))
 TRIGGERS = Table("triggers", TriggerRow, ("trigger_id",))
 INJECTIONS = Table("injections", InjectionRow, ("injection_id",))
-TARGETS = Table("targets", TargetRow, ("injection_id", "node", "container", "component"))
+TARGETS = Table("targets", TargetRow, ("injection_id", "node", "container", "component", "pod", "namespace"))
 ITERATIONS = Table("iterations", IterationRow, ("workload_id", "iteration"))
 IMPACTS = Table("impacts", ImpactRow, ("injection_id", "node", "kpi", "source", "started_at"))
 IMPACT_TESTS = Table(

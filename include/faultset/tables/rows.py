@@ -37,9 +37,9 @@ class WorkloadRow:
     """One row a workload, or a run of a tool that injects and puts no load: what was asked for and what happened."""
 
     workload_id: WorkloadId
-    name: Annotated[str, Column("Rally scenario.", NO_UNIT)]
+    name: Annotated[str, Column("Rally scenario; the name of the run of another tool.", NO_UNIT)]
     position: Annotated[int, Column("Rally's pos: counted per scenario name, from 0.", COUNT)]
-    runner: Annotated[str, Column("Rally runner plugin.", NO_UNIT)]
+    runner: Annotated[str, Column("Rally runner plugin; of another tool its own name.", NO_UNIT)]
     times: Annotated[int | None, Column("Iterations asked for; null for runners without.", COUNT)]
     concurrency: Annotated[int | None, Column("Parallel iterations asked for; null for runners without.", COUNT)]
     iterations: Annotated[int, Column("Iterations that ran.", COUNT)]
@@ -69,9 +69,13 @@ class TriggerRow:
     trigger_id: TriggerId
     workload_id: WorkloadId
     hook_index: Annotated[int, Column("Place of the hook in the workload's configuration, from 0.", COUNT)]
-    hook: Annotated[str, Column("Rally hook action plugin, such as sys_call or fault_injection.", NO_UNIT)]
+    hook: Annotated[
+        str, Column("What does it: a Rally hook action such as sys_call; a tool's own plugin or kind.", NO_UNIT)
+    ]
     action: Annotated[str, Column("Argument of the hook: recognised words of its command; others are hidden.", NO_UNIT)]
-    description: Annotated[str | None, Column("Description of the hook as configured.", NO_UNIT)]
+    description: Annotated[
+        str | None, Column("Description of the hook as configured, or its name in the tool's file.", NO_UNIT)
+    ]
     kind: Annotated[str, Column("Kind of trigger.", NO_UNIT, values=("event", "periodic"))]
     unit: UnitColumn
     value: Value
@@ -116,7 +120,7 @@ class InjectionRow:
         ),
     ]
     hook_status: Annotated[
-        str, Column("Rally's own word for how the hook ended; says nothing about the fault.", NO_UNIT)
+        str, Column("The tool's own word for how the hook ended; says nothing about the fault.", NO_UNIT)
     ]
     return_code: Annotated[int | None, Column("Exit code of a sys_call; null where none was recorded.", COUNT)]
     action: Verb

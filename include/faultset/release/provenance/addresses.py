@@ -87,7 +87,9 @@ def _unique(files: Iterable[InputFile]) -> tuple[InputFile, ...]:
 
 def _unknown(content: Content, address: str) -> InputError:
     known = [row.injection_id for row in content.injections]
-    known += [f"{row.injection_id}/{row.node}/{row.component or row.container or '-'}" for row in content.targets]
+    known += [
+        f"{row.injection_id}/{row.node}/{row.component or row.container or row.pod or '-'}" for row in content.targets
+    ]
     known += [f"{row.injection_id}/{row.node}/{row.kpi}" for row in content.impacts]
     known += [f"{entry['source']}:0" for entry in content.manifest.telemetry]
     near = difflib.get_close_matches(address, known, n=_NEAR, cutoff=0.5) or known[:_NEAR]

@@ -42,7 +42,7 @@ def at_node(content: Content, address: str) -> Found | None:
 
 
 def _is_target(row: TargetRow, injection_id: str, node: str, name: str) -> bool:
-    names = {row.component, row.container} - {None} or {"-"}
+    names = {row.component, row.container, row.pod} - {None} or {"-"}
     return row.injection_id == injection_id and row.node == node and name in names
 
 
