@@ -67,6 +67,7 @@ MODULES = (
     "krkn.telemetry",
     "litmus.results",
     "aws_fis.experiment",
+    "chaosblade.status",
     "load.k6",
     "load.locust",
     "load.jmeter",

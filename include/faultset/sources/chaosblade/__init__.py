@@ -1,0 +1,1 @@
+"""ChaosBlade: the status of the experiments that ``blade create`` made."""
