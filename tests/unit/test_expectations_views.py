@@ -33,7 +33,7 @@ from expectation_samples import (
     evidence_of,
 )
 from faultset import tables
-from faultset.expectations import catalogue, docs, telemetry_views, views
+from faultset.expectations import catalogue, cluster_views, docs, hook_views, telemetry_views, views
 from faultset.expectations.catalogue import RULES, VIEWS
 from faultset.records.evidence import Evidence
 from faultset.tables import InjectionRow, TriggerRow
@@ -103,7 +103,7 @@ def test_views_of_nothing_have_their_columns_and_types():
 
 def test_hosts_are_known_by_ip_by_name_and_by_full_name():
     parts = (component("nova_compute", (COMPUTE[0], "cmp2", "CTL1.example.org", "192.0.2.99", "cmp9")),)
-    rows = views.hosts(parts, (), Placement(cluster(*parts)))
+    rows = cluster_views.hosts(parts, (), Placement(cluster(*parts)))
     assert list(rows["node"].fillna("")) == ["cmp1", "cmp2", "ctl1", "", ""]
     assert not any(rows["injected"])
 
@@ -113,27 +113,27 @@ def test_a_component_is_injected_when_it_is_targeted_under_its_key_or_its_contai
     placement = Placement(cluster(*parts))
     for name in ("ovs_vswitchd", "openvswitch_vswitchd"):
         hit = (replace(TARGET, component="ovs_vswitchd", container=name),)
-        rows = views.hosts(parts, hit, placement)
+        rows = cluster_views.hosts(parts, hit, placement)
         assert list(rows["injected"]) == [True, True, False, False]
 
 
 def test_trap_the_agent_is_declared_on_every_host_and_commanded_on_one():
     placement = Placement(cluster(DHCP_AGENT))
     hit = (replace(TARGET, node="ctl1", component="neutron_dhcp_agent", container="neutron_dhcp_agent"),)
-    assert list(views.component_view((DHCP_AGENT,), hit, placement)["untouched"]) == ["cmp1, cmp2"]
+    assert list(cluster_views.component_view((DHCP_AGENT,), hit, placement)["untouched"]) == ["cmp1, cmp2"]
 
 
 def test_candidates_of_a_random_choice_are_not_called_untouched():
     placement = Placement(cluster(NOVA_COMPUTE))
     hit = tuple(replace(target, commanded=None, resolution="ambiguous") for target in TARGETS)
-    assert views.component_view((NOVA_COMPUTE,), hit, placement)["untouched"].isna().all()
+    assert cluster_views.component_view((NOVA_COMPUTE,), hit, placement)["untouched"].isna().all()
 
 
 @pytest.mark.parametrize("hosts", [None, COMPUTE])
 def test_components_without_injection_or_without_hosts_have_no_untouched_hosts(hosts):
     part = component("nova_compute", hosts)
     hit = TARGETS[:1] if hosts is None else ()
-    assert views.component_view((part,), hit, Placement(cluster(part)))["untouched"].isna().all()
+    assert cluster_views.component_view((part,), hit, Placement(cluster(part)))["untouched"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_components_without_injection_or_without_hosts_have_no_untouched_hosts(h
     ],
 )
 def test_expected_role(key, container, role, expected):
-    assert views.expected_role(component(key, COMPUTE, container), role) == expected
+    assert cluster_views.expected_role(component(key, COMPUTE, container), role) == expected
 
 
 def test_components_without_hosts_say_nothing_about_roles():
     part = component("nova_compute", None)
-    assert views.placements((part,), Placement(cluster(part))).empty
+    assert cluster_views.placements((part,), Placement(cluster(part))).empty
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -184,20 +184,20 @@ def test_iterations_name_the_injections_that_do_not_exist():
 
 def test_a_command_that_still_holds_a_secret_is_seen_and_not_shown():
     leaking = replace(TRIGGER, action="sshpass -p hunter2 ssh root@cmp1 reboot")
-    rows = views.triggers((TRIGGER, leaking), (WORKLOAD,))
+    rows = hook_views.triggers((TRIGGER, leaking), (WORKLOAD,))
     assert list(rows["secret_free"]) == [True, False]
     assert "hunter2" not in rows.to_csv()
 
 
 def test_a_described_secret_is_seen_too():
-    rows = views.triggers((replace(TRIGGER, description="password=hunter2"),), (WORKLOAD,))
+    rows = hook_views.triggers((replace(TRIGGER, description="password=hunter2"),), (WORKLOAD,))
     assert list(rows["secret_free"]) == [False]
     assert "hunter2" not in rows.to_csv()
 
 
 def test_what_nobody_planned_is_told_apart():
     odd = replace(TRIGGER, evidence="unplanned: the file shows a firing that no hook plans")
-    assert list(views.triggers((TRIGGER, odd), ())["planned"]) == [True, False]
+    assert list(hook_views.triggers((TRIGGER, odd), ())["planned"]) == [True, False]
 
 
 def injection(name: str, start: float, end: float, **changes: object) -> InjectionRow:
@@ -209,23 +209,23 @@ def injection(name: str, start: float, end: float, **changes: object) -> Injecti
     [(20, 40, 0.0), (0, 100, 0.0), (-1.5, 40, 1.5), (90, 100.25, 0.25), (-1, 103, 3.0)],
 )
 def test_seconds_outside_of_the_run(start, end, expected):
-    assert views.seconds_outside(injection("i", start, end), WORKLOAD) == expected
+    assert hook_views.seconds_outside(injection("i", start, end), WORKLOAD) == expected
 
 
 def test_uncertainty_is_no_reason_to_lie_outside():
-    assert views.seconds_outside(injection("i", -0.5, 40, start_uncertainty_s=1.0), WORKLOAD) == 0.0
+    assert hook_views.seconds_outside(injection("i", -0.5, 40, start_uncertainty_s=1.0), WORKLOAD) == 0.0
 
 
 def test_trap_a_report_knows_no_start_of_the_load():
     html = replace(WORKLOAD, started_at=None, ended_at=None)
-    assert views.seconds_outside(injection("i", -4, 400), html) == 0.0
-    assert views.seconds_outside(injection("i", -7, 400), html) == 2.0
-    assert views.seconds_outside(injection("i", -7, 400), replace(html, created_at=None)) is None
-    assert views.seconds_outside(injection("i", -7, 400), None) is None
+    assert hook_views.seconds_outside(injection("i", -4, 400), html) == 0.0
+    assert hook_views.seconds_outside(injection("i", -7, 400), html) == 2.0
+    assert hook_views.seconds_outside(injection("i", -7, 400), replace(html, created_at=None)) is None
+    assert hook_views.seconds_outside(injection("i", -7, 400), None) is None
 
 
 def overlaps(*rows: InjectionRow, triggers: tuple[TriggerRow, ...] = (TRIGGER,)) -> list[str]:
-    frame = views.injections(replace(TRUTH, injections=rows, triggers=triggers))
+    frame = hook_views.injections(replace(TRUTH, injections=rows, triggers=triggers))
     return list(frame["overlapping"].fillna(""))
 
 
@@ -250,22 +250,22 @@ def test_firings_of_different_hooks_may_overlap():
 
 
 def test_without_a_cluster_file_nothing_is_undeclared():
-    rows = views.targets((replace(TARGET, declared=None),), (INJECTION,), Placement(None))
+    rows = hook_views.targets((replace(TARGET, declared=None),), (INJECTION,), Placement(None))
     assert list(rows["node_known"]) == [None]
     assert list(rows["declared"]) == [None]
 
 
 def test_targets_say_what_was_ordered():
     reboot = replace(TARGET, action="reboot", container=None, component=None, service=None, layer="host")
-    rows = views.targets((TARGET, reboot, replace(TARGET, action=None)), (INJECTION,), Placement(cluster()))
+    rows = hook_views.targets((TARGET, reboot, replace(TARGET, action=None)), (INJECTION,), Placement(cluster()))
     assert list(rows["order"]) == ["stop+start nova_compute", "reboot the node", "act on nova_compute"]
     assert list(rows["service"]) == ["nova", "the node itself", "nova"]
 
 
 def test_an_open_choice_names_its_candidates():
-    rows = views.choices((*(replace(target, resolution="ambiguous") for target in TARGETS),))
+    rows = hook_views.choices((*(replace(target, resolution="ambiguous") for target in TARGETS),))
     assert list(rows["candidates"]) == ["cmp1, cmp2"]
-    assert views.choices(TARGETS)["candidates"].isna().all()
+    assert hook_views.choices(TARGETS)["candidates"].isna().all()
 
 
 @given(st.lists(st.text(min_size=1, max_size=5), max_size=60))
