@@ -14,6 +14,7 @@ import dataclasses
 import datetime as dt
 import http.client
 import multiprocessing
+import os
 import shutil
 import statistics
 import subprocess
@@ -73,10 +74,10 @@ def fill(root: Path, datasets: int, versions: int, iterations: int) -> None:
     for number in range(datasets):
         slug = f"experiment-{number:04}"
         target = root / "datasets" / slug
-        shutil.copytree(source, target, copy_function=shutil.copy2)
+        shutil.copytree(source, target, copy_function=os.link)
         for path in target.rglob("manifest.json"):
-            path.chmod(0o600)
             known = manifest.decode(path.read_bytes(), path)
+            path.unlink()
             path.write_bytes(dataclasses.replace(known, slug=slug, title=f"Restart number {number}").encode())
         (target / "latest.json").unlink()
     store = open_root(root / "datasets")

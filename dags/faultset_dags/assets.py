@@ -4,5 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import Asset
 
-CANDIDATES = Asset(name="faultset_candidates", uri="faultset://candidates", group="faultset")
-DATASETS = Asset(name="faultset_datasets", uri="faultset://datasets", group="faultset")
+_PAGE = {"page": "/plugin/faultset/faultset/"}
+"""What people find on an asset's own page: the way, below Airflow's address, to what it is about."""
+
+CANDIDATES = Asset(name="faultset_candidates", uri="faultset://candidates", group="faultset", extra=_PAGE)
+DATASETS = Asset(name="faultset_datasets", uri="faultset://datasets", group="faultset", extra=_PAGE)

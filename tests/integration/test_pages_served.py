@@ -259,7 +259,7 @@ def test_pages_of_verdicts_and_versions_run_nothing(site: Site) -> None:
     ):
         status, headers, _ = site.ask(path.replace("ARRIVAL", site.arrival))
         assert status == 200
-        assert headers["content-security-policy"].endswith("sandbox")
+        assert headers["content-security-policy"].endswith("sandbox allow-same-origin")
         assert "default-src 'none'" in headers["content-security-policy"]
 
 

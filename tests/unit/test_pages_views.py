@@ -141,6 +141,10 @@ def test_markdown_of_a_card_makes_neither_elements_nor_links_that_run() -> None:
     assert "<script" not in made
     assert "javascript:x)" in made
     assert "<img" not in made
+    assert "<img" not in render.markdown("![p](https://192.0.2.1/figures/a.png) ![p](figures/../x.png)", "/files/")
+    assert 'src="/files/figures/a-1.png"' in render.markdown("![p](figures/a-1.png)", "/files/")
+    assert 'href="/files/CHANGES.md"' in render.markdown("[c](CHANGES.md)", "/files/")
+    assert 'href="https://doi.org/1"' in render.markdown("[c](https://doi.org/1)", "/files/")
     assert "<em>b</em>" in made
 
 

@@ -65,7 +65,8 @@ def _add_version(app: FastAPI, pages: Pages) -> None:
     def version(request: Request, slug: str, version: str, person: Person = pages.reads(REBUILD)) -> Response:
         found = opened(pages, slug, version)
         known = overview.versions_of(pages.settings, slug)
-        card = pages.shelf.texts.get(("card", found.key), lambda: _card(pages, slug, version))
+        files = f"{base_of(request)}{address('datasets', slug, version)}/files/"
+        card = pages.shelf.texts.get(("card", found.key, files), lambda: _card(pages, slug, version, files))
         return pages.show(
             request, person, "version.html", slug=slug, version=version, manifest=found.dataset.manifest,
             known=known, withdrawn=known.withdrawn.get(version), card=render.safe(card),
@@ -81,11 +82,11 @@ def _add_version(app: FastAPI, pages: Pages) -> None:
         return downloads.answer(pages.settings, manifest, entry, request.headers.get("range"))
 
 
-def _card(pages: Pages, slug: str, version: str) -> bytes:
+def _card(pages: Pages, slug: str, version: str, files: str) -> bytes:
     data = open_root(pages.settings.datasets).read(f"{slug}/{version}/{CARD}") or b""
     text = data.decode("utf-8", "replace")
     head, _, rest = text.partition("\n---\n") if text.startswith("---\n") else ("", "", text)
-    return str(render.markdown(rest if head else text)).encode()
+    return str(render.markdown(rest if head else text, files)).encode()
 
 
 def _add_approval(app: FastAPI, pages: Pages) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from faultset.errors import counted, printable
 from faultset.pages import views
@@ -70,17 +71,45 @@ def environment() -> Environment:
     return made
 
 
+_PICTURE = re.compile(r"figures/[a-z0-9-]{1,100}\.png")
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|/|#", re.IGNORECASE)
+
+
 @functools.cache
 def _markdown() -> Any:
     from markdown_it import MarkdownIt  # noqa: PLC0415 (only two pages show Markdown)
 
     # No HTML in it becomes any, and links that could run something are none.
-    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    made = MarkdownIt("commonmark", {"html": False}).enable("table")
+    made.add_render_rule("image", _image)
+    made.add_render_rule("link_open", _link)
+    return made
 
 
-def markdown(text: str) -> Markup:
-    """Return Markdown as HTML, without its pictures; whatever HTML stands in it is shown as text."""
-    return Markup(_markdown().render(text))  # noqa: S704 (made by a renderer that lets no HTML through)
+def _image(_renderer: Any, tokens: Any, place: int, _options: Any, env: Any) -> str:
+    """A picture of the same version; of any other, its words."""
+    token = tokens[place]
+    words = escape(token.content)
+    if env.get("files") and _PICTURE.fullmatch(token.attrGet("src") or ""):
+        return f'<img class="picture" loading="lazy" src="{escape(env["files"])}{token.attrGet("src")}" alt="{words}">'
+    return str(words)
+
+
+def _link(renderer: Any, tokens: Any, place: int, options: Any, env: Any) -> str:
+    href = tokens[place].attrGet("href") or ""
+    if env.get("files") and not _ELSEWHERE.match(href):
+        tokens[place].attrSet("href", f"{env['files']}{href}")
+    return str(renderer.renderToken(tokens, place, options, env))
+
+
+def markdown(text: str, files: str = "") -> Markup:
+    """Return Markdown as HTML; whatever HTML stands in it is shown as text.
+
+    Args:
+        text: Markdown.
+        files: address below which the files are that it names; "" shows no pictures.
+    """
+    return Markup(_markdown().render(text, {"files": files}))  # noqa: S704 (of a renderer that lets no HTML through)
 
 
 def safe(made: bytes) -> Markup:

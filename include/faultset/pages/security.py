@@ -19,8 +19,11 @@ POLICY = (
 )
 """For our pages: nothing inline, nothing from elsewhere, shown in no page but the server's own."""
 
-POLICY_OF_FILES = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'self'; sandbox"
-"""For pages that lie in versions and verdicts: they run nothing, whatever stands in them."""
+POLICY_OF_FILES = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'self'; sandbox allow-same-origin"
+)
+"""For pages that lie in versions and verdicts: they run nothing, whatever stands in them. That they are of this
+server is kept, so that a browser sends the login with what a link in the frame asks for."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
