@@ -13,7 +13,8 @@ import releases
 from faultset.errors import InputError
 from faultset.pages import experiment, render, security, tracks, views
 from faultset.pages.cached import Kept
-from faultset.pages.overview import Held, Line, Overviews
+from faultset.pages.held_index import Held
+from faultset.pages.overview import Line, Overviews
 from faultset.pages.security import CrossSiteError, check_origin, check_token, token
 from faultset.pages.tracks import Span
 from faultset.pages.views import Query
@@ -223,6 +224,9 @@ def test_the_overview_says_what_there_is_and_sees_what_changes(tmp_path: Path) -
     releases.published(tmp_path / "datasets", "a")
     overviews = Overviews(lambda: settings)
     found = {one.slug: one for one in overviews.get().lines}
+    assert Overviews(lambda: settings).get().lines == overviews.get().lines  # as a restart sees it
+    (tmp_path / "datasets" / ".pages" / "held-1.json").write_text("[")
+    assert Overviews(lambda: settings).get().lines == overviews.get().lines
     assert set(found) == {releases.SLUG, "not-built"}
     assert (found["not-built"].freshness, found["not-built"].latest) == ("no version", None)
     known = found[releases.SLUG]

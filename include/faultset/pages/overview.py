@@ -16,12 +16,14 @@ from faultset import pipeline, tables
 from faultset.dataset.overview import moment_of
 from faultset.dataset.roots import Versions, root_at
 from faultset.errors import FaultsetError
+from faultset.pages import held_index
+from faultset.pages.held_index import Found, Held
 from faultset.pipeline import awaiting
 from faultset.pipeline.awaiting import Pending
 from faultset.release import decisions, history, manifest, parquet
 from faultset.release.manifest import Manifest
 from faultset.settings import Settings
-from faultset.severity import SEVERITIES, Severity
+from faultset.severity import SEVERITIES
 from faultset.slug import is_slug
 from faultset.storage import MANIFEST, DatasetRoot, Store, open_root
 
@@ -33,40 +35,6 @@ _FRESH_IN_A_BUCKET_S = 60.0
 _MOST_FINDINGS = 200  # kept of one version; its card has all
 
 Freshness = Literal["current", "entry changed", "not in the catalog", "no version"]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A finding of a dataset's latest version."""
-
-    severity: Severity
-    expectation: str
-    message: str
-    count: int
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a version holds, in short; it never changes.
-
-    Attributes:
-        title: of the experiment.
-        published_at: when; aware.
-        ran_at: when its first load started, or its telemetry; None where no input tells.
-        injections: number of them.
-        effects: effect -> number of injections.
-        findings: severity -> number.
-        listed: the findings, most severe first.
-    """
-
-    title: str
-    published_at: dt.datetime | None
-    ran_at: dt.datetime | None
-    injections: int
-    effects: Mapping[str, int]
-    findings: Mapping[Severity, int]
-    listed: tuple[Found, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +89,7 @@ class Overviews:
         self._settings = settings
         self._known: dict[str, _Known] = {}
         self._manifests: dict[str, Held] = {}
+        self._written = -1
         self._shown: Overview | None = None
         self._until = 0.0
         self._looking = threading.Lock()
@@ -155,10 +124,16 @@ class Overviews:
         settings = self._settings()
         store = open_root(settings.datasets)
         entries = _entries(settings)
+        if self._written < 0:
+            self._manifests |= held_index.read(settings)
+            self._written = len(self._manifests)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             names = [name for name in store.slugs() if is_slug(name)]
             found = dict(zip(names, pool.map(lambda name: self._read(store, name), names), strict=True))
         self._known = {name: known for name, known in found.items() if known.versions or known.problem}
+        if len(self._manifests) > self._written:
+            held_index.write(settings, self._manifests)
+            self._written = len(self._manifests)
         waiting = awaiting.all_pending(settings)
         slugs = sorted({*self._known, *entries, *waiting})
         lines = tuple(_line(slug, self._known.get(slug), entries, waiting.get(slug)) for slug in slugs)

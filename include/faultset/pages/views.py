@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from faultset.errors import counted
-from faultset.pages.overview import Found, Line
+from faultset.pages.held_index import Found
+from faultset.pages.overview import Line
 
 ROWS = 50
 _LONGEST_QUERY = 200
