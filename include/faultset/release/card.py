@@ -43,23 +43,43 @@ class Content:
 
 def render(manifest: Manifest, content: Content) -> str:
     """Return the text of ``README.md``; ``manifest.files`` needs to hold the tables, telemetry and figures only."""
-    sections: tuple[list[str], ...] = (
-        _head(manifest),
-        _what(manifest),
-        telemetry_card.figures(manifest),
-        _in_numbers(manifest, content),
-        telemetry_card.telemetry(manifest),
-        telemetry_card.impacts(manifest, content.impacts, content.impact_tests),
-        corrected.section(manifest),
-        _findings(manifest.validation),
-        _how_made(manifest),
-        [*_MEANING, *telemetry_card.meaning(manifest)],
-        _limits(manifest, content),
-        _how_to_load(manifest),
-        _dictionary(manifest),
-        _how_to_cite(manifest),
+    named = [text(creator.get("name", "")) for creator in manifest.creators]
+    return markdown.render(
+        "card.md",
+        manifest=manifest,
+        experiment=manifest.experiment,
+        validation={"relaxed": (), **manifest.validation},
+        head=markdown.block(_head(manifest)),
+        description=markdown.block([text(manifest.description, 5000)]),
+        creators=markdown.block([", ".join(_creator(creator) for creator in manifest.creators)]),
+        names=markdown.block([", ".join(named)]),
+        counted=", ".join(f"{manifest.validation[severity]} {severity}" for severity in SEVERITIES),
+        figures=markdown.block(telemetry_card.figures(manifest)),
+        numbers=markdown.block(_in_numbers(manifest, content)),
+        telemetry=markdown.block(telemetry_card.telemetry(manifest)),
+        impacts=markdown.block(telemetry_card.impacts(manifest, content.impacts, content.impact_tests)),
+        corrections=markdown.block(corrected.section(manifest)),
+        tools=markdown.block([", ".join(f"{text(name)} {text(version)}" for name, version in manifest.tools.items())]),
+        inputs=markdown.block(
+            table(
+                ("role", "file", "bytes", "sha256"),
+                ((file.role, file.uri, file.bytes, file.sha256) for file in manifest.inputs),
+            )
+        ),
+        longest_open_s=f"{LONGEST_OPEN_S:g}",
+        meaning=markdown.block(telemetry_card.meaning(manifest)),
+        limits=_limits(content),
+        limits_of_telemetry=markdown.block(telemetry_card.limits(manifest)),
+        how_to_load=markdown.block(telemetry_card.how_to_load(manifest)),
+        tables=[declared for declared in tables.EVERY_TABLE if declared.name in manifest.rows],
+        columns=lambda declared: markdown.block(markdown.columns(tables.columns(declared))),
+        table=_table,
+        dictionary=markdown.block(telemetry_card.dictionary(manifest)),
     )
-    return "\n".join(line for section in sections if section for line in [*section, ""])
+
+
+def _table(header: Sequence[str], rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    return markdown.block(table(header, ([row[name] for name in names] for row in rows)))
 
 
 def _quoted(value: str) -> str:
@@ -70,7 +90,6 @@ def _quoted(value: str) -> str:
 
 def _head(manifest: Manifest) -> list[str]:
     return [
-        "---",
         *_license(manifest.license),
         f"pretty_name: {_quoted(manifest.title)}",
         "language:",
@@ -83,7 +102,6 @@ def _head(manifest: Manifest) -> list[str]:
         f"- {_size(sum(manifest.rows.values()))}",
         "configs:",
         *(line for table in about(manifest).tables for line in _config(table)),
-        "---",
     ]
 
 
@@ -117,22 +135,6 @@ def _config(table: Described) -> list[str]:
 
 def _table_names(manifest: Manifest) -> list[str]:
     return [declared.name for declared in tables.EVERY_TABLE if declared.name in manifest.rows]
-
-
-def _what(manifest: Manifest) -> list[str]:
-    return [
-        f"# {text(manifest.title)}",
-        "",
-        text(manifest.description, 5000),
-        "",
-        f"Version {manifest.version} of `{manifest.slug}`, published {manifest.created_at}. "
-        f"License: {text(manifest.license or 'none stated')}. "
-        f"By: {', '.join(_creator(creator) for creator in manifest.creators) or 'not stated'}.",
-        "",
-        "What changed since the version before stands in `CHANGES.md`; hashes of all files, inputs and outputs, in "
-        "`manifest.json`. For other tools: `croissant.json` (Croissant 1.1), `datapackage.json` (Data Package 2.0), "
-        "`dictionary.md` (every column), `CITATION.cff`, and `datacite.json` (to register a DOI).",
-    ]
 
 
 def _creator(creator: dict[str, Any]) -> str:
@@ -252,157 +254,18 @@ def _target(row: TargetRow) -> Sequence[object]:
     return (*place, row.declared, row.commanded, row.effective, row.resolution)
 
 
-def _findings(validation: dict[str, Any]) -> list[str]:
-    counted = ", ".join(f"{validation[severity]} {severity}" for severity in SEVERITIES)
-    lines = ["## Findings", "", f"{validation['expectations']} expectations were evaluated; findings: {counted}."]
-    if validation["findings"]:
-        rows = [
-            (finding["severity"], finding["table"], finding["message"], finding["count"], finding["remedy"])
-            for finding in validation["findings"]
-        ]
-        lines += ["", *table(("severity", "table", "finding", "rows", "what to do"), rows)]
-    return lines + _relaxed(validation.get("relaxed", ()))
-
-
-def _relaxed(relaxed: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what of the expectations the experiment sets otherwise; nothing where all are as they are."""
-    if not relaxed:
-        return []
-    rows = [(one["expectation"], one["what"], one["was"], one["now"], one["reason"]) for one in relaxed]
-    return [
-        "",
-        "### Expectations set otherwise",
-        "",
-        "The experimenter set these expectations otherwise than they usually are, for the reasons stated.",
-        "",
-        *table(("expectation", "what", "usually", "here", "reason"), rows),
-    ]
-
-
-# --- words ----------------------------------------------------------------------------------------------------------
-
-
-def _how_made(manifest: Manifest) -> list[str]:
-    inputs = ((file.role, file.uri, file.bytes, file.sha256) for file in manifest.inputs)
-    tools = ", ".join(f"{text(name)} {text(version)}" for name, version in manifest.tools.items())
-    return [
-        "## How it was made",
-        "",
-        "Read from the files below, decided by fixed rules (each decision carries its evidence), validated, and "
-        f"written by {tools}. The same files and the same recipe of faultset ("
-        f"{text(manifest.recipe[:12] or 'unknown')}) give the same records.",
-        "",
-        *table(("role", "file", "bytes", "sha256"), inputs),
-    ]
-
-
-_MEANING = [
-    "## What a label means",
-    "",
-    "- **Injection**: what the experimenter did, a firing of a Rally hook. The true start lies in "
-    "`[started_at, started_at + start_uncertainty_s)`, the true end likewise: a report knows whole seconds, a result "
-    "file microseconds. `time_source` says which of the two it was, or that a declared correction replaced it.",
-    "- **The fault's own end**: `fault_ended_at`, which is the command's end or later, known to "
-    "`fault_end_uncertainty_s`; `fault_end_source` and `fault_end_reason` say what tells it. Rows and iterations are "
-    "held against the fault, not against the command. Where its end is unknown, rows from the command's end to "
-    f"`fault_open_until` (at most {LONGEST_OPEN_S:g} s, never beyond the end of the run) are boundary rows.",
-    "- **Target**: a node and a container that an injection acted on, with three separate truths. *Declared*: the "
-    "cluster file says that it runs there. *Commanded*: the hook went there. *Effective*: it demonstrably acted. "
-    "A null is a value: nobody can tell.",
-    "- **Effect**: full where the fault took hold on all commanded targets, partial on some, none, or unknown. The "
-    "status of a hook says nothing about it: a failed hook can have hit its targets.",
-    "- **Trigger**: what was planned. One that was not seen is `not_reached` (the run ended before) or "
-    "`not_observable` (the inputs cannot tell), never left out.",
-    "- **Iteration**: carries the ids of all injections whose window it overlaps; `is_boundary` says that the "
-    "uncertainty leaves it open.",
-]
-
-
-def _limits(manifest: Manifest, content: Content) -> list[str]:
+def _limits(content: Content) -> list[tuple[int, str]]:
+    """Return how often something is not known, and what."""
     outcomes = Counter(row.outcome for row in content.triggers)
     from_report = sum(row.time_source == "report" for row in content.injections)
     unknown = sum(row.effect == "unknown" for row in content.injections)
     open_ends = sum(row.fault_ended_at is None for row in content.injections)
     ambiguous = sum(row.resolution == "ambiguous" for row in content.targets)
-    counted = [
+    return [
         (outcomes["not_reached"], "planned triggers were not reached by their run."),
         (outcomes["not_observable"], "planned triggers cannot be seen in the inputs; they may have fired."),
         (from_report, "injections have their times from an HTML report, known to the second only."),
         (unknown, "injections have an unknown effect."),
         (open_ends, "injections have a fault whose end is unknown; rows after their command are boundary rows."),
         (ambiguous, "targets are one of several candidates; which one is recorded nowhere."),
-    ]
-    return [
-        "## Known limits",
-        "",
-        *[f"- {count} {what}" for count, what in counted if count],
-        "- A Rally report shows an iteration's own times only where it failed; a result file shows all.",
-        _commands(manifest.experiment),
-        *telemetry_card.limits(manifest),
-    ]
-
-
-def _commands(experiment: Mapping[str, Any]) -> str:
-    if experiment.get("publish_commands") == "full":
-        reason = text(str(experiment.get("publish_commands_reason", "")))
-        return f"- Commands and descriptions of hooks stand here in full but for recognised secrets: {reason}"
-    return (
-        "- Of commands, scripts' notes and descriptions of hooks only words that were recognised are shown; "
-        "`…` stands for all others, which may have been secrets."
-    )
-
-
-def _how_to_load(manifest: Manifest) -> list[str]:
-    return [
-        "## How to load",
-        "",
-        f"In the folder of this version (`{manifest.slug}/{manifest.version}`), with pandas:",
-        "",
-        "```python",
-        "import pandas as pd",
-        "",
-        'injections = pd.read_parquet("injections.parquet")',
-        'targets = pd.read_parquet("targets.parquet")',
-        'hit = targets[targets["effective"].eq(True)]',
-        'hit = hit.merge(injections, on="injection_id", suffixes=("", "_injection"))',
-        'print(hit[["injection_id", "node", "container", "started_at", "ended_at"]].to_string())',
-        "```",
-        "",
-        "With pyarrow:",
-        "",
-        "```python",
-        "import pyarrow.parquet as pq",
-        "",
-        'iterations = pq.read_table("iterations.parquet")',
-        "print(iterations.schema)",
-        "```",
-        *telemetry_card.how_to_load(manifest),
-    ]
-
-
-def _dictionary(manifest: Manifest) -> list[str]:
-    lines = ["## Data dictionary", "", "Times are UTC with microseconds; spans are half-open, [start, end)."]
-    for declared in tables.EVERY_TABLE:
-        if declared.name not in manifest.rows:
-            continue
-        lines += [
-            "",
-            f"### {declared.name}",
-            "",
-            text(declared.description),
-            "",
-            f"Key: {', '.join(declared.key)}.",
-            "",
-        ]
-        lines += markdown.columns(tables.columns(declared))
-    return [*lines, *telemetry_card.dictionary(manifest)]
-
-
-def _how_to_cite(manifest: Manifest) -> list[str]:
-    names = ", ".join(text(creator.get("name", "")) for creator in manifest.creators)
-    return [
-        "## How to cite",
-        "",
-        f"{names + ': ' if names else ''}{text(manifest.title)}. Dataset {manifest.slug}, version {manifest.version}, "
-        f"{manifest.created_at[:10]}. Fingerprint {manifest.fingerprint}.",
     ]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from jinja2 import Environment
+from markupsafe import Markup
+
 from faultset.errors import printable
+from faultset.pages.environment import environment
 from faultset.tables import ColumnSpec
 
 SHOWN = 100
@@ -68,3 +73,25 @@ def _entity(match: re.Match[str]) -> str:
 
 def _code(character: str) -> str:
     return f"&#{ord(character)};"
+
+
+# --- templates ------------------------------------------------------------------------------------------------------
+
+
+def render(template: str, **values: Any) -> str:
+    """Return Markdown from a template of ``versions/``; each value that is no ``block`` is one line of plain text."""
+    return _templates().get_template(f"versions/{template}").render(**values)
+
+
+def block(lines: Iterable[str]) -> Markup:
+    """Return lines that are Markdown already, for a template."""
+    return Markup("\n".join(lines))  # noqa: S704 (no HTML: it says that this needs no escaping)
+
+
+@functools.cache
+def _templates() -> Environment:
+    return environment(finalize=_plain, keep_trailing_newline=True)
+
+
+def _plain(value: object) -> object:
+    return block([text(value)]) if isinstance(value, str) and not isinstance(value, Markup) else value
