@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -77,11 +76,6 @@ class OverRestApi:
         """As in ``Workflow``."""
         return _run(await self._call("GET", f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"))
 
-    async def runs(self, dag_id: str, most: int) -> Sequence[Run]:
-        """As in ``Workflow``."""
-        told = await self._call("GET", f"dags/{dag_id}/dagRuns?limit={most}&order_by=-run_after")
-        return [_run(one) for one in told["dag_runs"]]
-
     async def questions(self, slug: str) -> Sequence[Question]:
         """As in ``Workflow``."""
         asked = f"limit={_MOST}&response_received=false&subject_search={quote(f'Publish {slug} ')}"
@@ -125,21 +119,16 @@ def _run(told: Mapping[str, Any]) -> Run:
         dag_id=str(told["dag_id"]),
         run_id=str(told["dag_run_id"]),
         state=str(told["state"]),
-        started_at=_moment(told.get("start_date")),
         experiments=tuple(str(name) for name in named if name),
     )
 
 
 def _question(told: Mapping[str, Any]) -> Question:
     run_id = str(told["task_instance"]["dag_run_id"])
-    return Question(run_id, str(told["subject"]), str(told.get("body") or ""), _moment(told.get("created_at")))
+    return Question(run_id, str(told["subject"]), str(told.get("body") or ""))
 
 
-def _moment(text: str | None) -> dt.datetime | None:
-    return dt.datetime.fromisoformat(text) if text else None
-
-
-app = create(Setup(settings, person, OverRestApi, faultset_links.base()))
+app = create(Setup(settings, person, OverRestApi))
 # Paths alone: under whatever name people open Airflow, the login that their browser has is that of this name.
 _FROM = f"{faultset_links.below()}{faultset_links.PREFIX}"
 _ASKED = "dag_id={DAG_ID}&run_id={RUN_ID}"

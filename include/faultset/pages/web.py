@@ -35,13 +35,11 @@ class Setup:
         settings: where things are.
         person: DAG id -> a dependency that returns who asks, and refuses who may not read that DAG.
         workflow: of a request: runs and questions, with the rights of the person who asks.
-        airflow: the address below which Airflow's own pages are; "" where there are none.
     """
 
     settings: Callable[[], Settings]
     person: Callable[[str], Callable[..., Person]]
     workflow: Callable[[Request], Workflow]
-    airflow: str = ""
 
 
 @dataclass
@@ -73,7 +71,6 @@ class Pages:
             .get_template(name)
             .render(
                 base=base_of(request),
-                airflow=self.setup.airflow,
                 person=person,
                 token=security.token(person.secret, person.id) if person.may_act else "",
                 now=dt.datetime.now(dt.UTC),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -48,7 +47,6 @@ class Run:
     dag_id: str
     run_id: str
     state: str
-    started_at: dt.datetime | None
     experiments: tuple[str, ...] = ()
 
 
@@ -59,7 +57,6 @@ class Question:
     run_id: str
     subject: str
     body: str
-    asked_at: dt.datetime | None
 
 
 class Workflow(Protocol):
@@ -73,9 +70,6 @@ class Workflow(Protocol):
 
     async def run(self, dag_id: str, run_id: str) -> Run:
         """Return one run."""
-
-    async def runs(self, dag_id: str, most: int) -> Sequence[Run]:
-        """Return the newest runs."""
 
     async def questions(self, slug: str) -> Sequence[Question]:
         """Return what is asked now of an experiment's candidates."""
