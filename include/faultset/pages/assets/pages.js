@@ -57,7 +57,9 @@ const Faultset = (() => {
     try {
       const told = await send(form.action, content);
       say(told.said ?? "Done.");
-      if (told.next) location.assign(told.next);
+      if (told.next) { location.assign(told.next); return; }
+      buttons.forEach(button => { button.disabled = false; });
+      if (problem && told.intact === false) { problem.textContent = told.said; problem.hidden = false; }
     } catch (error) {
       say("");
       if (problem) { problem.textContent = error.message; problem.hidden = false; problem.focus(); } else say(error.message);
