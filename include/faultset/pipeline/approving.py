@@ -264,27 +264,23 @@ def _without(findings: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]
 
 
 def _page(made: Proposal, found: _Compared, drawn: Sequence[_Picture], pictures: str | None) -> str:
-    lines = [
-        f"**{markdown.text(found.note.metadata.title)}**",
-        "",
-        *markdown.table(("", ""), _facts(made)),
-        "",
-        "# Pictures",
-        "",
-        _counted(drawn),
-        *_shown(made, drawn[:_SHOWN_PICTURES], pictures),
-        "",
-        *Changes(found.change, found.difference, found.before).render(_as_manifest(made, found)).splitlines(),
-        "",
-        "## All findings of the candidate",
-        "",
-        *markdown.limited(
-            ("severity", "found", "what to do"),
-            found.note.validation.findings,
-            lambda finding: (finding.severity, finding.message, finding.remedy),
-        ),
-    ]
-    return _cut("\n".join(lines) + "\n")
+    findings = markdown.limited(
+        ("severity", "found", "what to do"),
+        found.note.validation.findings,
+        lambda finding: (finding.severity, finding.message, finding.remedy),
+    )
+    changes = Changes(found.change, found.difference, found.before).render(_as_manifest(made, found))
+    return _cut(
+        markdown.render(
+            "approval.md",
+            title=found.note.metadata.title,
+            facts=markdown.block(markdown.table(("", ""), _facts(made))),
+            counted=_counted(drawn),
+            pictures=markdown.block(_shown(made, drawn[:_SHOWN_PICTURES], pictures)),
+            changes=markdown.block(changes.splitlines()),
+            findings=markdown.block(findings),
+        )
+    )
 
 
 def _facts(made: Proposal) -> Iterator[tuple[str, str]]:

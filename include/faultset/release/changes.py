@@ -38,16 +38,19 @@ class Changes:
 
     def render(self, now: Manifest) -> str:
         """Return the text of ``CHANGES.md``."""
-        lines = [f"# Changes in {now.version}", ""]
-        if self.change is None or self.before is None or self.difference is None:
-            lines += ["The first version that is here.", "", *_row_counts(now)]
-        else:
-            lines += [f"Since {self.before.version}. A {self.change} version: {WHY[self.change]}.", ""]
-            lines += ["## In rows", "", *_counted(self.difference)]
-            for section in sections(self.difference, self.before, now):
-                lines += ["", f"## {section.title}", ""]
-                lines += [f"- {markdown.text(line, 10_000)}" for line in section.lines]
-        return "\n".join(lines) + "\n"
+        compared = self.before is not None and self.difference is not None and self.change is not None
+        return markdown.render(
+            "changes.md",
+            now=now,
+            before=self.before,
+            change=self.change,
+            difference=self.difference,
+            why=markdown.block([WHY[self.change]]) if self.change else "",
+            counted=markdown.block(_counted(self.difference)) if self.difference else "",
+            sections=sections(self.difference, self.before, now) if self.difference and self.before else (),
+            rows="" if compared else markdown.block(_row_counts(now)),
+            plain=lambda line: markdown.block([markdown.text(line, 10_000)]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
