@@ -140,7 +140,7 @@ def test_a_changed_label_is_major_and_names_row_and_column(tmp_path: Path) -> No
     difference = compare(tmp_path, releases.rows(), new)
     assert difference.change == "major"
     (targets,) = (table for table in difference.tables if table.table == "targets")
-    key = ("boot.0.250", "wally113", "nova_compute", "nova_compute")
+    key = ("boot.0.250", "wally113", "nova_compute", "nova_compute", None, None)  # no namespace, no pod
     assert targets.changed == (ChangedRow(key, ("effective",)),)
     assert difference.as_dict()["words"] == [
         "targets: 1 changed: boot.0.250 / wally113 / nova_compute / nova_compute (effective)."
