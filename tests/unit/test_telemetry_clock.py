@@ -15,17 +15,9 @@ from hypothesis import strategies as st
 
 from faultset.moments import UTC, Window, from_epoch
 from faultset.simulator import Truth, simulate
-from faultset.truth.telemetry_clock import (
-    CANDIDATES_S,
-    ShiftEvidence,
-    abbreviation_note,
-    covered_share,
-    find_shift,
-    find_shifts,
-    joined,
-    placed_by_number,
-    recording,
-)
+from faultset.truth.clock_evidence import ShiftEvidence, covered_share, joined, recording
+from faultset.truth.clock_names import abbreviation_note
+from faultset.truth.telemetry_clock import CANDIDATES_S, find_shift, find_shifts, placed_by_number
 
 SECOND = 1_000_000
 HOUR = 3600

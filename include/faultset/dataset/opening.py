@@ -14,6 +14,7 @@ import pandas as pd
 
 from faultset import tables
 from faultset.dataset import columns, extent_rows, floors, notebook, overview, sliding, spans, timeline, wide
+from faultset.dataset.long_rows import Long
 from faultset.dataset.root_cause import RootCause, root_causes
 from faultset.dataset.roots import DatasetRecord, Root, known_versions, manifest_of, records, root_at
 from faultset.dataset.rows import Rows
@@ -171,6 +172,10 @@ class Dataset:
             nodes=None if nodes is None else tuple(map(str, nodes)),
             first=overview.moment_of(facts, "first"),
             last=overview.moment_of(facts, "last"),
+            kpis=tuple(map(str, facts["kpis"])) if facts.get("kpis") else None,
+            long=Long(str(facts["kpi_column"]), str(facts["value_column"]), tuple(map(str, facts.get("kpis", ()))))
+            if facts.get("kpi_column")
+            else None,
         )
 
     # --- laid out for methods ---------------------------------------------------------------------------------------

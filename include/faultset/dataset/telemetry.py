@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 
 from faultset.dataset import columns as unified
 from faultset.dataset import notebook, spans
+from faultset.dataset.long_rows import Long, laid_out
 from faultset.dataset.spans import During, Margin
 from faultset.errors import InputError, nearest
 from faultset.labels import one_table
@@ -54,6 +55,8 @@ class Part:
         nodes: names of the nodes that its rows are of; None where the manifest does not say.
         first: earliest time of a row, UTC; None where the manifest does not say, or no row has one.
         last: latest time.
+        kpis: the columns that are KPIs; None where the manifest does not say, so that all numbers are.
+        long: where each row holds the value of one KPI; None where each KPI has a column.
     """
 
     file: File
@@ -62,6 +65,8 @@ class Part:
     nodes: tuple[str, ...] | None = None
     first: dt.datetime | None = None
     last: dt.datetime | None = None
+    kpis: tuple[str, ...] | None = None
+    long: Long | None = None
 
     def may_hold(self, nodes: Sequence[str] | None, wanted: Sequence[Window]) -> bool:
         """Whether it can have a row of these nodes (None: any) in these spans; else it need not be opened."""
@@ -73,6 +78,8 @@ class Part:
     def read(self, names: Sequence[str], condition: pc.Expression | None) -> pa.Table:
         """Return rows; of ``names`` only the columns that it has.
 
+        Where rows name their KPIs and some of ``names`` are such, there is a row a moment and node, a column a KPI.
+
         Raises:
             InputError: the file is damaged.
             SetupError: it cannot be read.
@@ -80,7 +87,12 @@ class Part:
         with reported(self.file), parquet.whole(self.file):
             fragment = self.file.fragment()
             data = ds.FileSystemDataset([fragment], fragment.physical_schema, _FORMAT)
-            return data.to_table(columns=[name for name in names if name in self.columns], filter=condition)
+            wanted = [name for name in names if name in self.columns]
+            asked = [] if self.long is None else [name for name in names if name in self.long.kpis]
+            if self.long is None or not asked or self.long.kpi in names:
+                return data.to_table(columns=wanted, filter=condition)
+            needed = dict.fromkeys((*wanted, "timestamp", "node", self.long.kpi, self.long.value))
+            return laid_out(data.to_table(columns=list(needed), filter=condition), self.long, asked)
 
     def batches(self) -> Iterator[pa.Table]:
         """Yield all rows, some at a time.
@@ -173,8 +185,17 @@ class Telemetry:
     def _schema(self, columns: Sequence[str] | str | None) -> pa.Schema:
         if not self.parts:
             raise InputError(self.kind, "this dataset has no such telemetry", "see its card for what it holds")
-        names = unified.chosen(self.schema, columns, self.kind)
-        return pa.schema([self.schema.field(name) for name in names])
+        schema = self.schema if columns is None else self._with_kpis
+        names = unified.chosen(schema, columns, self.kind)
+        return pa.schema([schema.field(name) for name in names])
+
+    @functools.cached_property
+    def _with_kpis(self) -> pa.Schema:
+        """All columns, and one for each KPI that rows name."""
+        named = dict.fromkeys(kpi for part in self.parts if part.long for kpi in part.long.kpis)
+        return pa.schema(
+            [*self.schema, *(pa.field(kpi, pa.float64()) for kpi in named if kpi not in self.schema.names)]
+        )
 
     def spelled(self, nodes: Sequence[str] | str) -> list[str]:
         """Return nodes as the rows spell them; host names ignore case.
@@ -211,9 +232,17 @@ class Telemetry:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The source's columns that are numbers: of metrics, the KPIs."""
-        own = (self.schema.field(name) for name in self._own)
-        return tuple(found.name for found in own if pa.types.is_floating(found.type) or pa.types.is_integer(found.type))
+        """The source's columns that are numbers: of metrics, the KPIs, those that rows name included."""
+        found: dict[str, None] = {}
+        for part in self.parts:
+            if part.long is not None:
+                found |= dict.fromkeys(part.long.kpis)
+            else:
+                found |= dict.fromkeys(name for name in part.columns if part.kpis is None or name in part.kpis)
+        schema = self._with_kpis
+        around = {*one_table.FIRST, *one_table.LABELS}
+        numbers = {field.name for field in schema if _is_number(field.type) and field.name not in around}
+        return tuple(name for name in schema.names if name in found and name in numbers)
 
     @property
     def _own(self) -> list[str]:
@@ -259,3 +288,7 @@ def _condition(nodes: Sequence[str] | None, wanted: Sequence[Window]) -> pc.Expr
     if not conditions:
         return None
     return conditions[0] if len(conditions) == 1 else conditions[0] & conditions[1]
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))

@@ -84,6 +84,22 @@ _FILES = (
         "nothing: these lines are no rows",
     ),
     Rule(
+        "telemetry.not_cut_by_a_limit",
+        "warning",
+        absent("limit_note"),
+        "A source has not just as many rows as its tool gives unless it is told otherwise.",
+        "{source} has exactly {rows:.0f} rows, which is what its tool gives unless it is told otherwise: {limit_note}",
+        "export it again without that limit, or leave it where that is all there was",
+    ),
+    Rule(
+        "telemetry.values_are_of_their_time",
+        "info",
+        absent("note"),
+        "The values of a source are of the moment that their row says.",
+        "{source}: {note}",
+        "nothing: keep it in mind where effects are short",
+    ),
+    Rule(
         "telemetry.times_unambiguous",
         "warning",
         at_most("ambiguous_times", 0),

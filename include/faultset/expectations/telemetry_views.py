@@ -51,6 +51,8 @@ def telemetry(files: Sequence[TelemetryFacts], truth: Truth, impacts: Sequence[I
         left_out_where=(TEXT, [_first_of(file.left_out_where, file.left_out) for file in files]),
         nulled=(NUMBER, [file.nulled for file in files]),
         nulled_where=(TEXT, [_first_of(file.nulled_where, file.nulled) for file in files]),
+        limit_note=(TEXT, [file.limit_note or None for file in files]),
+        note=(TEXT, [file.note or None for file in files]),
         repeated_headers=(NUMBER, [file.repeated_headers for file in files]),
         longest_gap_s=(NUMBER, [file.longest_gap_s for file in files]),
         usual_gap_s=(NUMBER, [_usual_gap(file) for file in files]),
@@ -166,7 +168,7 @@ def different_layouts(files: Sequence[TelemetryFacts]) -> dict[str, str]:
     """
     groups: Mapping[tuple[str, str], list[TelemetryFacts]] = defaultdict(list)
     for file in files:
-        groups[file.kind, _format(file.source)].append(file)
+        groups[file.kind, file.format or _format(file.source)].append(file)
     return {source: text for group in groups.values() for source, text in _different_in(group)}
 
 
@@ -270,7 +272,7 @@ def impact_view(
     kpis: Mapping[str, set[str]] = defaultdict(set)
     for file in files:
         for node in _nodes(file) if file.kind == "metrics" else ():
-            kpis[node] |= {name for name, _ in file.columns}
+            kpis[node] |= {name for name, _ in file.columns} | {*file.kpis}
     return frame(
         where=(TEXT, [_impact(row) for row in impacts]),
         injection_id=(TEXT, [row.injection_id for row in impacts]),

@@ -44,14 +44,19 @@ class NameLists:
 class Lookup:
     """The labels of a source's rows, by place: those of a node that nothing happened to first, then node by node."""
 
-    def __init__(self, node_windows: NodeWindows, row_uncertainty_s: float) -> None:
+    def __init__(self, node_windows: NodeWindows, row_uncertainty_s: float, blurs_s: Sequence[float] = (0.0,)) -> None:
+        """Lay out the labels for rows that are so exact, and lag behind by one of ``blurs_s``."""
         names: list[str | None] = [None, *sorted(node_windows.nodes)]
-        self._segments = {name: segments(node_windows, name or "", row_uncertainty_s) for name in names}
-        self._base: dict[str | None, int] = {}
+        self._segments = {
+            (name, place): segments(node_windows, name or "", row_uncertainty_s, blur_s)
+            for place, blur_s in enumerate(blurs_s)
+            for name in names
+        }
+        self._base: dict[tuple[str | None, int], int] = {}
         parts = list(self._segments.values())
         base = 0
-        for name, part in self._segments.items():
-            self._base[name] = base
+        for key, part in self._segments.items():
+            self._base[key] = base
             base += len(part.starts)
         self.phase = np.concatenate([part.phase for part in parts])
         self.is_anomalous = np.concatenate([part.is_anomalous for part in parts])
@@ -61,7 +66,13 @@ class Lookup:
         self.node_injection_ids = NameLists([ids for part in parts for ids in part.node_injection_ids])
         self.impacted_kpis = NameLists([kpis for part in parts for kpis in part.impacted_kpis])
 
-    def places(self, node: str | None, us: npt.NDArray[np.int64]) -> Places:
-        """Return the place of the labels of rows of ``node`` at these times."""
-        name = node if node in self._segments else None
-        return self._segments[name].of(us) + self._base[name]
+    def places(self, node: str | None, us: npt.NDArray[np.int64], blur: npt.NDArray[np.int8] | None = None) -> Places:
+        """Return the place of the labels of rows of ``node`` at these times; ``blur``: which one each row lags by."""
+        name = node if (node, 0) in self._segments else None
+        if blur is None or not blur.any():
+            return self._segments[name, 0].of(us) + self._base[name, 0]
+        found = np.zeros(len(us), np.int64)
+        for place in np.unique(blur).tolist():
+            here = blur == place
+            found[here] = self._segments[name, place].of(us[here]) + self._base[name, place]
+        return found

@@ -243,37 +243,40 @@ class _Spans:
     impacted: list[tuple[int, int, str]] = field(default_factory=list)
 
 
-def segments(node_windows: NodeWindows, node: str, row_uncertainty_s: float) -> Segments:
+def segments(node_windows: NodeWindows, node: str, row_uncertainty_s: float, blur_s: float = 0.0) -> Segments:
     """Return the segments of a node's rows.
 
     Args:
         node_windows: the experiment's windows.
         node: short name; a node that nothing happened to has segments too, for commands elsewhere count.
         row_uncertainty_s: a row's true moment lies in [its time, its time + this); 0 says that its time is exact.
+        blur_s: what a row tells of may be so much older than its time: rows so long after a fault may still tell of
+            it, and rows so shortly after its start may not yet.
     """
-    row_us = _us(row_uncertainty_s)
+    row_us, blur_us = _us(row_uncertainty_s), _us(blur_s)
     here = node_windows.on(node)
     spans = _Spans()
     for place, command in enumerate(node_windows.commands):
-        _add(spans, place, here.get(command.injection_id, NodeWindow()), node_windows, row_us)
+        _add(spans, place, here.get(command.injection_id, NodeWindow()), node_windows, (row_us, blur_us))
     ids = [command.injection_id for command in node_windows.commands]
     return _cut_up(spans, ids)
 
 
-def _add(spans: _Spans, place: int, here: NodeWindow, node_windows: NodeWindows, row_us: int) -> None:
-    """Add what the injection at ``place`` means for the rows of one node."""
+def _add(spans: _Spans, place: int, here: NodeWindow, node_windows: NodeWindows, row_width_us: tuple[int, int]) -> None:
+    """Add what the injection at ``place`` means for the rows of one node; a row's moment lies within its width."""
     command, policy = node_windows.commands[place], node_windows.policy
+    row_us, blur_us = row_width_us
 
     def reaching(moment: int) -> int:
         """Return the first row time whose true moment may lie at or after ``moment``."""
         return moment - row_us + 1 if row_us else moment
 
     first = reaching(command.start)
-    after = command.end_latest
+    after = command.end_latest + blur_us
     spans.covered.append((first, after, place))
     spans.in_command.append((first, after))
     # Decided are the rows that lie in the window wherever its ends and their own moment truly are.
-    sure_from, sure_to = command.start_latest, reaching(command.end)
+    sure_from, sure_to = command.start_latest + blur_us, reaching(command.end)
     if sure_from < sure_to:
         spans.undecided.extend([(first, min(sure_from, after)), (max(sure_to, first), after)])
     else:

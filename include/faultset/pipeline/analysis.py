@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -73,7 +74,9 @@ def analyse(
     detection = detect(series, truth.injections, parameters, targets, others)
     tests = tuple(map(_test, detection.tested))
     by_hand, notes = _reviewed(reviewed, truth.injections, placement)
-    impacts = (*detection.impacts, *by_hand)
+    injected = {row.injection_id: row.started_at for row in truth.injections}
+    detected = tuple(_widened(row, metrics.blur_s, injected) for row in detection.impacts)
+    impacts = (*detected, *by_hand)
     return Analysis(
         injections=_with_outcomes(truth, detection.impacts, tests) if tests else truth.injections,
         impacts=impacts,
@@ -88,6 +91,15 @@ def analyse(
         else {},
         series=series,
     )
+
+
+def _widened(row: ImpactRow, blur_s: Mapping[tuple[str, str], float], injected: Mapping[str, dt.datetime]) -> ImpactRow:
+    """Return an impact as it may have begun: a value that lags behind shows a move late; never before its injection."""
+    lag_s = blur_s.get((row.node, row.kpi), 0.0) if row.source_kind == "metrics" else 0.0
+    if not lag_s:
+        return row
+    earliest = row.started_at - dt.timedelta(seconds=lag_s)
+    return replace(row, started_at=min(row.started_at, max(earliest, injected.get(row.injection_id, earliest))))
 
 
 def _summary(truth: Truth, metrics: Metrics, impacts: Sequence[ImpactRow], parameters: Parameters) -> dict[str, Any]:

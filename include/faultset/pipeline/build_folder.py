@@ -26,7 +26,7 @@ from faultset.records.validation import Validation
 from faultset.release import parquet
 from faultset.settings import Settings
 from faultset.storage import NOTE, reported
-from faultset.truth import Truth, telemetry_clock
+from faultset.truth import Truth, clock_evidence
 
 # What of a build's notes goes into a version, in words.
 _PUBLISHED_NOTES = ("metadata.json", "remarks.json", "analysis.json")
@@ -208,7 +208,7 @@ class BuildFolder:
         """Keep why the declared file at ``index`` could not be labeled."""
         _put(self._label(index, "error"), json.dumps([error.where, error.problem, error.remedy]).encode())
 
-    def labeled(self) -> Iterator[tuple[TelemetryFacts, telemetry_clock.ShiftEvidence]]:
+    def labeled(self) -> Iterator[tuple[TelemetryFacts, clock_evidence.ShiftEvidence]]:
         """Yield what is known of every labeled file, in the order of the declaration.
 
         Raises:

@@ -23,7 +23,7 @@ from faultset.pipeline.progress import Progress, silent
 from faultset.records.telemetry import TelemetryFile
 from faultset.sources.kit.files import local_path
 from faultset.sources.telemetry import node_of
-from faultset.sources.telemetry.series import read_series
+from faultset.sources.telemetry.series import read_file
 from faultset.tables import InjectionRow
 from faultset.truth.placement import Placement
 
@@ -46,11 +46,13 @@ class Metrics:
         series: (node, KPI) -> its values; several files of one node are one series.
         rows_us: node -> ascending times of its rows, those of one second spread over it.
         quiet_share: share of the hours without an injection that was read, 0 to 1; 1.0: every row.
+        blur_s: (node, KPI) -> by how much its values lag behind at most, in seconds; those that do not are left out.
     """
 
     series: Mapping[tuple[str, str], Series]
     rows_us: Mapping[str, Microseconds]
     quiet_share: float
+    blur_s: Mapping[tuple[str, str], float]
 
 
 def read_metrics(
@@ -77,15 +79,18 @@ def read_metrics(
     excerpt = Excerpt.of(injections, share_of(files, held_bytes))
     parts: dict[tuple[str, str], list[tuple[Microseconds, _Floats]]] = {}
     rows: dict[str, list[Microseconds]] = {}
+    blurs: dict[tuple[str, str], float] = {}
     for number, file in enumerate(files):
         progress(number, len(files), f"reading {file.name}")
-        found = read_series(file, kept=None if excerpt.share >= 1 else excerpt.keeps)
+        found = read_file(file, kept=None if excerpt.share >= 1 else excerpt.keeps)
         longest: dict[str, Microseconds] = {}
-        for (written, kpi), one in found.items():
+        for (written, kpi), one in found.series.items():
             node = _node(file, written, placement)
             if node is None:
                 continue
             parts.setdefault((node, kpi), []).append(one)
+            if (written, kpi) in found.blur_s:
+                blurs[node, kpi] = max(found.blur_s[written, kpi], blurs.get((node, kpi), 0.0))
             if len(one[0]) > len(longest.get(node, ())) or node not in longest:
                 longest[node] = one[0]
         for node, times in longest.items():
@@ -94,6 +99,7 @@ def read_metrics(
         series={key: _joined(some) for key, some in sorted(parts.items())},
         rows_us={node: np.sort(np.concatenate(some)) if len(some) > 1 else some[0] for node, some in rows.items()},
         quiet_share=excerpt.share,
+        blur_s=blurs,
     )
 
 

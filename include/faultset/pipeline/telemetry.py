@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from faultset import catalog, recipe
 from faultset.catalog import Experiment
 from faultset.labels import engine, leaks
+from faultset.labels.counting import FileLabels
 from faultset.labels.windows import NodeWindows, Policy, windows
 from faultset.moments import Window, epoch_us, from_epoch
 from faultset.pipeline import correcting
@@ -32,22 +33,21 @@ from faultset.records.cluster import Cluster
 from faultset.records.telemetry import TelemetryFacts, TelemetryFile
 from faultset.sources.kit import files
 from faultset.sources.telemetry import node_of
-from faultset.sources.telemetry.format import Oddities
+from faultset.sources.telemetry.format import Layout, Oddities
 from faultset.storage import reported
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
-from faultset.truth import telemetry_clock
+from faultset.truth import clock_evidence, clock_names, telemetry_clock
 from faultset.truth.placement import Placement
 
 _PACKED = (".gz", ".zst", ".zip", ".csv", ".json")
-_PERCENT = re.compile(r"^(cpu\.(?!cpucore|ctx|interrupts|soft|syscalls)|.*percent)")
-_FROM_ZERO = re.compile(r"^(mem|memswap|load)\.")
 _GAP_CADENCES = 3
 _EVIDENCE = "clock.npz"
 _KEEPERS = 100  # at once, each of which removes what is not whole
 _ERROR_LEVELS = ("WARNING", "WARN", "ERROR", "CRITICAL", "FATAL")
 
 _BASE_IDS = ("Base_id", "base_id")  # as CSV has it, and as OSProfiler's JSON
-_READ_TEXTS = ("log_level", *_BASE_IDS, "Iteration_id")
+_ITERATIONS = ("Iteration_id",)
+_MOST_SERIES = 40  # of a file that has one after the other: more say nothing new of its clock
 
 Microseconds = npt.NDArray[np.int64]
 
@@ -174,7 +174,7 @@ class Labeler:
 
     def label(
         self, file: TelemetryFile, path: str, folder: Path, progress: Progress = silent
-    ) -> tuple[TelemetryFacts, telemetry_clock.ShiftEvidence]:
+    ) -> tuple[TelemetryFacts, clock_evidence.ShiftEvidence]:
         """Write the labeled rows of ``file`` to ``folder / path``; return what is known of them, and of their clock.
 
         Raises:
@@ -196,9 +196,9 @@ class Labeler:
         return self._facts(file, path, counted, target)
 
     def _facts(
-        self, file: TelemetryFile, path: str, counted: engine.FileLabels, target: Path
-    ) -> tuple[TelemetryFacts, telemetry_clock.ShiftEvidence]:
-        look = _Look.at(target, file.kind, self.injections, self.run)
+        self, file: TelemetryFile, path: str, counted: FileLabels, target: Path
+    ) -> tuple[TelemetryFacts, clock_evidence.ShiftEvidence]:
+        look = _Look.at(target, counted.layout, self.injections, self.run)
         evidence = look.evidence(self.iterations)
         first = None if counted.first_us is None else from_epoch(counted.first_us / 1e6)
         last = None if counted.last_us is None else from_epoch(counted.last_us / 1e6)
@@ -228,7 +228,13 @@ class Labeler:
             without_time=counted.without_time,
             ambiguous_times=counted.ambiguous,
             nonexistent_times=counted.nonexistent,
-            out_of_range=look.out_of_range,
+            out_of_range=dict(counted.out_of_range),
+            time_blur_s=dict(counted.blur_s),
+            note=counted.layout.values.note,
+            limit_note=counted.layout.limit_note if counted.rows in counted.layout.limits else "",
+            kpis=counted.named_kpis,
+            kpi_column=counted.layout.long.kpi if counted.layout.long else None,
+            value_column=counted.layout.long.value if counted.layout.long else None,
             anomalous=counted.anomalous,
             boundary=counted.boundary,
             boundary_anomalous=counted.boundary_anomalous,
@@ -240,7 +246,7 @@ class Labeler:
             redacted=counted.redacted,
             coverage=look.coverage,
             abbreviation_note=(
-                telemetry_clock.abbreviation_note(file.time_zone, counted.abbreviations, first, last)
+                clock_names.abbreviation_note(file.time_zone, counted.abbreviations, first, last)
                 if first and last
                 else None
             ),
@@ -249,18 +255,18 @@ class Labeler:
         )
         return facts, evidence
 
-    def _shift(self, evidence: telemetry_clock.ShiftEvidence) -> telemetry_clock.Shift | None:
+    def _shift(self, evidence: clock_evidence.ShiftEvidence) -> telemetry_clock.Shift | None:
         if self.run is None or not evidence.recordings:
             return None
         return telemetry_clock.find_shift(evidence, self._spans(), self.run, self._failures())
 
     def with_shifts_of_kinds(
-        self, every: Sequence[tuple[TelemetryFacts, telemetry_clock.ShiftEvidence]]
+        self, every: Sequence[tuple[TelemetryFacts, clock_evidence.ShiftEvidence]]
     ) -> tuple[TelemetryFacts, ...]:
         """Return the facts of all files, the clocks of those that tell too little decided with others of their kind."""
         if self.run is None:
             return tuple(facts for facts, _ in every)
-        kinds: dict[str, dict[str, tuple[telemetry_clock.ShiftEvidence, telemetry_clock.Shift]]] = defaultdict(dict)
+        kinds: dict[str, dict[str, tuple[clock_evidence.ShiftEvidence, telemetry_clock.Shift]]] = defaultdict(dict)
         for facts, evidence in every:
             own = telemetry_clock.Shift(_whole(facts.shift_s), "none", facts.shift_reason)
             kinds[facts.kind][facts.path] = (evidence, own)
@@ -318,69 +324,83 @@ class _Look:
     """What the labeled rows themselves tell, read one row group at a time; of clocks, only what lies near the run."""
 
     run: Window | None
-    recordings: list[telemetry_clock.Recording] = dataclasses.field(default_factory=list)
-    out_of_range: dict[str, int] = dataclasses.field(default_factory=dict)
+    recordings: list[clock_evidence.Recording] = dataclasses.field(default_factory=list)
     coverage: dict[str, float] = dataclasses.field(default_factory=dict)
     cadence_s: float | None = None
     traces: list[tuple[str | None, str | None, int]] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def at(cls, path: Path, kind: str, injections: Sequence[InjectionRow], run: Window | None) -> _Look:
+    def at(cls, path: Path, layout: Layout, injections: Sequence[InjectionRow], run: Window | None) -> _Look:
         look = cls(run)
         covered = {row.injection_id: 0.0 for row in injections}
-        for times, group in _groups(path):
-            if kind == "metrics":
-                look.add_metrics(times, group)
+        for times, group in _groups(path, layout):
+            if layout.kind == "metrics":
+                look.add_metrics(times, group, layout)
                 _cover(covered, times, injections, look.cadence_s or 1.0)
-            elif kind == "logs":
-                levels = group["log_level"] if "log_level" in group.column_names else None
+            elif layout.kind == "logs":
+                levels = group[layout.level] if layout.level in group.column_names else None
                 errors = (
                     None if levels is None else np.asarray(pc.is_in(pc.utf8_upper(levels), pa.array(_ERROR_LEVELS)))
                 )
-                look.add_recording(telemetry_clock.recording(times, None, errors))
+                look.add_recording(clock_evidence.recording(times, None, errors))
             else:
                 look.add_traces(times, group)
-        look.coverage = covered if kind == "metrics" else {}
+        look.coverage = covered if layout.kind == "metrics" else {}
         return look
 
-    def add_recording(self, part: telemetry_clock.Recording) -> None:
+    def add_recording(self, part: clock_evidence.Recording) -> None:
         """Add what one row group recorded."""
         if self.run is not None:
-            self.recordings.append(telemetry_clock.near(part, self.run))
+            self.recordings.append(clock_evidence.near(part, self.run))
 
-    def add_metrics(self, times: Microseconds, group: pa.Table) -> None:
+    def add_metrics(self, times: Microseconds, group: pa.Table, layout: Layout) -> None:
         """Add a row group of metrics."""
+        if layout.long is not None:
+            self._add_long(times, group, layout)
+            return
         columns = {
             field.name: group[field.name].cast(pa.float64()).to_numpy()
             for field in group.schema
-            if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
+            if (pa.types.is_floating(field.type) or pa.types.is_integer(field.type))
+            and not layout.values.smoothed(field.name)
         }
-        self.add_recording(telemetry_clock.recording(times, columns))
-        for name, values in columns.items():
-            wrong = np.zeros(len(values), bool)
-            if _PERCENT.match(name):
-                wrong = (values < 0) | (values > 100)
-            elif _FROM_ZERO.match(name):
-                wrong = values < 0
-            if wrong.any():
-                self.out_of_range[name] = self.out_of_range.get(name, 0) + int(wrong.sum())
+        self.add_recording(clock_evidence.recording(times, columns))
+        self._add_cadence(times if not layout.names_nodes else np.unique(times))
+
+    def _add_long(self, times: Microseconds, group: pa.Table, layout: Layout) -> None:
+        """Add a row group in which each row holds the value of a KPI that it names."""
+        if layout.long is None:
+            return
+        self.add_recording(clock_evidence.recording(times))
+        keys = pc.binary_join_element_wise(
+            group["node"].cast(pa.string()), group[layout.long.kpi].cast(pa.string()), " ", null_handling="replace"
+        )
+        values = group[layout.long.value].cast(pa.float64()).to_numpy()
+        counts = sorted(pc.value_counts(keys).to_pylist(), key=lambda one: (-one["counts"], one["values"]))
+        for place, one in enumerate(counts[:_MOST_SERIES]):
+            here = np.asarray(pc.equal(keys, one["values"]))
+            self.add_recording(clock_evidence.recording(times[here], {one["values"]: values[here]}))
+            if place == 0:
+                self._add_cadence(np.unique(times[here]))
+
+    def _add_cadence(self, times: Microseconds) -> None:
         steps = np.diff(np.sort(times))
         if self.cadence_s is None and len(steps):
             self.cadence_s = float(np.median(steps)) / 1e6
 
     def add_traces(self, times: Microseconds, group: pa.Table) -> None:
         """Add a row group of traces."""
-        self.add_recording(telemetry_clock.recording(times))
+        self.add_recording(clock_evidence.recording(times))
         nothing = [None] * len(times)
         base = next((name for name in _BASE_IDS if name in group.column_names), None)
         bases = group[base].to_pylist() if base else nothing
         numbers = group["Iteration_id"].to_pylist() if "Iteration_id" in group.column_names else nothing
         self.traces.extend(zip(bases, numbers, times.tolist(), strict=True))
 
-    def evidence(self, iterations: Sequence[IterationRow]) -> telemetry_clock.ShiftEvidence:
+    def evidence(self, iterations: Sequence[IterationRow]) -> clock_evidence.ShiftEvidence:
         """Return what tells whether the file's clock is off."""
-        recordings = (telemetry_clock.joined(self.recordings),) if self.recordings else ()
-        return telemetry_clock.ShiftEvidence(recordings, self._placed(iterations) if self.traces else None)
+        recordings = (clock_evidence.joined(self.recordings),) if self.recordings else ()
+        return clock_evidence.ShiftEvidence(recordings, self._placed(iterations) if self.traces else None)
 
     def _placed(self, iterations: Sequence[IterationRow]) -> Microseconds | None:
         """Return (n, 3): time of a span, start and end of the iteration that it belongs to by its id or number."""
@@ -403,14 +423,15 @@ class _Look:
         return [(number, time) for _, number, time in self.traces if number]
 
 
-def _groups(path: Path) -> Iterator[tuple[Microseconds, pa.Table]]:
+def _groups(path: Path, layout: Layout) -> Iterator[tuple[Microseconds, pa.Table]]:
     """Yield the rows that have a time, with the columns that numbers and levels are in, one row group at a time."""
+    texts = {layout.level, *_BASE_IDS, *_ITERATIONS, layout.long.kpi if layout.long else None}
     with reported(path):
         file = pq.ParquetFile(path)
         fields = list(file.schema_arrow)
         source = fields[: file.schema_arrow.get_field_index("timestamp")]
-        wanted = [f.name for f in source if not pa.types.is_string(f.type) or f.name in _READ_TEXTS]
-        wanted.append("timestamp")
+        wanted = [f.name for f in source if not pa.types.is_string(f.type) or f.name in texts]
+        wanted += ["timestamp", *(["node"] if layout.long else [])]
         for number in range(file.num_row_groups):
             group = file.read_row_group(number, columns=wanted)
             group = group.filter(pc.is_valid(group["timestamp"]))
@@ -425,7 +446,7 @@ def _cover(
         start, end = epoch_us(row.started_at), epoch_us(row.ended_at)
         # A collector that is late by a row or two has left no gap.
         span_us = round(_GAP_CADENCES * cadence_s * 1e6)
-        share = telemetry_clock.covered_share(ordered, start, max(end, start + 1), span_us)
+        share = clock_evidence.covered_share(ordered, start, max(end, start + 1), span_us)
         covered[row.injection_id] = min(1.0, covered[row.injection_id] + share)
 
 
@@ -496,7 +517,7 @@ def _keep(draft: Path, kept: Path) -> None:
     draft.rename(kept)
 
 
-def write_evidence(evidence: telemetry_clock.ShiftEvidence, path: Path) -> None:
+def write_evidence(evidence: clock_evidence.ShiftEvidence, path: Path) -> None:
     """Write what tells of a file's clock."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     for one in evidence.recordings:
@@ -510,15 +531,15 @@ def write_evidence(evidence: telemetry_clock.ShiftEvidence, path: Path) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def read_evidence(path: Path) -> telemetry_clock.ShiftEvidence:
+def read_evidence(path: Path) -> clock_evidence.ShiftEvidence:
     """Read what ``write_evidence`` wrote."""
     with reported(path), np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    recordings: tuple[telemetry_clock.Recording, ...] = ()
+    recordings: tuple[clock_evidence.Recording, ...] = ()
     if "bins" in arrays:
         levels = {name.removeprefix("level "): values for name, values in arrays.items() if name.startswith("level ")}
-        recordings = (telemetry_clock.Recording(arrays["bins"], levels, arrays.get("errors")),)
-    return telemetry_clock.ShiftEvidence(recordings, arrays.get("placed"))
+        recordings = (clock_evidence.Recording(arrays["bins"], levels, arrays.get("errors")),)
+    return clock_evidence.ShiftEvidence(recordings, arrays.get("placed"))
 
 
 def _text(value: object) -> str:

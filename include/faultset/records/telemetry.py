@@ -81,6 +81,10 @@ class TelemetryFacts:
         row_uncertainty_s: a row's true time lies in [time, time + this).
         time_blur_s: KPI -> how far, in seconds, a value may lag behind what it tells of; those without are left out.
         note: what a reader has to know of its values; "" for nothing.
+        limit_note: what to do about a number of rows that a tool gives unless it is told otherwise; "" for any other.
+        kpi_column: where a row holds one value: the column that names its KPI; None where each KPI has its own.
+        value_column: likewise, the column that holds the value.
+        kpis: the KPIs: the columns that are one each, or those that rows name.
         without_time: rows whose time cannot be read.
         ambiguous_times: rows in a repeated hour (end of summer time) that nothing decides.
         nonexistent_times: rows in a skipped hour (start of summer time).
@@ -123,6 +127,10 @@ class TelemetryFacts:
     row_uncertainty_s: float = 0.0
     time_blur_s: dict[str, float] = field(default_factory=dict)
     note: str = ""
+    limit_note: str = ""
+    kpi_column: str | None = None
+    value_column: str | None = None
+    kpis: tuple[str, ...] = ()
     without_time: int = 0
     ambiguous_times: int = 0
     nonexistent_times: int = 0

@@ -1,4 +1,4 @@
-"""Whether the clock of telemetry can be believed: abbreviations, coverage, and shifts by whole or half hours.
+"""Whether the clock of telemetry can be believed: shifts by whole or half hours.
 
 Everything here looks and reports; nothing moves a time. ``docs/explanation/clocks.md`` says how a shift is decided.
 
@@ -7,33 +7,20 @@ Signs: a shift of +3600 s says that the source's times, read with its declared z
 
 from __future__ import annotations
 
-import datetime as dt
 import warnings
-import zoneinfo
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from faultset.errors import printable
 from faultset.moments import Window, epoch_us
-
-Microseconds = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-_Counts = npt.NDArray[np.int64]
-_Flags = npt.NDArray[np.bool_]
+from faultset.truth.clock_evidence import BIN_S, SECOND, Counts, Floats, Microseconds, Recording, ShiftEvidence, near
+from faultset.truth.clock_names import signed
 
 Confidence = Literal["exact", "strong", "suggested", "none"]
 
-_SECOND = 1_000_000
 _HOUR_S = 3600
-BIN_S = 5
-"""Telemetry is looked at in bins of this many seconds: hours are in question, and a bin is robust and small."""
-REACH_S = 15 * _HOUR_S
-"""How far before the run and after it telemetry can matter: 14 hours and some slack."""
-
 _QUARTERS = (5.75, 8.75, 12.75)  # Nepal, Eucla, the Chatham Islands
 CANDIDATES_S = tuple(
     sorted(
@@ -42,177 +29,6 @@ CANDIDATES_S = tuple(
     )
 )
 """Shifts that are tried, seconds."""
-
-
-# --- abbreviations --------------------------------------------------------------------------------------------------
-
-
-def abbreviation_note(zone: str, seen: Mapping[str, int], first: dt.datetime, last: dt.datetime) -> str | None:
-    """Return a warning where the text's zone abbreviations are not those of ``zone`` at that time; None where they are.
-
-    Args:
-        zone: IANA zone that the source declares.
-        seen: abbreviation in the text -> number of rows.
-        first: earliest time of the rows, aware.
-        last: latest time of the rows, aware.
-    """
-    tz = zoneinfo.ZoneInfo(zone)
-    expected = {_name(moment, tz): _offset(moment, tz) for moment in _moments(first, last)}
-    known = {name.upper() for name in expected} | {written for offset in expected.values() for written in _same(offset)}
-    strange = sorted((name, count) for name, count in seen.items() if name.strip().upper() not in known)
-    if not strange:
-        return None
-    says = ", ".join(f"{printable(name, 20)} ({count} {_plural('row', count)})" for name, count in strange[:5])
-    means = " and ".join(f"{name} ({_utc(offset)})" for name, offset in expected.items())
-    days = " to ".join(dict.fromkeys(moment.astimezone(tz).date().isoformat() for moment in (first, last)))
-    return f"the times say {says}, but {zone} has {means} on {days}: the zone was used, the abbreviation was not"
-
-
-def _moments(first: dt.datetime, last: dt.datetime) -> Iterator[dt.datetime]:
-    """Yield ``first``, ``last`` and moments between, close enough that no season of a zone is left out."""
-    yield first
-    step = max(dt.timedelta(days=7), (last - first) / 1000)
-    moment = first + step
-    while moment < last:
-        yield moment
-        moment += step
-    yield last
-
-
-def _name(moment: dt.datetime, tz: dt.tzinfo) -> str:
-    return moment.astimezone(tz).tzname() or "no name"
-
-
-def _offset(moment: dt.datetime, tz: dt.tzinfo) -> int:
-    return int((moment.astimezone(tz).utcoffset() or dt.timedelta(0)).total_seconds())
-
-
-def _same(offset: int) -> tuple[str, ...]:
-    """Return other ways to write an offset, which are right too."""
-    sign, minutes = "-" if offset < 0 else "+", abs(offset) // 60
-    numbers = f"{sign}{minutes // 60:02}{minutes % 60:02}", f"{sign}{minutes // 60:02}:{minutes % 60:02}"
-    return (*numbers, "UTC", "GMT", "Z") if offset == 0 else numbers
-
-
-def _utc(offset: float) -> str:
-    return f"UTC{_signed(offset)}" if offset else "UTC"
-
-
-def _signed(seconds: float) -> str:
-    sign, minutes = "-" if seconds < 0 else "+", round(abs(seconds) / 60)
-    return f"{sign}{minutes // 60}" + (f":{minutes % 60:02}" if minutes % 60 else "")
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
-
-
-# --- coverage -------------------------------------------------------------------------------------------------------
-
-
-def covered_share(times_us: Microseconds, window_start_us: int, window_end_us: int, cadence_us: int) -> float:
-    """Return the share of [window_start_us, window_end_us), 0 to 1, that lies at most one cadence after a row.
-
-    Args:
-        times_us: (n,) times of rows, in any order, microseconds since the epoch.
-        window_start_us: start of the window.
-        window_end_us: end of the window; a window of no length is the moment it stands at.
-        cadence_us: for how long a row speaks, such as a few times the source's usual step.
-    """
-    end_us = max(window_end_us, window_start_us + 1)
-    near = times_us[(times_us >= window_start_us - cadence_us) & (times_us < end_us)]
-    before = near[near < window_start_us]
-    inside = np.sort(near[near >= window_start_us])
-    spoken_until = (
-        np.concatenate((before.max(initial=window_start_us - cadence_us, keepdims=True), inside)) + cadence_us
-    )
-    silent_until = np.concatenate((inside, [end_us]))
-    silent_us = np.maximum(0, silent_until - np.maximum(spoken_until, window_start_us)).sum()
-    return 1.0 - float(silent_us) / (end_us - window_start_us)
-
-
-# --- evidence of a shift --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What one file recorded, in bins of ``BIN_S`` seconds; only bins with rows, in order of time.
-
-    Attributes:
-        bins_us: (n,) start of each bin, a multiple of ``BIN_S`` seconds since the epoch.
-        levels: KPI -> (n,) mean in each bin, NaN where it has none.
-        errors: (n,) lines of level WARNING or above in each bin; None for a file that has no levels.
-    """
-
-    bins_us: Microseconds
-    levels: Mapping[str, Floats] = field(default_factory=dict)
-    errors: _Counts | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ShiftEvidence:
-    """What tells whether a source, or all sources of a kind together, are off.
-
-    Attributes:
-        recordings: a file each.
-        placed_us: (m, 3) time of a trace, start and end of the iteration that it belongs to by its id.
-    """
-
-    recordings: tuple[Recording, ...]
-    placed_us: Microseconds | None = None
-
-    @classmethod
-    def together(cls, parts: Iterable[ShiftEvidence]) -> ShiftEvidence:
-        """Return the evidence of several sources that share one clock."""
-        parts = tuple(parts)
-        placed = [part.placed_us for part in parts if part.placed_us is not None]
-        return cls(
-            tuple(recording for part in parts for recording in part.recordings),
-            np.concatenate(placed) if placed else None,
-        )
-
-
-def recording(
-    times_us: Microseconds, columns: Mapping[str, Floats] | None = None, is_error: _Flags | None = None
-) -> Recording:
-    """Return rows at ``times_us`` (n,), in any order, as bins.
-
-    Args:
-        times_us: microseconds since the epoch.
-        columns: KPI -> (n,) values; those that are not finite count as absent.
-        is_error: (n,) whether a line's level is WARNING or above.
-    """
-    bins_us, place = np.unique(times_us // (BIN_S * _SECOND), return_inverse=True)
-    return Recording(
-        bins_us=bins_us * (BIN_S * _SECOND),
-        levels={name: _means(values, place, len(bins_us)) for name, values in (columns or {}).items()},
-        errors=None if is_error is None else np.bincount(place[is_error], minlength=len(bins_us)).astype(np.int64),
-    )
-
-
-def joined(parts: Sequence[Recording]) -> Recording:
-    """Return the parts of one file as one recording; a bin that two of them share is their mean."""
-    if len(parts) == 1:
-        return parts[0]
-    bins_us, place = np.unique(np.concatenate([part.bins_us for part in parts]), return_inverse=True)
-    kpis = dict.fromkeys(kpi for part in parts for kpi in part.levels)
-    nothing = {id(part): np.full(len(part.bins_us), np.nan) for part in parts}
-    levels = {
-        kpi: _means(np.concatenate([part.levels.get(kpi, nothing[id(part)]) for part in parts]), place, len(bins_us))
-        for kpi in kpis
-    }
-    counted = [part.errors for part in parts if part.errors is not None]
-    errors = None
-    if len(counted) == len(parts):
-        errors = np.bincount(place, weights=np.concatenate(counted), minlength=len(bins_us)).astype(np.int64)
-    return Recording(bins_us, levels, errors)
-
-
-def _means(values: Floats, place: npt.NDArray[np.intp], bins: int) -> Floats:
-    finite = np.isfinite(values)
-    counts = np.bincount(place[finite], minlength=bins)
-    sums = np.bincount(place[finite], weights=values[finite], minlength=bins)
-    return np.asarray(np.divide(sums, counts, out=np.full(bins, np.nan), where=counts > 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +112,7 @@ def _is_in_the_run_then(evidence: ShiftEvidence, run_span: Window, shift: int) -
     """Whether a source has rows in the run if it is off by ``shift``, and none if it is right."""
     start, end = epoch_us(run_span.start), epoch_us(run_span.end)
     bins_us = np.concatenate([one.bins_us for one in evidence.recordings] or [np.zeros(0, np.int64)])
-    inside = [((bins_us - by * _SECOND >= start) & (bins_us - by * _SECOND < end)).any() for by in (0, shift)]
+    inside = [((bins_us - by * SECOND >= start) & (bins_us - by * SECOND < end)).any() for by in (0, shift)]
     return inside == [False, True]
 
 
@@ -314,7 +130,7 @@ def _speaks_against(evidence: ShiftEvidence, run_span: Window, shift: int) -> bo
 
 # --- traces: each belongs to an iteration ---------------------------------------------------------------------------
 
-_PLACED_SLACK_US = 60 * _SECOND  # clocks of two machines, and what a service does after the iteration
+_PLACED_SLACK_US = 60 * SECOND  # clocks of two machines, and what a service does after the iteration
 _LEAST_PLACED = 3
 
 
@@ -326,8 +142,8 @@ def _by_placed_traces(placed_us: Microseconds | None) -> Shift | None:
     shares = {
         shift: float(
             np.mean(
-                (starts - _PLACED_SLACK_US <= times - shift * _SECOND)
-                & (times - shift * _SECOND <= ends + _PLACED_SLACK_US)
+                (starts - _PLACED_SLACK_US <= times - shift * SECOND)
+                & (times - shift * SECOND <= ends + _PLACED_SLACK_US)
             )
         )
         for shift in CANDIDATES_S
@@ -374,20 +190,9 @@ def placed_by_number(
 # --- coverage: does the source cover the run at all -----------------------------------------------------------------
 
 
-def near(recording: Recording, run: Window) -> Recording:
-    """Return the bins that can lie in the run at some candidate."""
-    first, last = epoch_us(run.start) - REACH_S * _SECOND, epoch_us(run.end) + REACH_S * _SECOND
-    inside = (recording.bins_us >= first) & (recording.bins_us <= last)
-    return Recording(
-        recording.bins_us[inside],
-        {name: values[inside] for name, values in recording.levels.items()},
-        None if recording.errors is None else recording.errors[inside],
-    )
-
-
 def _coverage_by_candidate(recordings: Sequence[Recording], run: Window) -> dict[int, float]:
     """Return candidate -> share of the run that the sources recorded then, on average."""
-    start, end = epoch_us(run.start) / _SECOND, epoch_us(run.end) / _SECOND
+    start, end = epoch_us(run.start) / SECOND, epoch_us(run.end) / SECOND
     end = max(end, start + BIN_S)
     shifts = np.asarray(CANDIDATES_S, dtype=np.float64)
     shares = [_recorded_share(one, start + shifts, end + shifts) for one in recordings]
@@ -399,7 +204,7 @@ def _recorded_share(recording: Recording, starts: Floats, ends: Floats) -> Float
 
     It was recording between two rows whose distance is usual for it: sparse logs are no gaps.
     """
-    bins = recording.bins_us / _SECOND
+    bins = recording.bins_us / SECOND
     steps = np.diff(bins)
     longest = max(60.0, 3.0 * float(np.percentile(steps, 99))) if len(steps) else 60.0
     recorded = np.concatenate(([0.0], np.cumsum(np.where(steps <= longest, steps, 0.0))))
@@ -414,7 +219,6 @@ _TAIL_S = 20  # a fault shows at least this long after its start
 _BEFORE_S = 60  # what a window is held against
 _ERRORS_TAIL_S = 60  # errors come with time-outs
 _CAP = 6.0  # one window cannot outvote the others
-_AVERAGES = "load."  # load averages repeat, minutes later, what other KPIs say
 _ERRORS_COUNT = 1.5  # a KPI moves for many reasons, an error is a sign of its own
 _USUAL = 2.0  # robust standard deviations that say nothing
 _BLOCK = 600 // BIN_S  # what is usual is looked for in ten minutes at a time
@@ -426,8 +230,8 @@ _LAGS = np.arange(-(14 * _HOUR_S + 900) // BIN_S, (14 * _HOUR_S + 900) // BIN_S 
 class _Spans:
     """Windows in bins: ``starts`` (w,) and ``lengths`` (w,)."""
 
-    starts: _Counts
-    lengths: _Counts
+    starts: Counts
+    lengths: Counts
 
 
 def _sample(windows: Sequence[Window]) -> _Spans:
@@ -435,7 +239,7 @@ def _sample(windows: Sequence[Window]) -> _Spans:
     pairs = sorted({(epoch_us(window.start), epoch_us(window.end)) for window in windows})
     if len(pairs) > _MOST_WINDOWS:
         pairs = [pairs[place * len(pairs) // _MOST_WINDOWS] for place in range(_MOST_WINDOWS)]
-    edges = np.asarray(pairs, dtype=np.int64).reshape(-1, 2) / (BIN_S * _SECOND)
+    edges = np.asarray(pairs, dtype=np.int64).reshape(-1, 2) / (BIN_S * SECOND)
     starts = np.rint(edges[:, 0]).astype(np.int64)
     return _Spans(starts, np.ceil(edges[:, 1] - edges[:, 0]).astype(np.int64))
 
@@ -447,11 +251,7 @@ def _scores(recordings: Sequence[Recording], windows: _Spans, troubles: _Spans) 
     """
     parts: list[Floats] = []
     for one in recordings:
-        parts.extend(
-            _level_score(one.bins_us, values, windows)
-            for kpi, values in one.levels.items()
-            if not kpi.startswith(_AVERAGES)
-        )
+        parts.extend(_level_score(one.bins_us, values, windows) for values in one.levels.values())
         if one.errors is not None:
             parts.append(_error_score(one.bins_us, one.errors, troubles))
     known = [part for part in parts if np.isfinite(part).sum() >= _LEAST_LAGS]
@@ -482,7 +282,7 @@ def _level_score(bins_us: Microseconds, values: Floats, spans: _Spans) -> Floats
     return _pooled(moved, least_scale=0.0)
 
 
-def _error_score(bins_us: Microseconds, errors: _Counts, spans: _Spans) -> Floats:
+def _error_score(bins_us: Microseconds, errors: Counts, spans: _Spans) -> Floats:
     """Return (lags,) how far the number of errors in the windows lies above the number that is usual."""
     if not len(spans.starts) or not errors.any():
         return np.full(len(_LAGS), np.nan)
@@ -497,14 +297,14 @@ def _error_score(bins_us: Microseconds, errors: _Counts, spans: _Spans) -> Float
 
 def _running(bins_us: Microseconds, values: Floats) -> tuple[Floats, int]:
     """Return sums of all values before each bin of a dense grid, and the grid's first bin."""
-    bins = bins_us // (BIN_S * _SECOND)
+    bins = bins_us // (BIN_S * SECOND)
     origin = int(bins[0])
     dense = np.zeros(int(bins[-1]) - origin + 1)
     dense[bins - origin] = values
     return np.concatenate(([0.0], np.cumsum(dense))), origin
 
 
-def _between(running: Floats, first: _Counts, last: _Counts) -> Floats:
+def _between(running: Floats, first: Counts, last: Counts) -> Floats:
     """Return sums over [first, last), the bins outside of the recording being empty."""
     top = len(running) - 1
     return np.asarray(running[np.clip(last, 0, top)] - running[np.clip(first, 0, top)])
@@ -628,7 +428,7 @@ def _by_coverage(covered: Mapping[int, float]) -> Shift | None:
 def _why_none(covered: Mapping[int, float], scores: Floats) -> str:
     fitting = [shift for shift in CANDIDATES_S if covered[shift] >= _COVERED]
     if covered[0] < _NOT_COVERED:
-        hours = ", ".join(_signed(shift) for shift in fitting) or "none"
+        hours = ", ".join(signed(shift) for shift in fitting) or "none"
         return f"only {covered[0]:.0%} of the run are covered; shifts that cover it, with nothing to choose by: {hours}"
     if _peak(scores, 0) >= _LEAST_SCORE_UNCOVERED:
         return "KPI moves and errors stand out in the injections' windows as the times are"

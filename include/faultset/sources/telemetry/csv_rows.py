@@ -41,11 +41,11 @@ def read(source: Source) -> Rows:
     open_ends = [name for name, kind in known.items() if kind is None]
     if open_ends:
         complete |= _inferred(source.head.sample, open_ends, numbers=layout.kind == "metrics")
-    wanted = _wanted(header, layout, source.only)
+    wanted = wanted_of(header, layout, source.only)
     parse = partial(_parsed, layout=layout, types=complete, wanted=wanted)
     return Rows(
         layout,
-        _written(layout, {name: complete[name] for name in wanted}),
+        written(layout, {name: complete[name] for name in wanted}),
         (
             partial(parse, data, last=last)
             for data, last in _blocks(source.head.body, source.stream, quoted=layout.kind != "metrics")
@@ -53,7 +53,8 @@ def read(source: Source) -> Rows:
     )
 
 
-def _wanted(header: Sequence[str], layout: Layout, only: Sequence[str] | None) -> list[str]:
+def wanted_of(header: Sequence[str], layout: Layout, only: Sequence[str] | None) -> list[str]:
+    """Return the columns to read: those asked for, and those that tell time and node."""
     if only is None:
         return list(header)
     needed = {*layout.time, layout.node, *only}
@@ -247,7 +248,7 @@ def _nodes(layout: Layout, frame: pl.DataFrame) -> pl.Series | None:
 # --- one row that tells of several nodes ----------------------------------------------------------------------------
 
 
-def _written(layout: Layout, types: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
+def written(layout: Layout, types: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
     """Return the columns as they are written: those of one KPI of several nodes are one."""
     if layout.split is None:
         return dict(types)
@@ -263,7 +264,7 @@ def _split(layout: Layout, block: Block) -> Block:
     if layout.split is None or block.nodes is not None:
         return block
     shared = [name for name in block.frame.columns if name not in layout.split]
-    types = _written(layout, block.frame.schema)
+    types = written(layout, block.frame.schema)
     rows, parts = pl.Series("place", np.arange(len(block.frame))), []
     for node in dict.fromkeys(node for node, _ in layout.split.values()):
         own = {name: to for name, (of, to) in layout.split.items() if of == node and name in block.frame.columns}

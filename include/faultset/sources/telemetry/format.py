@@ -72,7 +72,7 @@ class Values:
         bounds: KPI -> least and greatest possible value; None where there is none.
         smoothed: whether a KPI is an average over time that repeats, minutes later, what others say.
         counter: whether a KPI only grows, so that its rate is what moves.
-        blur_s: KPI -> how far, in seconds, a value may lag behind what it tells of; 0 where it is of its own moment.
+        counter_mark: a column, and how its text ends in rows of such a KPI; None where the KPI's name alone tells.
         unit: KPI -> its unit; "" where it is not known.
         usual: the KPIs that a figure shows first.
         note: what a reader has to know of all of them; "" for nothing.
@@ -81,7 +81,7 @@ class Values:
     bounds: Callable[[str], tuple[float | None, float | None]] = lambda _: (None, None)
     smoothed: Callable[[str], bool] = lambda _: False
     counter: Callable[[str], bool] = lambda _: False
-    blur_s: Callable[[str], float] = lambda _: 0.0
+    counter_mark: tuple[str, str] | None = None
     unit: Callable[[str], str] = lambda _: ""
     usual: tuple[str, ...] = ()
     note: str = ""
@@ -112,6 +112,12 @@ class Layout:
         values: what is known of the numbers.
         split: header -> node of a column and its name there, where one row tells of several nodes.
         in_series: whether rows stand series after series, so that time may run back where another begins.
+        tells_nodes: whether its reader says itself of which node each row is.
+        blurs_s: how far, in seconds, a row may lag behind what it tells of: of all rows, or those that ``Block.blur``
+            chooses from.
+        limits: numbers of rows that a tool gives unless it is told otherwise: a file of just so many may be cut.
+        limit_note: what to do about it.
+        iteration: the columns of a trace's id, and of the number of the iteration that it belongs to.
     """
 
     format: str
@@ -133,11 +139,16 @@ class Layout:
     values: Values = Values()
     split: Mapping[str, tuple[str, str]] | None = None
     in_series: bool = False
+    tells_nodes: bool = False
+    blurs_s: tuple[float, ...] = (0.0,)
+    limits: tuple[int, ...] = ()
+    limit_note: str = ""
+    iteration: tuple[str | None, str | None] = (None, None)
 
     @property
     def names_nodes(self) -> bool:
         """Whether its rows name their nodes."""
-        return self.node is not None or self.split is not None
+        return self.node is not None or self.split is not None or self.tells_nodes
 
     def is_kpi(self, column: str) -> bool:
         """Whether numbers in ``column`` are a KPI's."""
@@ -194,6 +205,7 @@ class Block:
         left_out: rows that are not whole, or have no time.
         nulled: values that are none, and are null here.
         headers: how often the header stands again.
+        blur: of each row, the place of its blur in the layout's; None where there is only one.
     """
 
     frame: pl.DataFrame
@@ -206,6 +218,7 @@ class Block:
     left_out: Oddities = Oddities()
     nulled: Oddities = Oddities()
     headers: int = 0
+    blur: npt.NDArray[np.int8] | None = None
 
     @property
     def rows_in_source(self) -> int:

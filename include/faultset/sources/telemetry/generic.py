@@ -10,7 +10,7 @@ import polars as pl
 from faultset.errors import nearest
 from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry import nodes, times
-from faultset.sources.telemetry.format import ColumnType, Layout, Long, Missing, Values
+from faultset.sources.telemetry.format import ColumnType, Layout, Long, Missing
 
 TIMES = (
     *("timestamp", "time", "now.iso", "now", "@timestamp", "datetime", "date_time", "date", "ts", "epoch", "_time"),
@@ -37,14 +37,13 @@ class Columns:
     numbers: frozenset[str]
 
 
-def layout(file: TelemetryFile, columns: Columns, format_name: str, note: str = "") -> Layout | Missing:
+def layout(file: TelemetryFile, columns: Columns, format_name: str) -> Layout | Missing:
     """Return how the table is laid out.
 
     Args:
         file: the file, with what is declared of it.
         columns: its columns.
         format_name: how messages call its format.
-        note: what a reader has to know of its values.
     """
     absent = _declared_and_absent(file, columns)
     if absent:
@@ -76,7 +75,7 @@ def layout(file: TelemetryFile, columns: Columns, format_name: str, note: str = 
         abbreviation=None if told.is_number else lambda frame: times.abbreviations(frame[time].cast(pl.String)),
         long=long,
         kpis=frozenset(split[name][1] if split and name in split else name for name in kpis),
-        values=Values(note=note),
+        blurs_s=(file.time_blur_s or 0.0,),
         split=split,
     )
 

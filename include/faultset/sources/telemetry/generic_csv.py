@@ -6,9 +6,6 @@ from faultset.sources.telemetry import csv_repair, csv_rows, generic
 from faultset.sources.telemetry.format import Format, Layout, Missing
 from faultset.sources.telemetry.head import Head
 
-_GNOCCHI = frozenset({"timestamp", "granularity", "value"})
-_AVERAGES = "averages over buckets of time: an effect shorter than a bucket cannot be seen"
-
 
 def _recognise(head: Head) -> Layout | Missing:
     if not head.header:
@@ -16,8 +13,7 @@ def _recognise(head: Head) -> Layout | Missing:
     if not any(head.sample.values()):
         return Missing("it has no rows as long as its header", 0.4)
     numbers = frozenset(name for name, values in head.sample.items() if _are_numbers(values))
-    note = _AVERAGES if {name.strip().lower() for name in head.header} >= _GNOCCHI else ""
-    return generic.layout(head.file, generic.Columns(head.sample, numbers), FORMAT.name, note)
+    return generic.layout(head.file, generic.Columns(head.sample, numbers), FORMAT.name)
 
 
 def _are_numbers(values: list[str]) -> bool:
@@ -31,7 +27,7 @@ FORMAT = Format(
     id="csv",
     name="CSV of metrics",
     kinds=("metrics",),
-    about="any CSV with a column of times and columns of numbers: Grafana, collectd, Gnocchi, sar, your own script",
+    about="any CSV with a column of times and columns of numbers: Grafana, collectd, sar, your own script",
     sample='Time,node_memory_used{instance="cmp01:9100"}\n2025-11-18 18:33:42,15024152576\n',
     recognise=_recognise,
     rows=csv_rows.read,

@@ -87,6 +87,7 @@ def _recognise(head: Head) -> Layout | Missing:
         abbreviation=None if told.is_number else lambda frame: times.abbreviations(frame[time]),
         kpis=frozenset(head.file.values) if head.file.values else None,
         values=VALUES,
+        blurs_s=(head.file.time_blur_s or 0.0,),
     )
 
 

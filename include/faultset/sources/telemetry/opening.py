@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,7 +10,7 @@ from dataclasses import replace
 from faultset.errors import InputError, nearest
 from faultset.records.telemetry import TelemetryFile
 from faultset.sources.kit.files import read_head
-from faultset.sources.telemetry.compression import CutOffError, unpacked
+from faultset.sources.telemetry.compression import ByteStream, CutOffError, unpacked
 from faultset.sources.telemetry.csv_rows import BLOCK
 from faultset.sources.telemetry.format import (
     Block,
@@ -40,24 +41,24 @@ def open_rows(file: TelemetryFile, *, types: Types | None = None, only: Only | N
     Raises:
         InputError: it cannot be opened, or it is of no format that is known; no row has been read then.
     """
-    with unpacked(file) as stream:
-        try:
-            head = Head(file, stream.read(BLOCK))
-        except CutOffError as error:
-            raise InputError(file.name, f"row 1: {error}", "copy the file again") from error
+    with _opened(file) as (head, stream):
         form, layout = recognised(head)
         wanted = None if only is None else tuple(only(layout))
         yield form.rows(Source(file, head, stream, layout, types or {}, wanted))
 
 
-def layout_of(file: TelemetryFile) -> Layout:
-    """Return how ``file`` is laid out.
-
-    Raises:
-        InputError: it cannot be opened, or it is of no format that is known.
-    """
-    with open_rows(file, only=lambda _: ()) as rows:
-        return rows.layout
+@contextmanager
+def _opened(file: TelemetryFile) -> Iterator[tuple[Head, ByteStream]]:
+    """Open a file and read its head; parquet is read by its place, and gives no bytes."""
+    if read_head(file.uri, 4) == b"PAR1":
+        yield Head(file, b"PAR1"), ByteStream(io.BytesIO(), file.name, None)
+        return
+    with unpacked(file) as stream:
+        try:
+            head = Head(file, stream.read(BLOCK))
+        except CutOffError as error:
+            raise InputError(file.name, f"row 1: {error}", "copy the file again") from error
+        yield head, stream
 
 
 def recognised(head: Head) -> tuple[Format, Layout]:
@@ -106,24 +107,9 @@ def kind_of(file: TelemetryFile) -> tuple[Format, Layout] | None:
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        with unpacked(file) as stream:
-            head = Head(file, stream.read(BLOCK))
-    except CutOffError:
-        return None
-    for one in FORMATS:
-        try:
-            answer = one.recognise(head)
-        except InputError:
-            return None
-        if isinstance(answer, Layout):
-            return one, answer
-    return None
-
-
-def is_parquet(file: TelemetryFile) -> bool:
-    """Whether a file is parquet, by its first bytes."""
-    return read_head(file.uri, 4) == b"PAR1"
+    with _opened(file) as (head, _):
+        answers = ((one, one.recognise(head)) for one in FORMATS)
+        return next(((one, answer) for one, answer in answers if isinstance(answer, Layout)), None)
 
 
 # --- blocks of a file -----------------------------------------------------------------------------------------------

@@ -23,9 +23,27 @@ Kept = Callable[[Microseconds], Flags]
 _SECOND = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class FileSeries:
+    """The KPIs of a file.
+
+    Attributes:
+        series: node and KPI -> times and values.
+        blur_s: node and KPI -> by how much values lag behind at most, in seconds; those that do not are left out.
+    """
+
+    series: dict[tuple[str, str], Series]
+    blur_s: dict[tuple[str, str], float]
+
+
 def read_series(
     file: TelemetryFile, kpis: Collection[str] | None = None, kept: Kept | None = None
 ) -> dict[tuple[str, str], Series]:
+    """Return the series of ``read_file`` alone."""
+    return read_file(file, kpis, kept).series
+
+
+def read_file(file: TelemetryFile, kpis: Collection[str] | None = None, kept: Kept | None = None) -> FileSeries:
     """Return, for each node and KPI, its times (UTC, microseconds since the epoch, ascending) and its values.
 
     Rows of one second are spread evenly within it, in the order of the file. A missing value is NaN. Where wall-clock
@@ -49,11 +67,12 @@ def read_series(
 
 def _read(
     file: TelemetryFile, kpis: Collection[str] | None, kept: Kept | None, types: dict[str, ColumnType]
-) -> dict[tuple[str, str], Series]:
+) -> FileSeries:
     parts = _Parts()
 
     def only(layout: Layout) -> list[str]:
-        return [layout.long.kpi, layout.long.value] if layout.long else list(kpis or ())
+        marks = [layout.values.counter_mark[0]] if layout.values.counter_mark else []
+        return [layout.long.kpi, layout.long.value, *marks] if layout.long else list(kpis or ())
 
     with open_rows(file, types=types, only=None if kpis is None else only) as rows:
         layout = rows.layout
@@ -62,6 +81,7 @@ def _read(
         if missing:
             raise InputError(file.name, f"has no numbers in a column {missing[0]!r}", f"it has {', '.join(numeric)}")
         count, left_out = 0, Oddities()
+        counters: set[str] = set()
         for block, _ in numbered(file, (parse() for parse in rows.blocks)):
             left_out += block.left_out
             if not len(block.frame):
@@ -70,13 +90,26 @@ def _read(
             us = _utc(file, block)
             reading = _Reading(file, layout, numeric, np.ones(len(us), bool) if kept is None else kept(us))
             _add(parts, reading, block, us)
+            counters |= _counters(layout, block.frame)
     if not count:
         raise no_rows(file, left_out)
     width = round(layout.row_uncertainty_s * _SECOND)
     found = parts.series(width)
     if kpis is not None:
         found = {key: series for key, series in found.items() if key[1] in kpis}
-    return {key: rate(series) if layout.values.counter(key[1]) else series for key, series in found.items()}
+    growing = {key for key in found if key[1] in counters or layout.values.counter(key[1])}
+    return FileSeries(
+        {key: rate(series) if key in growing else series for key, series in found.items()},
+        {key: blur_s for key in found if (blur_s := parts.blur_s.get(key, max(layout.blurs_s)))},
+    )
+
+
+def _counters(layout: Layout, frame: pl.DataFrame) -> set[str]:
+    """Return the KPIs of which rows say that they only grow."""
+    if layout.long is None or layout.values.counter_mark is None:
+        return set()
+    column, ending = layout.values.counter_mark
+    return set(frame.filter(pl.col(column).str.ends_with(ending))[layout.long.kpi].unique().to_list())
 
 
 def _numeric(rows: Rows) -> list[str]:
@@ -90,6 +123,7 @@ class _Parts:
     def __init__(self) -> None:
         self._times: dict[tuple[str, str], list[Microseconds]] = {}
         self._values: dict[tuple[str, str, str], list[Values]] = {}
+        self.blur_s: dict[tuple[str, str], float] = {}
 
     def add(self, node: str, row: str, us: Microseconds, values: Mapping[str, Values]) -> None:
         """Add values at ``us``; ``row`` is what KPIs of the same rows have in common."""
@@ -138,12 +172,17 @@ def _add(parts: _Parts, reading: _Reading, block: Block, us: Microseconds) -> No
         pl.Series("us of the row", times),
         _node_of_each(reading, block),
         *([pl.col(layout.long.kpi).alias("kpi of the row")] if layout.long else []),
+        *([pl.Series("blur of the row", block.blur[wanted])] if block.blur is not None else []),
     ).filter(pl.col("node of the row").is_not_null())
     by = ["node of the row", *(["kpi of the row"] if layout.long else [])]
     for key, some in told.partition_by(by, as_dict=True, maintain_order=True).items():
         node, at = str(key[0]), some["us of the row"].to_numpy()
         if layout.long:
-            parts.add(node, str(key[1]), at, {str(key[1]): _floats(some[layout.long.value])})
+            kpi = str(key[1])
+            parts.add(node, kpi, at, {kpi: _floats(some[layout.long.value])})
+            if block.blur is not None:
+                blur_s = layout.blurs_s[int(some["blur of the row"].max())]  # type: ignore[arg-type]
+                parts.blur_s[node, kpi] = max(blur_s, parts.blur_s.get((node, kpi), 0.0))
         else:
             parts.add(node, "", at, {name: _floats(some[name]) for name in reading.numeric})
 

@@ -127,6 +127,21 @@ def _kibana_clock(text: pl.Series) -> Clock:
     return Clock(us, us != NOT_KNOWN, unreadable=unreadable(bad), abbreviations={"": len(us)})
 
 
+def of_seconds(values: pl.Series) -> Clock:
+    """Return the times of seconds since the epoch, decimals included."""
+    return _epoch(1_000_000.0)(values)
+
+
+def of_nanoseconds(values: pl.Series) -> Clock:
+    """Return the times of whole nanoseconds since the epoch."""
+    return _epoch(0.001)(values)
+
+
+def of_microseconds(values: pl.Series) -> Clock:
+    """Return the times of whole microseconds since the epoch."""
+    return _epoch(1.0)(values)
+
+
 def of_column(values: Sequence[str]) -> TimeColumn:
     """Return how a column tells the time; where its first values say nothing, each part of it is asked again."""
     return recognise(values) or TimeColumn(of_texts, 1.0, exact=False, what="times")

@@ -1,0 +1,159 @@
+"""What readers of JSON telemetry share: parts of a document or lines become blocks of rows, a few at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any
+
+import orjson
+import polars as pl
+
+from faultset.records.telemetry import TelemetryFile
+from faultset.sources.kit.collector import collector_paused
+from faultset.sources.telemetry import json_parts, node_of
+from faultset.sources.telemetry.csv_rows import framed
+from faultset.sources.telemetry.format import Block, ColumnType, Layout, Oddities, Rows, Source, short_name
+from faultset.sources.telemetry.problems import BrokenRowError
+
+
+class Table:
+    """Rows in the making: a list a column."""
+
+    def __init__(self, columns: Mapping[str, ColumnType]) -> None:
+        self._types = columns
+        self._rows: list[tuple[object, ...]] = []
+        self._nodes: list[str | None] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, node: str | None, *values: object) -> None:
+        """Add a row; ``values`` in the order of the columns."""
+        self._nodes.append(node)
+        self._rows.append(values)
+
+    def block(self, layout: Layout, lines: int = 0) -> Block:
+        """Return the rows as a block."""
+        frame = pl.DataFrame(self._rows, schema=dict(self._types), orient="row")
+        return with_nodes(framed(layout, frame, lines), pl.Series(self._nodes, dtype=pl.String))
+
+
+def with_nodes(block: Block, nodes: pl.Series) -> Block:
+    """Return the block with the node of each of its rows; ``nodes`` are those of all rows, those left out included."""
+    kept = nodes if block.places is None else nodes.gather(block.places)
+    return replace(block, nodes=kept)
+
+
+def rows_of_lines(
+    source: Source, columns: Mapping[str, ColumnType], add: Callable[[Table, Mapping[str, Any]], None]
+) -> Rows:
+    """Return the rows of a file that has a JSON object a line; a line that is none is left out and named."""
+    parse = partial(_lines, source.layout, columns, add)
+    parts = json_parts.lines(source.head.text, source.stream)
+    return Rows(source.layout, dict(columns), (partial(parse, part) for part in parts))
+
+
+def _lines(
+    layout: Layout,
+    columns: Mapping[str, ColumnType],
+    add: Callable[[Table, Mapping[str, Any]], None],
+    data: bytes,
+) -> Block:
+    table = Table(columns)
+    odd: list[tuple[int, str]] = []
+    lines = data.split(b"\n")
+    with collector_paused():
+        for number, line in enumerate(lines):
+            if not line.strip():
+                continue
+            try:
+                value = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                odd.append((number, f"it is no JSON ({error})"))
+                continue
+            if isinstance(value, dict):
+                _added(table, add, value, number, odd)
+            else:
+                odd.append((number, "it is no JSON object"))
+        block = table.block(layout, data.count(b"\n"))
+    told = Oddities(len(odd), tuple(odd[: Oddities.SHOWN]))
+    return replace(block, left_out=told + block.left_out, source_rows=block.rows_in_source + len(odd))
+
+
+def _added(
+    table: Table,
+    add: Callable[[Table, Mapping[str, Any]], None],
+    value: Mapping[str, Any],
+    number: int,
+    odd: list[tuple[int, str]],
+) -> None:
+    try:
+        add(table, value)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        odd.append((number, f"it has not the form of the others ({type(error).__name__}: {error})"))
+
+
+def rows_of_objects(
+    source: Source, depth: int, columns: Mapping[str, ColumnType], add: Callable[[Table, Mapping[str, Any]], None]
+) -> Rows:
+    """Return the rows of the objects that stand ``depth`` brackets deep in a document."""
+    parse = partial(_objects, source.layout, columns, add)
+    return Rows(source.layout, dict(columns), (partial(parse, part) for part in parts_of(source, depth)))
+
+
+def parts_of(source: Source, depth: int) -> Iterator[list[bytes]]:
+    """Return the objects that stand ``depth`` brackets deep in a document, some at a time."""
+    return json_parts.elements(source.head.text, source.stream, depth)
+
+
+def _objects(
+    layout: Layout,
+    columns: Mapping[str, ColumnType],
+    add: Callable[[Table, Mapping[str, Any]], None],
+    parts: Sequence[bytes],
+) -> Block:
+    table = Table(columns)
+    odd: list[tuple[int, str]] = []
+    with collector_paused():
+        for part in parts:
+            value = loaded(part)
+            if isinstance(value, dict):
+                _added(table, add, value, 0, odd)
+        block = table.block(layout)
+    return replace(block, left_out=Oddities(len(odd), tuple(odd[: Oddities.SHOWN])) + block.left_out)
+
+
+def loaded(part: bytes) -> Any:
+    """Return the value of a part of a document.
+
+    Raises:
+        BrokenRowError: it is no JSON.
+    """
+    try:
+        return orjson.loads(part)
+    except orjson.JSONDecodeError as error:
+        raise BrokenRowError(0, 0, f"it is no JSON ({error})") from error
+
+
+def text(value: object) -> str | None:
+    """Return a value as a text; lists and mappings as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def known_node(file: TelemetryFile) -> str | None:
+    """Return the node that a file is declared to be of, or named after; None where it is named after none."""
+    if file.node is not None:
+        return file.node
+    named = node_of(file)
+    return named if named.lower() in dict(file.hosts) or named in dict(file.hosts).values() else None
+
+
+@lru_cache(10_000)
+def short(host: str) -> str | None:
+    """Return the first label of a host's name; None for a blank one."""
+    name: str | None = short_name(pl.Series([host]))[0]
+    return name
