@@ -200,6 +200,15 @@ def versions(call: Call, slug: str | None) -> Answer:
     return Answer({"versions": pipeline.versions(call.settings, slug)}, show.versions)
 
 
+@command(cls=AnsweringCommand)
+@click.pass_obj
+def formats(call: Call) -> Answer:  # noqa: ARG001 (as of all commands)
+    """List the formats of telemetry that are read, with a sample of each."""
+    from faultset.pipeline.formats import formats as known
+
+    return Answer({"formats": known()}, show.formats)
+
+
 @command(name="list", cls=AnsweringCommand)
 @click.pass_obj
 def list_datasets(call: Call) -> Answer:

@@ -206,6 +206,18 @@ def publication(console: Console, document: Document) -> None:
     _facts(console, document, ("folder", "manifest_sha256", "injections", "targets", "findings"))
 
 
+def formats(console: Console, document: Document) -> None:
+    """Show the formats of telemetry."""
+    rows = [(one["format"], ", ".join(one["kinds"]), one["name"], one["about"]) for one in document["formats"]]
+    _table(console, "Formats of telemetry", ("format", "kind", "name", "written by"), rows)
+    for one in document["formats"]:
+        if one["sample"]:
+            _line(console, "")
+            _line(console, f"{one['format']}:")
+            for line in one["sample"].splitlines():
+                _line(console, f"  {line}")
+
+
 def datasets(console: Console, document: Document) -> None:
     """Show a dataset a line."""
     _table(

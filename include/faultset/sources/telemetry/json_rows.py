@@ -17,6 +17,9 @@ from faultset.sources.telemetry.csv_rows import framed
 from faultset.sources.telemetry.format import Block, ColumnType, Layout, Oddities, Rows, Source, short_name
 from faultset.sources.telemetry.problems import BrokenRowError
 
+NO_HEADER = -1
+"""What the first line is counted as in a block: the lines of a file are counted from behind a header."""
+
 
 class Table:
     """Rows in the making: a list a column."""
@@ -65,7 +68,7 @@ def _lines(
     odd: list[tuple[int, str]] = []
     lines = data.split(b"\n")
     with collector_paused():
-        for number, line in enumerate(lines):
+        for number, line in enumerate(lines, start=NO_HEADER):
             if not line.strip():
                 continue
             try:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from faultset.records.telemetry import TelemetryFile
-from faultset.sources.telemetry import json_parts, nodes, prometheus
+from faultset.sources.telemetry import json_parts, json_rows, nodes, prometheus
 from faultset.sources.telemetry.format import Block, Format, Layout, Missing, Oddities, Rows, Source
 from faultset.sources.telemetry.head import Head
 
@@ -51,7 +51,9 @@ def _block(layout: Layout, file: TelemetryFile, data: bytes) -> Block:
     time = seconds.cast(pl.Float64, strict=False)
     whole = value.is_not_null() & time.is_not_null()
     odd = at.filter(~whole)
-    shown = tuple((int(line), "it is no NAME{LABELS} VALUE TIME") for line in odd.head(Oddities.SHOWN))
+    shown = tuple(
+        (int(line) + json_rows.NO_HEADER, "it is no NAME{LABELS} VALUE TIME") for line in odd.head(Oddities.SHOWN)
+    )
     keys = series.filter(whole)
     # Samples of one series stand together: each run is named once.
     changed = (keys != keys.shift(1)).fill_null(value=True)

@@ -1,7 +1,7 @@
 """Prometheus' answer to a range query as JSON, a series after the other.
 
 The value at a time is the last one scraped before it, at most five minutes earlier: of a target that died, the last
-value stands that long. A KPI that repeats its value may be such a one.
+value stands that long. So a KPI lags behind by a step, and by as long as its value ever stood.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from faultset.sources.telemetry.format import (
 from faultset.sources.telemetry.head import Head
 
 LOOKBACK_S = 300.0
+_FURTHER_S = (15.0, 60.0, LOOKBACK_S)
 COLUMNS: dict[str, ColumnType] = {
     "time": pl.Float64,
     "kpi": pl.String,
@@ -112,7 +113,7 @@ def _recognise(head: Head) -> Layout | Missing:
     if not is_list and b'"matrix"' not in head.text[:4096] and _VALUES.search(head.text) is None:
         return Missing('data.resultType is no "matrix": ask /api/v1/query_range', 0.8)
     step = _step(head.text)
-    return layout(head.file, FORMAT.name, (step, step + LOOKBACK_S), 0.0)
+    return layout(head.file, FORMAT.name, (step, *(step + further for further in _FURTHER_S)), 0.0)
 
 
 def _step(head: bytes) -> float:
@@ -167,20 +168,25 @@ def of_series(layout_: Layout, samples: pl.DataFrame, series: Sequence[Series], 
     )
     if len(layout_.blurs_s) == 1 or not len(frame):
         return block
-    blur = repeats(samples["value"].to_numpy(), np.asarray(counts))
+    blur = stood(samples["value"].to_numpy(), counts, layout_.blurs_s)
     return replace(block, blur=blur if block.places is None else blur[block.places])
 
 
-def repeats(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return of each sample whether its series repeats a value three times or more: it may be an old one, then."""
-    starts = np.cumsum(counts) - counts
-    same = np.zeros(len(values), bool)
-    same[2:] = (values[2:] == values[1:-1]) & (values[1:-1] == values[:-2])
-    for shift in (0, 1):  # not over the edge of two series
-        edge = starts + shift
-        same[edge[edge < len(same)]] = False
-    stands = np.maximum.reduceat(same, starts) if len(values) else same
-    return np.repeat(stands, counts).astype(np.int8)
+def stood(values: np.ndarray, counts: Sequence[int], blurs_s: Sequence[float]) -> np.ndarray:
+    """Return of each sample the place of its series' blur among ``blurs_s``, whose first one is the step.
+
+    A value that stood for a while may be old for as long: that of a target that died is repeated. A series is as far
+    behind as its longest run of one value lasts, and a step.
+    """
+    found = np.zeros(len(values), np.int8)
+    start = 0
+    for count in counts:
+        part = values[start : start + count]
+        changes = np.flatnonzero(np.concatenate(([True], part[1:] != part[:-1], [True])))
+        longest_s = float(np.diff(changes).max(initial=1)) * blurs_s[0]
+        found[start : start + count] = min(int(np.searchsorted(blurs_s, longest_s)), len(blurs_s) - 1)
+        start += count
+    return found
 
 
 def _at_once(part: bytes) -> tuple[Mapping[str, Any], bytes] | None:

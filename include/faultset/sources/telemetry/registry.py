@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from faultset.sources.telemetry import (
-    elastic_logs,
-    elastic_ndjson,
-    generic_csv,
-    generic_parquet,
-    glances,
-    gnocchi,
-    jaeger,
-    loki,
-    openmetrics,
-    osprofiler,
-    otlp,
-    prometheus,
-    trace_csv,
-)
+from importlib import import_module
+
 from faultset.sources.telemetry.format import Format
 
-FORMATS: tuple[Format, ...] = (
-    glances.FORMAT,
-    gnocchi.FORMAT,
-    prometheus.FORMAT,
-    openmetrics.FORMAT,
-    otlp.FORMAT,
-    jaeger.FORMAT,
-    osprofiler.FORMAT,
-    trace_csv.FORMAT,
-    loki.FORMAT,
-    elastic_logs.FORMAT,
-    elastic_ndjson.FORMAT,
-    generic_parquet.FORMAT,
-    generic_csv.FORMAT,
+MODULES = (
+    "glances",
+    "gnocchi",
+    "prometheus",
+    "openmetrics",
+    "otlp",
+    "jaeger",
+    "osprofiler",
+    "trace_csv",
+    "loki",
+    "elastic_logs",
+    "elastic_ndjson",
+    "generic_parquet",
+    "generic_csv",
 )
+
+FORMATS: tuple[Format, ...] = tuple(import_module(f"faultset.sources.telemetry.{name}").FORMAT for name in MODULES)
