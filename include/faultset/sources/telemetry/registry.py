@@ -11,6 +11,7 @@ MODULES = (
     "gnocchi",
     "prometheus",
     "openmetrics",
+    "influxdb",
     "otlp",
     "jaeger",
     "osprofiler",
