@@ -72,9 +72,10 @@ def _inferred(sample: Mapping[str, Sequence[str]], names: Sequence[str], *, numb
     """
     found: dict[str, ColumnType] = {}
     for name in names:
-        known = [text for value in sample.get(name, ()) if (text := value.strip()) and text not in csv_repair.NO_VALUES]
+        written = [text for value in sample.get(name, ()) if (text := value.strip())]
+        known = [text for text in written if text not in csv_repair.NO_VALUES]
         if not known:
-            found[name] = pl.Float64() if numbers else pl.String()
+            found[name] = pl.Float64() if numbers and not written else pl.String()
         elif all(csv_repair.is_valid(text, pl.Int64) for text in known):
             found[name] = pl.Int64()
         elif all(csv_repair.number(text) is not None for text in known):

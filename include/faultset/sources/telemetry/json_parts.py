@@ -15,8 +15,12 @@ from faultset.sources.telemetry.compression import ByteStream, CutOffError
 
 BLOCK = 4 * 1024**2
 PART_LIMIT = 64 * 1024**2  # bytes of a single series, trace or line
-_QUOTE, _ESCAPE = ord('"'), ord("\\")
-_OPENING, _CLOSING = (ord("{"), ord("[")), (ord("}"), ord("]"))
+_ESCAPE = ord("\\")
+_IS_QUOTE, _IS_OPENING, _IS_CLOSING = 1, 2, 3
+_KINDS = np.zeros(256, np.uint8)
+_KINDS[ord('"')] = _IS_QUOTE
+_KINDS[[ord("{"), ord("[")]] = _IS_OPENING
+_KINDS[[ord("}"), ord("]")]] = _IS_CLOSING
 
 
 def lines(head: bytes, stream: ByteStream) -> Iterator[bytes]:
@@ -86,33 +90,31 @@ class _Cutter:
             CutOffError: an object is too long.
         """
         letters = np.frombuffer(data, np.uint8)
-        inside = self._texts(letters)
-        opens = ((letters == _OPENING[0]) | (letters == _OPENING[1])) & ~inside
-        closes = ((letters == _CLOSING[0]) | (letters == _CLOSING[1])) & ~inside
-        at = np.flatnonzero(opens | closes)
-        levels = self._level + np.cumsum(np.where(opens[at], 1, -1))
-        begins = at[opens[at] & (levels == self._depth + 1)]
-        ends = at[closes[at] & (levels == self._depth)] + 1
+        kinds = _KINDS[letters]
+        at = np.flatnonzero(kinds)
+        kind = kinds[at]
+        kind[self._escaped_marks(letters, at, kind)] = 0
+        texts = kind == _IS_QUOTE
+        inside = (np.cumsum(texts) + self._in_text) % 2 == 1
+        if len(at):
+            self._in_text = bool(inside[-1])
+        brackets = (kind >= _IS_OPENING) & ~inside
+        at, opens = at[brackets], kind[brackets] == _IS_OPENING
+        levels = self._level + np.cumsum(np.where(opens, 1, -1))
+        begins = at[opens & (levels == self._depth + 1)]
+        ends = at[~opens & (levels == self._depth)] + 1
         if len(at):
             self._level = int(levels[-1])
         return self._pieces(data, begins, ends)
 
-    def _texts(self, letters: np.ndarray) -> np.ndarray:
-        """Return which bytes stand between quotation marks; an escaped mark opens and closes nothing."""
-        quotes = np.flatnonzero(letters == _QUOTE)
-        if self._escaped and len(quotes) and quotes[0] == 0:
-            quotes = quotes[1:]
+    def _escaped_marks(self, letters: np.ndarray, at: np.ndarray, kind: np.ndarray) -> np.ndarray:
+        """Return the places in ``at`` of quotation marks that are escaped: they open and close nothing."""
         slashes = np.flatnonzero(letters == _ESCAPE)
-        ends_escaped = False
-        if len(slashes):
-            quotes, ends_escaped = _without_escaped(letters, quotes, slashes, first_escaped=self._escaped)
-        self._escaped = ends_escaped
-        marks = np.zeros(len(letters), np.int8)
-        marks[quotes] = 1
-        inside = (np.cumsum(marks, dtype=np.int64) + self._in_text) % 2 == 1
-        if len(letters):
-            self._in_text = bool(inside[-1])
-        return np.asarray(inside)
+        first, self._escaped = self._escaped, False
+        if not len(slashes):
+            return np.flatnonzero(at == 0) if first else np.zeros(0, np.int64)
+        escaped, self._escaped = _escaped_bytes(len(letters), slashes, first_escaped=first)
+        return np.flatnonzero((kind == _IS_QUOTE) & np.isin(at, escaped))
 
     def _pieces(self, data: bytes, begins: np.ndarray, ends: np.ndarray) -> list[bytes]:
         found: list[bytes] = []
@@ -132,16 +134,13 @@ class _Cutter:
         return found
 
 
-def _without_escaped(
-    letters: np.ndarray, quotes: np.ndarray, slashes: np.ndarray, *, first_escaped: bool
-) -> tuple[np.ndarray, bool]:
-    """Return the quotation marks that are not escaped, and whether the next block's first byte is."""
-    run_starts = np.flatnonzero(np.diff(slashes, prepend=-2) != 1)
-    lengths = np.diff(np.append(run_starts, len(slashes)))
-    firsts = slashes[run_starts]
-    if first_escaped and firsts[0] == 0:
+def _escaped_bytes(length: int, slashes: np.ndarray, *, first_escaped: bool) -> tuple[np.ndarray, bool]:
+    """Return the bytes that a backslash stands before, and whether the next block's first byte is such a one."""
+    begins = np.flatnonzero(np.diff(slashes, prepend=-2) != 1)
+    lengths = np.diff(np.append(begins, len(slashes)))
+    behind = slashes[begins] + lengths
+    if first_escaped and slashes[0] == 0:
         lengths[0] -= 1  # the first backslash is itself what was escaped
-    behind = slashes[run_starts] + np.diff(np.append(run_starts, len(slashes)))
     escaped = behind[lengths % 2 == 1]
-    ends_escaped = bool(len(escaped) and escaped[-1] == len(letters))
-    return quotes[~np.isin(quotes, escaped)], ends_escaped
+    ends_escaped = bool(len(escaped) and escaped[-1] == length)
+    return (np.append(escaped, 0) if first_escaped else escaped), ends_escaped

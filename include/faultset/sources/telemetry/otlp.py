@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+import orjson
 import polars as pl
 
 from faultset.records.telemetry import TelemetryFile, TelemetryKind
@@ -19,7 +21,7 @@ from faultset.sources.telemetry.head import Head
 from faultset.sources.telemetry.json_rows import Table, text
 
 _HOSTS = ("host.name", "k8s.node.name", "host.id", "container.name", "k8s.pod.name")
-_CUMULATIVE = 2
+_CUMULATIVE = (2, "AGGREGATION_TEMPORALITY_CUMULATIVE")  # as protobuf writes it in JSON, too
 _ERROR = 2
 _SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
@@ -117,7 +119,7 @@ def _add_metrics(table: Table, batch: Mapping[str, Any], fallback: str | None) -
                 told = metric.get(kind)
                 if not told:
                     continue
-                cumulative = told.get("aggregationTemporality") == _CUMULATIVE and kind != "gauge"
+                cumulative = told.get("aggregationTemporality") in _CUMULATIVE and kind != "gauge"
                 grows = cumulative and (kind != "sum" or bool(told.get("isMonotonic")))
                 for point in told.get("dataPoints", ()):
                     _add_point(table, node, (name, kind, grows, unit, service), point)
@@ -128,23 +130,31 @@ def _add_point(
 ) -> None:
     """Add the numbers of a data point; ``of``: its metric's name and kind, whether it grows, its unit, the service."""
     name, kind, grows, unit, service = of
-    attributes = _attributes(point.get("attributes"))
-    labels = {key: text(value) or "" for key, value in attributes.items()}
-    written = text(attributes) if attributes else None
-    when = _nano(point.get("timeUnixNano"))
-    for suffix, value, adds_up in _numbers(point, kind):
-        metric = f"{name}{suffix}"
-        how = f"{kind}, cumulative" if grows and adds_up else kind
-        table.add(node, when, nodes.kpi(metric, labels), value, metric, unit, how, service, written)
-
-
-def _numbers(point: Mapping[str, Any], kind: str) -> Iterator[tuple[str, float, bool]]:
-    """Yield what a point holds: the end of the KPI's name, the number, and whether it adds up over time."""
+    attributes = orjson.dumps(point.get("attributes") or ())
+    when = int(point["timeUnixNano"]) or None
     if kind in {"gauge", "sum"}:
         value = point.get("asDouble", point.get("asInt"))
         if value is not None:
-            yield "", float(value), True
+            kpi, written = _named(name, attributes)
+            how = f"{kind}, cumulative" if grows else kind
+            table.add(node, when, kpi, float(value), name, unit, how, service, written)
         return
+    for suffix, value, adds_up in _numbers(point):
+        metric = f"{name}{suffix}"
+        kpi, written = _named(metric, attributes)
+        how = f"{kind}, cumulative" if grows and adds_up else kind
+        table.add(node, when, kpi, value, metric, unit, how, service, written)
+
+
+@lru_cache(100_000)
+def _named(metric: str, attributes: bytes) -> tuple[str, str | None]:
+    """Return the KPI of a metric with these attributes, and the attributes as JSON: series come again and again."""
+    told = _attributes(orjson.loads(attributes))
+    return nodes.kpi(metric, {key: text(value) or "" for key, value in told.items()}), text(told) if told else None
+
+
+def _numbers(point: Mapping[str, Any]) -> Iterator[tuple[str, float, bool]]:
+    """Yield what a point of a distribution holds: the end of the KPI's name, the number, whether it adds up."""
     for name in ("count", "sum"):
         if name in point:
             yield f".{name}", float(point[name]), True

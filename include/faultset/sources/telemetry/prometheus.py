@@ -7,8 +7,9 @@ value stands that long. So a KPI lags behind by a step, and by as long as its va
 from __future__ import annotations
 
 import itertools
+import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,7 +18,8 @@ import numpy as np
 import polars as pl
 
 from faultset.records.telemetry import TelemetryFile
-from faultset.sources.telemetry import json_rows, nodes, times
+from faultset.sources.telemetry import json_parts, json_rows, nodes, times
+from faultset.sources.telemetry.compression import CutOffError
 from faultset.sources.telemetry.csv_rows import framed
 from faultset.sources.telemetry.format import (
     Block,
@@ -47,6 +49,8 @@ _VALUES = re.compile(rb'"values"\s*:\s*\[\s*\[')
 _TIME = re.compile(rb"\[\s*(\d+(?:\.\d+)?)\s*,\s*\"")
 _BLANKS_AND_QUOTES = b' \n\r\t"'
 _SAMPLED = 200
+_SERIES = b'{"metric":'
+_COMPACT = re.compile(rb'(?:"result":|^)\[\{"metric":')
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,45 @@ def _step(head: bytes) -> float:
 def _rows(source: Source) -> Rows:
     depth = 1 if source.head.text.lstrip()[:1] == b"[" else 3
     parse = partial(_block, source.layout, source.file)
-    parts = json_rows.parts_of(source, depth)
+    parts = _compact(source) if _COMPACT.search(source.head.text[:4096]) else json_rows.parts_of(source, depth)
     return Rows(source.layout, dict(COLUMNS), (partial(parse, part) for part in parts))
+
+
+def _compact(source: Source) -> Iterator[list[bytes]]:
+    """Yield the series of an answer as Prometheus writes it, cut where one begins: no text can hold these bytes.
+
+    Raises:
+        CutOffError: it ends within a series.
+    """
+    pending = source.head.text[source.head.text.index(_SERIES) :]
+    data = source.stream.read(json_parts.BLOCK)
+    while True:
+        first, *parts = pending.split(_SERIES)[1:]
+        found = [first, *parts]
+        if not data:
+            yield [_SERIES + part.rstrip(b", \r\n") for part in found[:-1]] + [_last(_SERIES + found[-1])]
+            return
+        if found[:-1]:
+            yield [_SERIES + part.rstrip(b", \r\n") for part in found[:-1]]
+        if len(found[-1]) > json_parts.PART_LIMIT:
+            raise CutOffError(f"a series has more than {json_parts.PART_LIMIT:,} bytes")
+        pending, data = _SERIES + found[-1] + data, source.stream.read(json_parts.BLOCK)
+
+
+def _last(text: bytes) -> bytes:
+    """Return the last series, without what closes the document behind it.
+
+    Raises:
+        CutOffError: it is not whole, or the document is not.
+    """
+    try:
+        _, end = json.JSONDecoder().raw_decode(text.decode())
+    except ValueError as error:
+        raise CutOffError("it ends in the middle of a series") from error
+    whole = text.decode()[:end].encode()
+    if b"]" not in text[len(whole) :]:
+        raise CutOffError("it ends behind a series")
+    return whole
 
 
 def _block(layout_: Layout, file: TelemetryFile, parts: Sequence[bytes]) -> Block:
