@@ -222,7 +222,8 @@ def _only_one(name: str, old: Path | None, new: Path | None) -> TableDifference:
 
 def _key(name: str, shared: tuple[str, ...]) -> tuple[str, ...]:
     """Return the declared key; all shared columns where none is declared or a part of it is not comparable."""
-    declared = next((table.key for table in tables.EVERY_TABLE if table.name == name), ())
+    table = next((table for table in tables.EVERY_TABLE if table.name == name), None)
+    declared = tuple(part for part in table.key if part in shared or part not in table.later_key) if table else ()
     return declared if declared and set(declared) <= set(shared) else shared
 
 

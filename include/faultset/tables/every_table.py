@@ -30,12 +30,14 @@ class Table:
         key: the columns that identify a row, in sort order.
         estimates: columns that depend on all else that was recorded, such as p values: another value is no other
             record, and no answer of anyone who relied on the old one becomes wrong.
+        later_key: parts of the key that versions of older tools lack.
     """
 
     name: str
     row: type
     key: tuple[str, ...]
     estimates: frozenset[str] = frozenset()
+    later_key: frozenset[str] = frozenset()
 
     @property
     def description(self) -> str:
@@ -46,7 +48,12 @@ class Table:
 WORKLOADS = Table("workloads", WorkloadRow, ("workload_id",))
 TRIGGERS = Table("triggers", TriggerRow, ("trigger_id",))
 INJECTIONS = Table("injections", InjectionRow, ("injection_id",))
-TARGETS = Table("targets", TargetRow, ("injection_id", "node", "container", "component", "pod", "namespace"))
+TARGETS = Table(
+    "targets",
+    TargetRow,
+    ("injection_id", "node", "container", "component", "pod", "namespace"),
+    later_key=frozenset({"pod", "namespace"}),
+)
 ITERATIONS = Table("iterations", IterationRow, ("workload_id", "iteration"))
 IMPACTS = Table("impacts", ImpactRow, ("injection_id", "node", "kpi", "source", "started_at"))
 IMPACT_TESTS = Table(
