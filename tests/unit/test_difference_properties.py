@@ -26,7 +26,14 @@ BATCHES = 12
 KEYS: dict[str, dict[str, list[Any]]] = {
     "injections": {"injection_id": ["a", "b", "c"]},
     "iterations": {"workload_id": ["v", "w"], "iteration": [1, 2, 3]},
-    "targets": {"injection_id": ["a", "b"], "node": ["n1", "n2"], "container": [None, "x"], "component": [None, "x"]},
+    "targets": {
+        "injection_id": ["a", "b"],
+        "node": ["n1", "n2"],
+        "container": [None, "x"],
+        "component": [None, "x"],
+        "pod": [None, "p"],
+        "namespace": [None],
+    },
     "impacts": {
         "injection_id": ["a", "b"],
         "node": ["n1"],

@@ -86,7 +86,9 @@ def reason_of(table: TableDifference) -> str:
 
 
 def _key_words(key: Key) -> str:
-    return " / ".join("null" if part is None else printable(str(part), 120) for part in key)
+    """Return a key in words; parts that are null at its end, such as a pod where there is none, say nothing."""
+    said = max((place for place, part in enumerate(key, start=1) if part is not None), default=1)
+    return " / ".join("null" if part is None else printable(str(part), 120) for part in key[:said])
 
 
 def _listed(parts: Iterable[str], count: int) -> str:
