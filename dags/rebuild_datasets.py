@@ -1,32 +1,37 @@
-"""Rebuild the catalog's datasets as candidates: one mapped chain of tasks an experiment."""
+"""Rebuild the catalog's datasets as candidates: one look at all experiments, few batches of those that changed."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, Param, dag
+from airflow.sdk import CronTriggerTimetable, Param, dag, task_group
 
+from faultset_dags import rebuilding as tasks
 from faultset_dags.defaults import DEFAULT_ARGS
 from faultset_dags.notices import on_failure
-from faultset_dags.rebuilding import find_experiments, find_telemetry, label, rebuild, report, validate
 
 DOC = """
 ### Rebuild the datasets
 
-Every experiment of the catalog (`FAULTSET_CATALOG`) goes through its own chain of tasks:
-**extract** reads the reports, **decide** makes the truth tables and finds what moved, **validate** runs the
-expectations over all of it. What passed is a candidate. Before that **label** labels the telemetry, one task a file of
-any experiment, so that many workers share one experiment and a file that is tried again does not redo the others.
-References travel between the tasks, never data.
+**plan** looks at every experiment of the catalog (`FAULTSET_CATALOG`) and divides what may have changed into few
+batches of about the same size, so that thousands of experiments need no more tasks than a dozen.
 
-- Nothing is published here. A candidate is an event of the asset `faultset_candidates`, whose partition key is the
-  experiment; `publish_dataset` runs for each of them.
-- An experiment is skipped where its inputs are those of the latest version, of a candidate that waits for an answer, or
-  of one that was rejected. `force` builds it anyway.
-- A broken experiment fails alone. **report** runs last, shows what became of each and names the broken ones and why.
+- **small**: **build** makes each experiment of its batch from end to end: reads, decides, labels, validates. What
+  passed is a candidate.
+- **large**: experiments of `FAULTSET_LARGE_MB` and more. **decide** makes their truth tables and finds what moved,
+  **label** labels their telemetry, one file at a time in each of many tasks, **validate** runs the expectations. Small
+  ones never wait for them.
+- **announce** tells of a lane's candidates in one event of the asset `faultset_candidates`, which wakes
+  `publish_dataset`. Nothing is published here.
+- **report** shows what became of each experiment and names the broken ones and why.
 
-Wrong input is not retried: mend the file that the error names, then clear the failed tasks (downstream included).
-Trouble with storage is retried. Running it twice, or twice at once, is harmless.
+An experiment is unchanged where its inputs are those of the latest version, of a candidate that waits for an answer, or
+of one that was rejected. `force` builds it anyway. A broken experiment fails alone: all others of its batch go on, its
+task is green, and **report** is red.
+
+Wrong input is not tried again within a run: mend the file that the error names, then run again with `experiments`.
+Trouble with storage is retried, and a batch that is tried again does only what is missing. Running it twice, or twice
+at once, is harmless.
 """
 
 
@@ -35,7 +40,7 @@ Trouble with storage is retried. Running it twice, or twice at once, is harmless
     schedule=CronTriggerTimetable("@daily", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
-    dagrun_timeout=timedelta(hours=12),
+    dagrun_timeout=timedelta(hours=22),
     description="Builds and validates the catalog's datasets; what passes is a candidate.",
     tags=["faultset", "datasets"],
     doc_md=DOC,
@@ -59,13 +64,22 @@ Trouble with storage is retried. Running it twice, or twice at once, is harmless
     },
 )
 def rebuild_datasets() -> None:
-    experiments = find_experiments()
-    files = find_telemetry(experiments)
-    labels = label.expand(reference=files)
-    candidates = validate.expand(slug=experiments)
-    rebuild.expand(slug=experiments) >> files
-    [files, labels] >> candidates
-    [experiments, candidates] >> report()
+    planned = tasks.plan()
+
+    @task_group
+    def small() -> None:
+        batches = tasks.batches(planned, "small")
+        tasks.build.expand(batch=batches) >> tasks.announce(batches)
+
+    @task_group
+    def large() -> None:
+        batches = tasks.batches(planned, "large")
+        files = tasks.divide()
+        validated = tasks.validate.expand(batch=batches)
+        tasks.decide.expand(batch=batches) >> files
+        tasks.label.expand(batch=files) >> validated >> tasks.announce(batches)
+
+    [small(), large()] >> tasks.report()
 
 
 rebuild_datasets()

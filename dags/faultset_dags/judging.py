@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from faultset_dags.pools import DEFAULT, JUDGES
 from faultset_dags.use_cases import REASON, SUBJECT, use_case
 
 log = logging.getLogger(__name__)
@@ -43,8 +44,11 @@ FORM = {
     ),
 }
 
-# A judge spends seconds on imports before its first run, so that few judges with many runs each are fastest.
-JUDGES = 3
+# A judge spends seconds on imports before its first run, so that few judges with many runs each are fastest. Where a
+# pool says how many work at once, there may be more of them.
+_FEW = 3
+_MOST = _FEW if JUDGES == DEFAULT else 16
+_WORTH = 4  # runs that are worth another judge
 
 
 @task
@@ -61,7 +65,8 @@ def take() -> list[list[str]]:
             for name, why in sorted(taken.growing.items()):
                 log.info("Left alone: %r, because %s", name, why)
         log.info("%d runs wait for their verdict", len(arrivals))
-        return [list(arrivals[start::JUDGES]) for start in range(min(JUDGES, len(arrivals)))]
+        judges = min(_MOST, len(arrivals), max(_FEW, len(arrivals) // _WORTH))
+        return [list(arrivals[start::judges]) for start in range(judges)]
 
 
 def named_files(asked: Mapping[str, Any]) -> list[str]:
@@ -78,7 +83,7 @@ def named_files(asked: Mapping[str, Any]) -> list[str]:
     return [asked["report"], *beside] if asked["report"] else []
 
 
-@task(map_index_template=SUBJECT, retries=3)
+@task(map_index_template=SUBJECT, retries=3, pool=JUDGES)
 def judge(arrivals: list[str]) -> list[str]:
     with use_case(f"{len(arrivals)} runs", "validation") as settings:
         from faultset import pipeline

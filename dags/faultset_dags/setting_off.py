@@ -37,7 +37,8 @@ class SetOff(BaseOperator):  # type: ignore[misc]
 
     Args:
         trigger_dag_id: the other DAG.
-        conf: what that run is told, or the argument that stands for it.
+        conf: what that run is told, or the argument that stands for it; its ``run``, where it has one, names the run
+            instead, so that whoever sets off the same again sets off no second one.
     """
 
     template_fields: Collection[str] = ("conf",)
@@ -50,12 +51,13 @@ class SetOff(BaseOperator):  # type: ignore[misc]
 
     def execute(self, context: Context) -> None:
         """Let the task's runner start the run."""
-        run_id = f"{context['dag'].dag_id}__{context['run_id']}"
-        log.info("Setting off %s: %s, with %s", self.trigger_dag_id, run_id, self.conf)
+        conf = dict(self.conf)
+        run_id = conf.pop("run", None) or f"{context['dag'].dag_id}__{context['run_id']}"
+        log.info("Setting off %s: %s, with %s", self.trigger_dag_id, run_id, conf)
         raise DagRunTriggerException(
             trigger_dag_id=self.trigger_dag_id,
             dag_run_id=run_id,
-            conf=self.conf,
+            conf=conf,
             reset_dag_run=False,
             skip_when_already_exists=True,
             wait_for_completion=False,

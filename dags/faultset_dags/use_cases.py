@@ -64,3 +64,14 @@ def use_case(subject: str, *page: str) -> Iterator[Settings]:
         text = f"unexpected {type(error).__name__} in {ti.task_id}; see its log"
         ti.xcom_push(REASON, text)
         raise RuntimeError(text).with_traceback(error.__traceback__) from None
+
+
+def run_name() -> str:
+    """Return the name that this run's records have in the work folder."""
+    context = get_current_context()
+    return f"{context['ti'].dag_id} {context['run_id']}"
+
+
+def progress(done: int, total: int, line: str) -> None:
+    """Log how far a batch is, and what became of the last piece of its work."""
+    log.info("%d of %d: %s", done, total, line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,9 @@ class Settings:
             (``FAULTSET_INBOX_TIME_ZONE``); None: nobody knows, and they are left out.
         inputs_bytes: how much is kept of inputs that were fetched from a bucket (``FAULTSET_INPUTS_GB``, in GiB).
         limits: how much of untrusted input is read (``FAULTSET_LIMIT_…``).
+        batches: into how many tasks a stage of a DAG's work is divided at most (``FAULTSET_BATCHES``).
+        large_bytes: from which size of its inputs on an experiment is built by many tasks (``FAULTSET_LARGE_MB``, in
+            MiB).
     """
 
     catalog: str
@@ -53,6 +57,8 @@ class Settings:
     inbox_time_zone: str | None = None
     inputs_bytes: int = 20 * 1024**3
     limits: Limits = field(default_factory=lambda: Limits.from_mapping(os.environ))
+    batches: int = 16
+    large_bytes: int = 256 * 1024**2
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -66,8 +72,10 @@ class Settings:
             inbox=environment.get("FAULTSET_INBOX") or str(root / "inbox"),
             inbox_settle_s=_seconds("FAULTSET_INBOX_SETTLE_S", environment.get("FAULTSET_INBOX_SETTLE_S") or "30"),
             inbox_time_zone=environment.get("FAULTSET_INBOX_TIME_ZONE") or None,
-            inputs_bytes=_gib("FAULTSET_INPUTS_GB", environment.get("FAULTSET_INPUTS_GB") or "20"),
             limits=Limits.from_mapping(environment),
+            inputs_bytes=_whole("FAULTSET_INPUTS_GB", environment, 20, unit="GiB") * 1024**3,
+            batches=max(1, _whole("FAULTSET_BATCHES", environment, 16, unit="tasks")),
+            large_bytes=_mib("FAULTSET_LARGE_MB", environment.get("FAULTSET_LARGE_MB") or "256"),
         )
 
     def __post_init__(self) -> None:
@@ -95,10 +103,17 @@ def _seconds(name: str, text: str) -> float:
     return seconds
 
 
-def _gib(name: str, text: str) -> int:
+def _whole(name: str, environment: Mapping[str, str], default: int, *, unit: str) -> int:
+    text = environment.get(name) or str(default)
     if not text.isascii() or not text.isdigit() or len(text) > 6:
-        raise InputError(name, f'"{text}" is no whole number', "give a number of GiB, such as 20")
-    return int(text) * 1024**3
+        raise InputError(name, f'"{text}" is no whole number', f"give a number of {unit}, such as {default}")
+    return int(text)
+
+
+def _mib(name: str, text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text, re.ASCII):
+        raise InputError(name, f'"{text}" is no size', "give a number of MiB, such as 256")
+    return round(float(text) * 1024**2)
 
 
 _in_force: list[Settings] = []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.error
@@ -53,6 +55,7 @@ class Airflow:
         users: "admin", who asks unless another is named, and people who may do what an operator of Airflow may.
         viewers: people who may look and change nothing.
         parts: the components that run.
+        configuration: keys of ``airflow.cfg`` that are other than usual.
     """
 
     home: Path
@@ -62,6 +65,7 @@ class Airflow:
     users: tuple[str, ...] = ("admin", "ann")
     viewers: tuple[str, ...] = ("vera",)
     parts: tuple[str, ...] = ("api-server", "scheduler", "dag-processor")
+    configuration: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -69,6 +73,7 @@ class Airflow:
         migrate = self._spawn("db", "migrate")
         assert migrate.wait(PATIENCE_S) == 0, self._log("db")
         self._name_users()
+        self._configure()
         self.processes += [self._spawn(part) for part in self.parts]
         self.wait_until_healthy()
         self.token = self.token_of("admin")
@@ -83,6 +88,20 @@ class Airflow:
         made = path.read_text()
         assert usual in made
         path.write_text(made.replace(usual, f"simple_auth_manager_users = {users}\n"))
+
+    def _configure(self) -> None:
+        path = self.home / "airflow.cfg"
+        text = path.read_text()
+        for key, value in self.configuration.items():
+            text, found = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+            assert found == 1, key
+        path.write_text(text)
+
+    def rows(self) -> dict[str, int]:
+        """Table of the metadata database -> number of rows."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.home / 'airflow.db'}?mode=ro", uri=True)) as database:
+            tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}  # noqa: S608
 
     def token_of(self, user: str) -> str:
         """Log in; return what stands for this user from now on."""
@@ -197,9 +216,12 @@ class Airflow:
 
 @contextlib.contextmanager
 def running_airflow(
-    home: Path, environment: dict[str, str], parts: tuple[str, ...] = Airflow.parts
+    home: Path,
+    environment: dict[str, str],
+    parts: tuple[str, ...] = Airflow.parts,
+    configuration: dict[str, str] | None = None,
 ) -> Iterator[Airflow]:
-    airflow = Airflow(home, environment, parts=parts)
+    airflow = Airflow(home, environment, parts=parts, configuration=configuration or {})
     try:
         airflow.start()
         yield airflow

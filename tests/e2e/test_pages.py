@@ -223,7 +223,7 @@ def test_airflows_own_pages_lead_to_ours_and_logs_name_them(airflow: Airflow, pa
     page.goto(f"http://localhost:{airflow.port}/dags/rebuild_datasets/runs/{run['dag_run_id']}/plugin/faultset-run")
     expect(inside(page).get_by_role("heading", name=SLUG)).to_be_visible(timeout=SLOW_MS)
     where = f"http://localhost:{airflow.port}/plugin/faultset/faultset/datasets/{SLUG}"
-    logs = [path.read_text() for path in (airflow.home / "logs").rglob("*rebuild.extract*/**/*.log")]
+    logs = [path.read_text() for path in (airflow.home / "logs").rglob("*task_id=report*/**/*.log")]
     assert any(where in text for text in logs)
     page.goto(where)
     expect(inside(page).get_by_role("region", name="Timeline")).to_be_visible(timeout=SLOW_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import re
 import shutil
@@ -32,7 +33,8 @@ POLICIES: dict[str, Any] = {
     UNANSWERED: {"policy": "always", "timeout": "1s"},
     OUTDATED: "always",
 }
-# Each file is a task of its own; a few are enough here.
+# With these files one experiment is larger than all others, and is divided among tasks.
+LARGE_MB = "0.4"
 FILES = [
     {"kind": "metrics", "files": "metrics/ct*.csv", "time_zone": "Europe/Berlin"},
     {"kind": "logs", "files": "logs/*.csv", "time_zone": "Europe/Berlin"},
@@ -94,7 +96,7 @@ class Ended:
 
     Attributes:
         run: the run of ``rebuild_datasets``.
-        publishing: experiment -> the run of ``publish_dataset`` for its first candidate.
+        publishing: experiment -> the run of ``publish_dataset`` that asks about its first candidate.
         questions: experiment -> what Airflow showed to the person.
         answers: experiment -> what the person does when asked.
     """
@@ -133,14 +135,21 @@ class Ended:
     # --- what the fixture does, step by step ---
 
     def wait_for_questions(self) -> None:
-        """Wait until each candidate has its run, and each person who has to be asked is asked."""
-        self.publishing.update(wait_for("a run for each candidate", lambda: self._runs(len(self.others()))))
+        """Wait until each person who has to be asked is asked."""
         asked = {APPROVED, *UNPUBLISHED}
+        self.publishing.update(wait_for("a run for each question", lambda: self._runs(asked)))
         self.questions.update(wait_for("the questions", lambda: self._questions(asked)))
 
-    def _runs(self, count: int) -> dict[str, dict[str, Any]]:
-        runs = self.airflow.call("GET", "/api/v2/dags/publish_dataset/dagRuns?limit=100")["dag_runs"]
-        return {run["partition_key"]: run for run in runs} if len(runs) == count else {}
+    def all_runs(self) -> list[dict[str, Any]]:
+        """The runs of ``publish_dataset``: those that look at all that waits name no experiment."""
+        runs: list[dict[str, Any]] = self.airflow.call("GET", "/api/v2/dags/publish_dataset/dagRuns?limit=100")[
+            "dag_runs"
+        ]
+        return runs
+
+    def _runs(self, asked: set[str]) -> dict[str, dict[str, Any]]:
+        found = {run["conf"]["experiment"]: run for run in self.all_runs() if run["conf"]}
+        return found if found.keys() >= asked else {}
 
     def _questions(self, asked: set[str]) -> dict[str, dict[str, Any]]:
         slugs = {run["dag_run_id"]: slug for slug, run in self.publishing.items()}
@@ -164,8 +173,10 @@ class Ended:
     def wait_for_ends(self) -> None:
         def ended() -> dict[str, dict[str, Any]]:
             self.answer_again()
-            runs = self._runs(len(self.publishing))
-            return runs if all(run["state"] in {"success", "failed"} for run in runs.values()) else {}
+            runs = self.all_runs()
+            if not all(run["state"] in {"success", "failed"} for run in runs):
+                return {}
+            return self._runs(set(self.publishing))
 
         self.publishing.update(wait_for("the ends of all runs", ended))
 
@@ -182,7 +193,11 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     folder = tmp_path_factory.mktemp("rebuild")
     catalog, datasets = folder / "catalog", folder / "datasets"
     catalogue(catalog)
-    environment = {"FAULTSET_CATALOG": str(catalog), "FAULTSET_DATASETS": str(datasets)}
+    environment = {
+        "FAULTSET_CATALOG": str(catalog),
+        "FAULTSET_DATASETS": str(datasets),
+        "FAULTSET_LARGE_MB": LARGE_MB,
+    }
     with running_airflow(folder / "airflow", environment) as airflow:
         ended = Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}))
         ended.wait_for_questions()
@@ -219,23 +234,39 @@ def test_the_run_ends_failed_naming_the_broken_experiment_and_why(ended: Ended) 
 
 def test_wrong_input_is_not_retried(ended: Ended) -> None:
     tasks = ended.of_run("taskInstances?limit=100")["task_instances"]
-    failed = [task for task in tasks if task["state"] == "failed" and task["task_id"] != "report"]
-    assert [(task["task_id"], task["rendered_map_index"]) for task in failed] == [("rebuild.extract", BROKEN)]
-    assert [task["try_number"] for task in failed] == [1]
+    # The batch that it is in goes on and ends well; the report alone is red.
+    assert [task["task_id"] for task in tasks if task["state"] == "failed"] == ["report"]
+    assert {task["try_number"] for task in tasks if task["state"] == "success"} == {1}
 
 
-def test_each_candidate_is_an_event_of_its_partition(ended: Ended) -> None:
+def test_small_experiments_share_tasks_and_a_large_one_is_divided_by_files(ended: Ended) -> None:
+    tasks = ended.of_run("taskInstances?limit=100")["task_instances"]
+    done = collections.Counter(task["task_id"] for task in tasks if task["state"] == "success")
+    assert 1 <= done["small.build"] < len(ended.others())
+    assert done["large.decide"] == done["large.validate"] >= 1
+    assert done["large.label"] >= 1
+
+
+def test_the_candidates_of_each_lane_are_one_event(ended: Ended) -> None:
     source = f"source_dag_id=rebuild_datasets&source_run_id={quote(ended.run['dag_run_id'], safe='')}"
     events = ended.airflow.call("GET", f"/api/v2/assets/events?{source}")["asset_events"]
-    assert sorted(event["partition_key"] for event in events) == ended.others()
-    assert all(event["extra"]["slug"] == event["partition_key"] for event in events)
+    assert len(events) == 2
+    assert sorted(slug for event in events for slug in event["extra"]["candidates"]) == ended.others()
+    assert sum(event["extra"]["count"] for event in events) == len(ended.others())
 
 
 def test_each_new_version_is_an_event_of_its_partition(ended: Ended) -> None:
     events = ended.airflow.call("GET", "/api/v2/assets/events?source_dag_id=publish_dataset")["asset_events"]
-    expected = {slug: {"slug": slug, **ended.latest(slug)} for slug in ended.published()}
-    assert {event["partition_key"]: event["extra"] for event in events} == expected
-    assert len(events) == len(expected)
+    told = {event["partition_key"]: event["extra"]["versions"][event["partition_key"]] for event in events}
+    assert told == {slug: ended.latest(slug) for slug in ended.published()}
+    assert len(events) == len(told)
+
+
+def test_what_needs_nobody_is_published_in_batches_without_a_run_of_its_own(ended: Ended) -> None:
+    assert UNASKED not in ended.publishing
+    looks = [run for run in ended.all_runs() if not run["conf"]]
+    told = [ended.of_run("taskInstances/report/xcomEntries/return_value", run)["value"] for run in looks]
+    assert sum(int(line.split()[0]) for line in told) == len(ended.published()) - 1
 
 
 def test_a_version_that_was_approved_says_by_whom_and_why(ended: Ended) -> None:
@@ -303,7 +334,7 @@ def test_the_next_rebuild_asks_only_about_what_nobody_was_asked_about(ended: End
 
 
 def test_only_references_travel_between_the_tasks(ended: Ended) -> None:
-    for run in (ended.run, ended.publishing[APPROVED], ended.publishing[REFUSED]):
+    for run in (ended.run, *ended.all_runs()):
         entries = ended.of_run("taskInstances/~/xcomEntries?limit=200", run)["xcom_entries"]
         assert entries
         for entry in entries:

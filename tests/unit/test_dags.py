@@ -184,23 +184,50 @@ def test_rebuild_datasets_takes_a_subset_and_force(rebuild: Any) -> None:
     assert pattern == "^[a-z0-9][a-z0-9-]*$"
 
 
-def test_each_experiment_has_a_chain_of_its_own(rebuild: Any) -> None:
-    chain = ["find_experiments", "rebuild.extract", "rebuild.decide", "find_telemetry", "validate"]
-    for before, after in itertools.pairwise([*chain, "report"]):
+def test_what_is_mapped_is_batches_however_many_experiments_there_are(rebuild: Any) -> None:
+    mapped = {task.task_id for task in rebuild.tasks if task.is_mapped}
+    assert mapped == {"small.build", "large.decide", "large.label", "large.validate"}
+    assert all(list(rebuild.get_task(name).op_kwargs_expand_input.value) == ["batch"] for name in mapped)
+    for before, after in itertools.pairwise(["plan", "small.batches", "small.build", "small.announce", "report"]):
         assert after in rebuild.get_task(before).downstream_task_ids
-    for name in ("rebuild.extract", "rebuild.decide"):
-        assert rebuild.get_task(name).get_closest_mapped_task_group() is not None
-    assert rebuild.get_task("validate").is_mapped
 
 
-def test_each_file_of_telemetry_is_a_task_of_its_own(rebuild: Any) -> None:
-    label = rebuild.get_task("label")
-    assert label.is_mapped
-    assert rebuild.get_task("find_telemetry").downstream_task_ids >= {"label", "validate"}
-    assert rebuild.get_task("validate").upstream_task_ids >= {"label"}
-    # Whatever became of one experiment's files, the others go on.
-    assert rebuild.get_task("validate").trigger_rule == "all_done"
-    assert rebuild.get_task("find_telemetry").trigger_rule == "all_done"
+def test_small_experiments_never_wait_for_large_ones(rebuild: Any) -> None:
+    before = rebuild.get_task("small.announce").get_flat_relative_ids(upstream=True)
+    assert not {name for name in before if name.startswith("large.")}
+    small, large = rebuild.get_task("small.build"), rebuild.get_task("large.label")
+    assert small.priority_weight > large.priority_weight
+    assert large.max_active_tis_per_dagrun == 2
+
+
+def test_files_of_large_experiments_are_divided_among_tasks(rebuild: Any) -> None:
+    chain = ["large.decide", "large.divide", "large.label", "large.validate", "large.announce"]
+    for before, after in itertools.pairwise(chain):
+        assert after in rebuild.get_task(before).downstream_task_ids
+    # Whatever became of one batch, the others go on; where there is none, nothing runs.
+    assert rebuild.get_task("large.validate").trigger_rule == "all_done"
+    assert rebuild.get_task("large.divide").trigger_rule == "all_done_min_one_success"
+
+
+def test_pools_bound_judges_and_large_experiments_where_the_environment_names_them(tmp_path: Path) -> None:
+    code = (
+        "import rebuild_datasets as r, validate_reports as v\n"
+        "from faultset_dags.pools import JUDGES, OF_LARGE, OF_SMALL\n"
+        "print(JUDGES, OF_LARGE.get('pool'), OF_SMALL.get('pool'), OF_LARGE.get('max_active_tis_per_dagrun'))\n"
+        "from faultset_dags import judging, rebuilding\n"
+        "print(judging.judge.kwargs['pool'], rebuilding.label.kwargs['pool'])"
+    )
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "FAULTSET_POOL_JUDGES": "judges",
+        "FAULTSET_POOL_LARGE": "large",
+        "PYTHONPATH": os.pathsep.join([str(DAGS), str(ROOT / "plugins"), str(ROOT / "include")]),
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert answer.stdout.splitlines()[-2:] == ["judges large None None", "judges large"]
 
 
 def test_the_report_runs_whatever_became_of_the_experiments(rebuild: Any) -> None:
@@ -211,19 +238,43 @@ def test_the_report_runs_whatever_became_of_the_experiments(rebuild: Any) -> Non
 
 
 def test_a_rebuild_makes_candidates_and_publishes_nothing(rebuild: Any) -> None:
-    assert outlets(rebuild) == {"validate": ["faultset_candidates"]}
+    lanes = ("small.announce", "large.announce")
+    assert outlets(rebuild) == {lane: ["faultset_candidates"] for lane in lanes}
 
 
 def outlets(dag: Any) -> dict[str, list[str]]:
     return {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets}
 
 
-def test_publish_dataset_runs_for_each_candidate_and_alone_makes_versions(publish: Any) -> None:
+def test_publish_dataset_looks_at_candidates_when_woken_and_every_hour_and_alone_makes_versions(publish: Any) -> None:
+    from airflow.sdk import AssetOrTimeSchedule
+
+    assert isinstance(publish.timetable, AssetOrTimeSchedule)
+    assert publish.timetable.timetable.expression == "30 * * * *"
+    assert publish.timetable.asset_condition.name == "faultset_candidates"
+    assert outlets(publish) == {name: ["faultset_datasets"] for name in ("publish_batch", "publish")}
+
+
+def test_a_pause_piles_up_no_runs(bag: Any) -> None:
     from airflow.sdk import PartitionedAssetTimetable
 
-    assert isinstance(publish.timetable, PartitionedAssetTimetable)
-    assert publish.timetable.asset_condition.name == "faultset_candidates"
-    assert outlets(publish) == {"publish": ["faultset_datasets"]}
+    for dag in bag.dags.values():
+        assert not dag.catchup
+        assert not isinstance(dag.timetable, PartitionedAssetTimetable)
+
+
+def test_one_question_has_one_run_however_often_it_is_found(publish: Any) -> None:
+    from airflow.sdk.exceptions import DagRunTriggerException
+
+    from faultset_dags.setting_off import SetOff
+
+    assert publish.get_task("ask").is_mapped
+    task = SetOff(task_id="ask", trigger_dag_id="publish_dataset", conf={"experiment": "a", "run": "a__0123"})
+    with pytest.raises(DagRunTriggerException) as caught:
+        task.execute({"dag": publish, "run_id": "asset_triggered__2026-01-02T03:04:05+00:00"})
+    asked = caught.value
+    assert (asked.dag_run_id, asked.conf) == ("a__0123", {"experiment": "a"})
+    assert asked.skip_when_already_exists
 
 
 def test_publish_dataset_takes_an_experiment_by_hand(publish: Any) -> None:
@@ -273,18 +324,3 @@ class TestOutcomes:
         from faultset_dags.outcomes import blame
 
         assert blame(states) is None
-
-    def test_the_table_shows_what_was_found_and_why_it_failed(self) -> None:
-        from faultset_dags.outcomes import Outcome, table
-
-        found = {"critical": 0, "warning": 1, "info": 2}
-        outcomes = [
-            Outcome("nova", "candidate", candidate={"injections": 2, "targets": 9, "findings": found}),
-            Outcome("glance", "unchanged", "rejected"),
-            Outcome("neutron", "failed", "report.html: it is cut off; copy it again"),
-        ]
-        assert [line.split() for line in table(outcomes)[1:3]] == [
-            ["nova", "candidate", "2", "9", "1", "warning,", "2", "info"],
-            ["glance", "unchanged", "-", "-", "-", "rejected"],
-        ]
-        assert table(outcomes)[3].endswith("  report.html: it is cut off; copy it again")

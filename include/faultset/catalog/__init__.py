@@ -19,7 +19,7 @@ from faultset.catalog.read import (
     telemetry_files,
     where,
 )
-from faultset.catalog.references import public_name
+from faultset.catalog.references import catalog_root, fitting, local_or_bucket, public_name
 
 __all__ = [
     "FILE_NAME",
@@ -30,7 +30,10 @@ __all__ = [
     "Experiment",
     "ExperimentFile",
     "Telemetry",
+    "catalog_root",
+    "fitting",
     "list_slugs",
+    "local_or_bucket",
     "new_experiment",
     "parse_declared",
     "public_name",

@@ -3,7 +3,8 @@
 A build runs in steps, each of which hands on a small reference (``Build``, ``Labeling``), never data: ``extract`` reads
 the inputs, ``decide`` makes the truth tables and finds impacts, ``label`` labels one file of telemetry, ``validate``
 judges all of it, so that there is a candidate; ``propose`` says what it would change and whether a person has to
-approve that, ``publish_proposal`` makes it a version.
+approve that, ``publish_proposal`` makes it a version. Many experiments are built in batches (``plan_rebuild``,
+``build_batch``) and published so (``plan_publishing``, ``publish_batch``).
 
 A use case is imported when it is asked for first: who lists versions waits for no statistics, plots or validator.
 """
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         publish_by_hand,
         publish_proposal,
         reject,
-        waiting,
     )
     from faultset.pipeline.build_folder import Build
     from faultset.pipeline.building import (
@@ -46,29 +46,49 @@ if TYPE_CHECKING:
     from faultset.pipeline.inspecting import inspect, validate_experiment, validate_report
     from faultset.pipeline.judges import judge_all
     from faultset.pipeline.operating import doctor, mend, new, scenarios, simulate, summary
+    from faultset.pipeline.outcomes import Outcome, table
+    from faultset.pipeline.planning import Batch, Plan, plan_rebuild
     from faultset.pipeline.published import verify, versions
     from faultset.pipeline.publishing import Published
+    from faultset.pipeline.rebuilding import (
+        build_batch,
+        candidates_of,
+        decide_batch,
+        divide_labels,
+        label_batch,
+        rebuilt,
+        validate_batch,
+    )
+    from faultset.pipeline.reconciling import plan_publishing, publish_batch, published_lines, to_ask, waiting
     from faultset.pipeline.undoing import cite, prune, retention, rollback, withdraw
 
 __all__ = [
+    "Batch",
     "Build",
     "Built",
     "Labeling",
+    "Outcome",
+    "Plan",
     "Proposal",
     "Published",
     "accepted",
     "answered",
     "build",
+    "build_batch",
     "built",
+    "candidates_of",
     "cite",
     "compare",
     "decide",
+    "decide_batch",
     "diff",
+    "divide_labels",
     "doctor",
     "extract",
     "inspect",
     "judge_all",
     "label",
+    "label_batch",
     "labelings",
     "mend",
     "names_targets",
@@ -76,11 +96,16 @@ __all__ = [
     "not_asked",
     "page",
     "picture",
+    "plan_publishing",
+    "plan_rebuild",
     "proposal",
     "propose",
     "prune",
+    "publish_batch",
     "publish_by_hand",
     "publish_proposal",
+    "published_lines",
+    "rebuilt",
     "reject",
     "retention",
     "rollback",
@@ -88,9 +113,12 @@ __all__ = [
     "simulate",
     "slugs",
     "summary",
+    "table",
     "take",
     "take_by_hand",
+    "to_ask",
     "validate",
+    "validate_batch",
     "validate_experiment",
     "validate_report",
     "verdict_line",
@@ -104,8 +132,7 @@ __all__ = [
 
 # module -> what it gives to the outside
 _HOME = {
-    "approving": "Proposal answered not_asked page picture "
-    "proposal propose publish_by_hand publish_proposal reject waiting",
+    "approving": "Proposal answered not_asked page picture proposal propose publish_by_hand publish_proposal reject",
     "build_folder": "Build",
     "building": "Built Labeling build built decide extract label labelings slugs validate",
     "claiming": "accepted take take_by_hand verdict_line without_verdict",
@@ -114,8 +141,12 @@ _HOME = {
     "inspecting": "inspect names_targets validate_experiment validate_report",
     "judges": "judge_all",
     "operating": "doctor mend new scenarios simulate summary",
+    "outcomes": "Outcome table",
+    "planning": "Batch Plan plan_rebuild",
     "published": "verify versions",
     "publishing": "Published",
+    "rebuilding": "build_batch candidates_of decide_batch divide_labels label_batch rebuilt validate_batch",
+    "reconciling": "plan_publishing publish_batch published_lines to_ask waiting",
     "undoing": "cite prune retention rollback withdraw",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}

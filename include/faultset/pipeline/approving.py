@@ -37,7 +37,7 @@ from faultset.release.manifest import FileEntry, Manifest
 from faultset.release.number import Change
 from faultset.release.policy import Decision
 from faultset.settings import Settings
-from faultset.slug import check_slug, is_slug
+from faultset.slug import check_slug
 from faultset.storage import bytes_of, open_root, reported, unless_gone
 
 _LONGEST_PAGE = 60_000  # characters; a database column and a browser show it
@@ -418,12 +418,6 @@ def _outdated(made: Proposal, how: str) -> AnswerIsNo:
 
 
 # --- by hand --------------------------------------------------------------------------------------------------------
-
-
-def waiting(settings: Settings) -> list[str]:
-    """Return the experiments of the catalog of which a candidate waits, by name."""
-    slugs = catalog.list_slugs(settings.catalog)
-    return [slug for slug in slugs if is_slug(slug) and candidates.waiting(slug, settings)]
 
 
 def publish_by_hand(built: Built, settings: Settings, *, reason: str, progress: Progress = silent) -> Published:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from faultset import release
+from faultset.errors import InputError
 from faultset.settings import Settings
 from faultset.storage import CANDIDATES, NOTE, bytes_of, reported
 from faultset.storage.folders import names
@@ -53,8 +55,26 @@ def standing(slug: str, mark: str, settings: Settings) -> Standing:
         InputError: a version is damaged.
         SetupError: the datasets root cannot be read.
     """
-    if release.held(settings.datasets, slug, mark) is not None:
-        return "published"
+    held = release.held(settings.datasets, slug, mark) is not None
+    return "published" if held else _unpublished(slug, mark, settings)
+
+
+def standings(marks: Mapping[str, str], settings: Settings) -> dict[str, Standing]:
+    """Return what became of the fingerprint of each experiment, by the index; those with damage are left out.
+
+    Raises:
+        SetupError: the datasets root cannot be read.
+    """
+    index = release.index_of(settings.datasets)
+    found: dict[str, Standing] = {}
+    for slug, mark in marks.items():
+        with contextlib.suppress(InputError):  # whoever builds it says what is damaged
+            held = release.is_held(settings.datasets, slug, mark, index)
+            found[slug] = "published" if held else _unpublished(slug, mark, settings)
+    return found
+
+
+def _unpublished(slug: str, mark: str, settings: Settings) -> Standing:
     if (candidate_folder(slug, mark, settings) / NOTE).is_file():
         return "proposed" if proposal_file(slug, mark, settings).is_file() else "waiting"
     return "rejected" if rejection_file(slug, mark, settings).is_file() else "new"
@@ -62,9 +82,15 @@ def standing(slug: str, mark: str, settings: Settings) -> Standing:
 
 def waiting(slug: str, settings: Settings) -> str | None:
     """Return the fingerprint of the newest candidate of an experiment; None where none waits."""
+    found = newest(slug, settings)
+    return None if found is None else found[0]
+
+
+def newest(slug: str, settings: Settings) -> tuple[str, int] | None:
+    """Return the fingerprint of the newest candidate and when it was kept, epoch ns; None where none waits."""
     parent = Path(settings.work) / CANDIDATES / slug
-    made = {mark: at for mark in names(parent) if (at := _made_at(parent / mark / NOTE)) is not None}
-    return max(made, key=made.__getitem__) if made else None
+    made = [(at, mark) for mark in names(parent) if (at := _made_at(parent / mark / NOTE)) is not None]
+    return max(made)[::-1] if made else None
 
 
 def _made_at(note: Path) -> int | None:

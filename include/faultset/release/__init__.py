@@ -1,8 +1,11 @@
 """From a candidate to a version that can be trusted, cited, verified and taken back."""
 
 from faultset.release.history import (
+    Index,
     VersionRecord,
     held,
+    index_of,
+    is_held,
     latest_manifest,
     leftovers,
     version_folder,
@@ -14,8 +17,11 @@ from faultset.release.mend import mend
 from faultset.release.verify import pointer_damage
 
 __all__ = [
+    "Index",
     "VersionRecord",
     "held",
+    "index_of",
+    "is_held",
     "latest_manifest",
     "leftovers",
     "mend",

@@ -7,6 +7,7 @@ or a decision that the pointer or the index does not show yet. That is no damage
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from faultset.slug import check_slug
 from faultset.storage import INDEX, MANIFEST, POINTER, Listing, State, Store, log, open_root
 
 _COMPLETIONS = 1000
+
+Index = Mapping[tuple[str, str], Mapping[str, Any]]
+"""(slug, version) -> what ``index.json`` says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +233,52 @@ def held(root: str | Path, slug: str, fingerprint: str) -> Head | None:
     return holder(store, slug, known, fingerprint) if is_settled(store, slug, known) else None
 
 
-def is_settled(store: Store, slug: str, known: History) -> bool:
-    """Whether pointer and index show the latest version, and the index every withdrawal."""
+def is_held(root: str | Path, slug: str, fingerprint: str, index: Index) -> bool:
+    """Whether ``held`` would return a version; of the latest one what the index says is believed, unread.
+
+    Args:
+        root: of the datasets.
+        slug: the dataset.
+        fingerprint: of inputs and tool.
+        index: what ``index_of`` returned.
+
+    Raises:
+        InputError: a version is damaged.
+        SetupError: the root cannot be read.
+    """
+    store = open_root(root)
+    known = read_history(store, slug)
+    if not is_settled(store, slug, known, index) or known.pointer is None:
+        return False
+    entry = index[slug, known.pointer.version]
+    told = (entry.get("fingerprint"), entry.get("manifest_sha256"))
+    if told == (fingerprint, known.pointer.manifest_sha256) and not known.newest_is_gone:
+        return True
+    return holder(store, slug, known, fingerprint) is not None
+
+
+def index_of(root: str | Path) -> Index:
+    """Return what ``index.json`` says, for whoever asks about many datasets; nothing where it is missing or damaged.
+
+    Raises:
+        SetupError: the root cannot be read.
+    """
+    return read_index(open_root(root)) or {}
+
+
+def is_settled(store: Store, slug: str, known: History, index: Index | None = None) -> bool:
+    """Whether pointer and index show the latest version, and the index every withdrawal.
+
+    Args:
+        store: the root.
+        slug: the dataset.
+        known: what there is of it.
+        index: what ``index.json`` says; None: it is read.
+    """
     latest = known.latest.number
     if latest is None or known.pointer is None or known.pointer.version != str(latest):
         return False
-    index = read_index(store) or {}
+    index = (read_index(store) or {}) if index is None else index
     withdrawn = [index.get((slug, str(number))) for number in decided.withdrawn(known.decisions)]
     return (slug, str(latest)) in index and all("withdrawn" in entry for entry in withdrawn if entry)
 

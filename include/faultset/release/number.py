@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Change = Literal["major", "minor", "patch"]
 WHY: dict[Change, str] = {
@@ -15,9 +14,11 @@ WHY: dict[Change, str] = {
 _NUMBER = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Number:
-    """A version number X.Y.Z; ordered as numbers, so that 1.10.0 comes after 1.9.0."""
+class Number(NamedTuple):
+    """A version number X.Y.Z; ordered as numbers, so that 1.10.0 comes after 1.9.0.
+
+    A tuple, since a hundred thousand of them are put in order several times slower otherwise.
+    """
 
     major: int
     minor: int

@@ -45,6 +45,16 @@ def is_there(uri: str) -> bool:
     return bucket.head(key) is not None
 
 
+def mark_of(uri: str) -> tuple[int, str] | None:
+    """Return an object's size and e-tag; None where there is none.
+
+    Raises:
+        SetupError: the storage cannot be asked.
+    """
+    bucket, key = located(uri)
+    return bucket.head(key)
+
+
 def size_of(uri: str) -> int:
     """Return an object's size in bytes.
 
