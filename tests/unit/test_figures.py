@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -49,7 +50,8 @@ def impact(start: float, end: float, kpi: str = "mem.used", source: str = "detec
 
 def series(node: str = "cmp01", kpi: str = "mem.used", seconds: int = 900) -> Series:
     times = epoch_us(BEGIN) + np.arange(seconds, dtype=np.int64) * SECOND
-    return Series.of_rows(node, kpi, times, 2.0**33 + 2.0**20 * np.sin(np.arange(seconds) / 30.0))
+    found = Series.of_rows(node, kpi, times, 2.0**33 + 2.0**20 * np.sin(np.arange(seconds) / 30.0))
+    return replace(found, is_smoothed=kpi.startswith("load."), is_usual=kpi in ("cpu.user", "mem.used"))
 
 
 EVERYTHING = OverviewData(

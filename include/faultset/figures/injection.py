@@ -118,7 +118,7 @@ def _rows(
     moved = {(row.node, row.kpi): row for row in impacts}
     nodes = {row.node for row in targets if row.commanded is not False} | {row.node for row in impacts}
     ours = [one for one in series if one.node in nodes and not (one.is_empty or one.is_constant)]
-    drawn = [one for one in ours if (one.node, one.kpi) in moved or not one.kpi.startswith("load.")]
+    drawn = [one for one in ours if (one.node, one.kpi) in moved or not one.is_smoothed]
     kpis = {kpi for _, kpi in moved}
     ranked = sorted(drawn, key=lambda one: (one.kpi not in kpis, one.kpi, (one.node, one.kpi) not in moved, one.node))
     shown = ranked[:_MOST_ROWS]

@@ -22,7 +22,6 @@ _MOST_ROWS = 24
 _MOST_KPIS = 3
 _MOST_POINTS = 4000
 _FEW = 300
-_USUAL_KPIS = ("cpu.user", "mem.used")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +108,9 @@ def _rows(data: OverviewData) -> tuple[list[Series], list[str]]:
     by_name = {(one.node, one.kpi): one for one in data.series if not one.is_empty}
     moving = {one.kpi for one in by_name.values() if not one.is_constant}
     moved = [row.kpi for row in data.impacts]
-    ranked = sorted(moving, key=lambda kpi: (kpi not in _USUAL_KPIS, -moved.count(kpi), kpi))
-    kpis = [kpi for kpi in ranked if kpi in _USUAL_KPIS or kpi in moved][:_MOST_KPIS] or ranked[:_MOST_KPIS]
+    usual = {one.kpi for one in data.series if one.is_usual}
+    ranked = sorted(moving, key=lambda kpi: (kpi not in usual, -moved.count(kpi), kpi))
+    kpis = [kpi for kpi in ranked if kpi in usual or kpi in moved][:_MOST_KPIS] or ranked[:_MOST_KPIS]
     nodes = style.ranked_nodes(data.series, data.targets, data.impacts)
     most = _MOST_ROWS // max(1, len(kpis))
     shown = sorted(nodes[:most])

@@ -81,6 +81,8 @@ class Series:
         times_us: (n,) ascending.
         low: (n,) values in the source's own unit; NaN where there is none.
         high: (n,) the same as ``low`` where each point is one row.
+        is_smoothed: it is an average, which repeats later what others say.
+        is_usual: a figure shows it first.
     """
 
     node: str
@@ -88,6 +90,8 @@ class Series:
     times_us: Microseconds
     low: Floats
     high: Floats
+    is_smoothed: bool = False
+    is_usual: bool = False
 
     @classmethod
     def of_rows(cls, node: str, kpi: str, times_us: Microseconds, values: Floats) -> Series:
@@ -123,7 +127,13 @@ def thinned(series: Series, start_us: int, end_us: int, columns: int = COLUMNS) 
     place = (times - start_us) * columns // max(1, end_us - start_us)
     first = np.flatnonzero(np.diff(place, prepend=-1))
     return Series(
-        series.node, series.kpi, times[first], np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
+        series.node,
+        series.kpi,
+        times[first],
+        np.minimum.reduceat(low, first),
+        np.maximum.reduceat(high, first),
+        series.is_smoothed,
+        series.is_usual,
     )
 
 

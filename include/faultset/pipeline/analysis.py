@@ -41,6 +41,8 @@ class Analysis:
         notes: what the analysis could not use, a sentence each.
         summary: how impacts were found and how far to trust them, as plain JSON values for the manifest.
         series: (node, KPI) -> what was recorded of the metrics.
+        smoothed: KPIs that are averages, which repeat later what others say.
+        usual: KPIs that a figure shows first.
     """
 
     injections: tuple[InjectionRow, ...]
@@ -49,6 +51,8 @@ class Analysis:
     notes: tuple[str, ...]
     summary: dict[str, Any]
     series: Mapping[tuple[str, str], Series]
+    smoothed: frozenset[str] = frozenset()
+    usual: frozenset[str] = frozenset()
 
 
 def analyse(
@@ -90,6 +94,8 @@ def analyse(
         if tests
         else {},
         series=series,
+        smoothed=metrics.smoothed,
+        usual=metrics.usual,
     )
 
 
@@ -186,7 +192,12 @@ def draw(title: str, truth: Truth, analysis: Analysis, folder: Path) -> None:
     with reported(folder):
         folder.mkdir(parents=True, exist_ok=True)
         series = [
-            figures.Series.of_rows(node, kpi, one.time_us, one.value) for (node, kpi), one in analysis.series.items()
+            replace(
+                figures.Series.of_rows(node, kpi, one.time_us, one.value),
+                is_smoothed=kpi in analysis.smoothed,
+                is_usual=kpi in analysis.usual,
+            )
+            for (node, kpi), one in analysis.series.items()
         ]
         figures.overview(
             figures.OverviewData(

@@ -47,12 +47,16 @@ class Metrics:
         rows_us: node -> ascending times of its rows, those of one second spread over it.
         quiet_share: share of the hours without an injection that was read, 0 to 1; 1.0: every row.
         blur_s: (node, KPI) -> by how much its values lag behind at most, in seconds; those that do not are left out.
+        smoothed: KPIs that are averages, which repeat later what others say.
+        usual: KPIs that a figure shows first.
     """
 
     series: Mapping[tuple[str, str], Series]
     rows_us: Mapping[str, Microseconds]
     quiet_share: float
     blur_s: Mapping[tuple[str, str], float]
+    smoothed: frozenset[str]
+    usual: frozenset[str]
 
 
 def read_metrics(
@@ -80,9 +84,13 @@ def read_metrics(
     parts: dict[tuple[str, str], list[tuple[Microseconds, _Floats]]] = {}
     rows: dict[str, list[Microseconds]] = {}
     blurs: dict[tuple[str, str], float] = {}
+    smoothed: set[str] = set()
+    usual: set[str] = set()
     for number, file in enumerate(files):
         progress(number, len(files), f"reading {file.name}")
         found = read_file(file, kept=None if excerpt.share >= 1 else excerpt.keeps)
+        smoothed |= found.smoothed
+        usual |= found.usual
         longest: dict[str, Microseconds] = {}
         for (written, kpi), one in found.series.items():
             node = _node(file, written, placement)
@@ -100,6 +108,8 @@ def read_metrics(
         rows_us={node: np.sort(np.concatenate(some)) if len(some) > 1 else some[0] for node, some in rows.items()},
         quiet_share=excerpt.share,
         blur_s=blurs,
+        smoothed=frozenset(smoothed),
+        usual=frozenset(usual),
     )
 
 

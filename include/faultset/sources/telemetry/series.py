@@ -30,10 +30,14 @@ class FileSeries:
     Attributes:
         series: node and KPI -> times and values.
         blur_s: node and KPI -> by how much values lag behind at most, in seconds; those that do not are left out.
+        smoothed: KPIs that are averages, which repeat later what others say.
+        usual: KPIs that a figure shows first.
     """
 
     series: dict[tuple[str, str], Series]
     blur_s: dict[tuple[str, str], float]
+    smoothed: frozenset[str] = frozenset()
+    usual: frozenset[str] = frozenset()
 
 
 def read_series(
@@ -101,6 +105,8 @@ def _read(
     return FileSeries(
         {key: rate(series) if key in growing else series for key, series in found.items()},
         {key: blur_s for key in found if (blur_s := parts.blur_s.get(key, max(layout.blurs_s)))},
+        smoothed=frozenset(kpi for _, kpi in found if layout.values.smoothed(kpi)),
+        usual=frozenset(kpi for _, kpi in found if kpi in layout.values.usual),
     )
 
 
