@@ -241,6 +241,7 @@ def measure(root: Path, each: int) -> int:
 
 
 def report(port: int, pages: dict[str, str], each: int) -> int:
+    print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; what else runs here counts, too")
     print(f"{'page':14}{'median ms':>10}{'p95 ms':>9}{'bytes':>10}   ({READERS} readers at once)")
     passed = True
     context = multiprocessing.get_context("spawn")
