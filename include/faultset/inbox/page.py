@@ -197,6 +197,6 @@ def _particulars(verdict: Verdict) -> dict[str, str | None]:
         "judged": verdict.judged_at,
         "judged by": verdict.judged_by,
         "content": f"sha256 {verdict.content_sha256}",
-        "Rally": verdict.recognised.get("rally_version"),
+        "written by": ", ".join(verdict.recognised.get("tools", ())) or None,
         "judged before as": verdict.same_as,
     }
