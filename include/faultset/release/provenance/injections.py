@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from faultset.moments import epoch_us
+from faultset.moments import epoch_us, iso
 from faultset.records.evidence import InputFile
 from faultset.release.provenance.chain import Content, Fact, Found, Step, facts_of, mapping_of
 from faultset.tables import InjectionRow, WorkloadRow
@@ -93,6 +93,8 @@ def _as_written(row: InjectionRow) -> Iterator[Fact]:
     ):
         if row.time_source == "results":
             yield f"{name}_as_written", f"{epoch_us(moment) / 1e6:.6f}"
+        elif row.time_source == "report" and doubt == 0:
+            yield f"{name}_as_written", iso(moment)
         elif row.time_source == "report":
             yield f"{name}_as_written", f"{moment:%Y-%m-%d %H:%M:%S} (UTC, known to {doubt:g} s)"
         else:
