@@ -264,6 +264,24 @@ def export(call: Call, slug: str, folder: str, *, layout: str, version: str | No
     return Answer(dataclasses.asdict(written), show.exported)
 
 
+@command(cls=AnsweringCommand)
+@click.argument("folder", metavar="DIR")
+@click.option("--from", "layout", metavar="LAYOUT", required=True, help="How the set is laid out: rcaeval or tsb-ad.")
+def audit(folder: str, layout: str) -> Answer:
+    """Say what is wrong with somebody else's labeled set in DIR.
+
+    Whether an effect is at each label and how large one could have hidden, label leaks, duplicate columns, time shifts,
+    data that says nothing, and the scores that need no method.
+    """
+    from pathlib import Path
+
+    from faultset import audit as audits
+
+    with progress() as tell:
+        found = audits.audit(Path(folder), layout, tell)
+    return Answer.yes_or_no(not found.summary, dataclasses.asdict(found), show.audited)
+
+
 reason_option = click.option("--reason", metavar="TEXT", required=True, help="Why; it is shown beside the version.")
 by_option = click.option("--by", metavar="NAME", help="Who decides; the user of this machine by default.")
 

@@ -265,6 +265,53 @@ def exported(console: Console, document: Document) -> None:
     _line(console, f"{where}/EXPORT.md says how to load it, what needs no method, and what was not carried over")
 
 
+def audited(console: Console, document: Document) -> None:
+    """Show what was seen of a foreign set: its cases, what is wrong with them, and its floors."""
+    cases = document["cases"]
+    _table(
+        console,
+        "cases",
+        ("case", "rows", "columns", "labels", "visible", "strength", "could hide", "findings"),
+        [_audited_case(case) for case in cases],
+    )
+    found = [
+        (one["case"], one["kind"], _few_columns(one["columns"]), one["message"])
+        for case in cases
+        for one in case["findings"]
+    ]
+    if found:
+        _table(console, "findings", ("case", "what", "columns", "message"), found)
+    if document["shift"]:
+        _line(console, document["shift"])
+    floors = document["floors"]
+    if floors:
+        measures = list(next(iter(floors.values())))
+        rows = [(name, *(f"{values[one]:.3g}" for one in measures)) for name, values in floors.items()]
+        _table(console, f"without any method: {document['floors_of']}", ("floor", *measures), rows)
+    counts = ", ".join(f"{kind} in {count}" for kind, count in document["summary"].items())
+    _line(console, f"{len(cases)} cases: {counts or 'nothing found'}")
+
+
+def _audited_case(case: Document) -> tuple[str, ...]:
+    effect = case["effect"] or {}
+    kinds = list(dict.fromkeys(one["kind"] for one in case["findings"]))
+    sizes = (effect.get("strength_sd"), effect.get("detectable_sd"))
+    return (
+        case["case"],
+        str(case["rows"]),
+        str(case["columns"]),
+        str(effect.get("labels", "?")),
+        str(effect.get("visible", "?")),
+        *("-" if size is None else f"{size:.1f} sd" for size in sizes),
+        ", ".join(kinds) or "none",
+    )
+
+
+def _few_columns(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
 def _few(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{len(names)}: {', '.join(names[:_SHOWN])}{more}" if names else "?"
