@@ -22,10 +22,11 @@ SCRIPTS = Path(__file__).parent / "consumers"
 # With what they need; the next ones ask for torch and the like, which nothing here runs.
 PACKAGES = (
     "causal-learn==0.1.4.7", "cwl-utils==0.45", "datasets==5.2.0", "duckdb>=1.4", "grafana-foundation-sdk", "hurst",
-    "loguru", "networkx", "pandas", "polars>=1.38", "prometheus-client==0.26.0", "pyarrow", "pydantic>=2.12",
+    "ipykernel", "loguru", "matplotlib", "nbclient", "nbformat", "networkx", "obstore>=0.12", "pandas>=3",
+    "polars>=1.38", "prometheus-client==0.26.0", "pyarrow", "pydantic>=2.12",
     "python-dotenv", "roc-validator==0.13.0", "scikit-learn", "scipy", "statsmodels", "tqdm", "typer",
 )  # fmt: skip
-WITHOUT_DEPENDENCIES = ("rcabench-platform==0.4.46", "rcaeval==1.8.1", "tsb-ad==1.5")
+WITHOUT_DEPENDENCIES = ("rcabench-platform==0.4.46", "rcaeval==1.8.1", "rocrate==0.16.0", "tsb-ad==1.5")
 _UNREACHABLE = ("fetch", "dns", "connect", "timed out", "no solution", "request")
 
 

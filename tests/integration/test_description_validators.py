@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import consumer
 import releases
 from faultset import tables
 from faultset.release import description, parquet
@@ -227,3 +228,33 @@ def test_the_validator_sees_what_the_declaration_does_not_allow(full: Path, tmp_
     data = tables.to_arrow(tables.INJECTIONS, rows)
     found = changed(full, tmp_path, "injections.parquet", data)
     assert {"constraint-error", "foreign-key"} <= set(found)
+
+
+# --- RO-Crate and what responsible AI asks ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["full", "bare"])
+def test_the_crate_is_a_workflow_run_by_its_validator(which: str, request: pytest.FixtureRequest) -> None:
+    found = consumer.run("run_ro_crate.py", request.getfixturevalue(which))
+    assert found["issues"]["REQUIRED"] == []
+    assert found["steps"] == ["extract", "decide", "label", "validate", "publish"]
+
+
+def test_the_crate_names_every_table_and_every_input(full: Path) -> None:
+    graph = {one["@id"]: one for one in json.loads((full / "ro-crate-metadata.json").read_text())["@graph"]}
+    manifest = decode((full / "manifest.json").read_bytes(), full)
+    held = {unquote(part["@id"]) for part in graph["./"]["hasPart"]}
+    assert held == {"README.md", "workflow.cwl"} | {file.path for file in manifest.files if file.rows is not None}
+    assert all((full / path).is_file() for path in held)
+    assert len(graph["#run"]["object"]) == len(manifest.inputs)
+
+
+def test_croissant_answers_what_responsible_ai_asks(full: Path, loaded: Any) -> None:
+    metadata = loaded.metadata
+    for name in (
+        "data_collection", "data_limitations", "data_biases", "personal_sensitive_information", "data_use_cases",
+        "data_social_impact", "data_annotation_protocol",
+    ):  # fmt: skip
+        assert getattr(metadata, name), name
+    manifest = decode((full / "manifest.json").read_bytes(), full)
+    assert f"{manifest.rows['injections']} injections" in str(metadata.data_collection)

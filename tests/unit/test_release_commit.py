@@ -50,6 +50,8 @@ def test_the_first_version_has_everything_that_a_consumer_reads(tmp_path: Path) 
         "datacite.json",
         "datapackage.json",
         "dictionary.md",
+        "ro-crate-metadata.json",
+        "workflow.cwl",
         "validation/results.json",
     }
     assert not made.folder.exists()

@@ -31,6 +31,8 @@ _MAD_TO_SD = 1.4826
 _EARLY_S, _LATE_S = 20.0, 90.0  # how far an effect may begin from a label in seconds
 _EARLY_ROWS, _LATE_ROWS, _LATE_SHARE = 10.0, 20.0, 0.25  # the share is of a label's length
 _MOST_WEIGHT = 20.0  # one change, however clear, does not outweigh several
+_FIT = 0.65  # of several labels at which something begins, they are where they should be
+_QUIET_SHARE = 0.15  # of a case has to lie before a moment that its effect may begin at instead
 _MORE = 2.5  # times what is to be seen at a label has to be seen elsewhere, to say that the label is off
 _AGREE = 0.5  # share of several labels that have to be off by the same
 _POWER = NormalDist().inv_cdf(0.9)
@@ -132,8 +134,8 @@ class Shift:
 def seen(case: ForeignCase) -> tuple[Effect, Shift | None]:
     """Return what is to be seen at the labels, and where it begins where the labels are off."""
     found = curves(case.values)
-    marks = [_mark(case, found, place) for place in range(len(case.onsets))]
-    visible = [mark for mark in marks if mark is not None]
+    marks = [_standing(case, found, place) for place in range(len(case.onsets))]
+    visible = [max(of_label, key=lambda mark: mark.z) for of_label in marks if of_label]
     best = max(visible, key=lambda mark: mark.z, default=None)
     effect = Effect(
         labels=len(marks),
@@ -143,8 +145,7 @@ def seen(case: ForeignCase) -> tuple[Effect, Shift | None]:
         offset=float(np.median([mark.offset for mark in visible])) if visible else None,
         detectable_sd=_detectable(found, _ABOVE_QUIET * _limit(found)),
     )
-    shift = _shift(case, found, len(visible), sum(min(mark.z, _MOST_WEIGHT) for mark in visible)) if marks else None
-    return effect, shift
+    return effect, _shift(case, found, marks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +154,6 @@ class _Mark:
     column: int
     size_sd: float
     offset: float
-
-
-def _mark(case: ForeignCase, found: Curves, place: int) -> _Mark | None:
-    """Return the clearest change where a label begins; None where none stands out."""
-    return max(_standing(case, found, place), key=lambda mark: mark.z, default=None)
 
 
 def _standing(case: ForeignCase, found: Curves, place: int) -> list[_Mark]:
@@ -191,7 +187,7 @@ def _needed(quiet: Floats, width: int, limit: float) -> Floats:
     """Return (k,) from which size on a change stands out from those of quiet time, its own column's and all others'."""
     usual = _largest(quiet)
     if len(quiet) < 3 * width:
-        return np.full(usual.shape, 2 * _ABOVE_QUIET * limit)
+        return np.full(usual.shape, np.inf)
     others = np.sort(usual)[-2] if len(usual) > 1 else 0.0  # one wild column does not speak for all
     return _ABOVE_QUIET * np.maximum(limit, np.maximum(usual, others))
 
@@ -235,21 +231,17 @@ def _detectable(found: Curves, limit: float) -> float | None:
 # --- where it begins, if not at the label -----------------------------------------------------------------------------
 
 
-def _shift(case: ForeignCase, found: Curves, visible: int, at_labels: float) -> Shift | None:
-    """Return where the effect begins instead, where it is not at the labels.
-
-    Args:
-        case: whose labels.
-        found: how clearly what changes when.
-        visible: at how many labels something begins.
-        at_labels: how clearly, summed over them.
-    """
+def _shift(case: ForeignCase, found: Curves, marks: Sequence[Sequence[_Mark]]) -> Shift | None:
+    """Return where the effect begins instead, where it is not at the labels; ``marks``: what stands out at each."""
     peaks = _peaks(case, found)
-    if not len(peaks.at):
+    if not len(peaks.at) or not marks:
         return None
-    if len(case.onsets) > 1:
-        return _common(case, peaks, visible)
-    return _elsewhere(case, found, peaks, at_labels)
+    if len(marks) > 1:
+        visible = sum(bool(of_label) for of_label in marks)
+        return None if visible >= _FIT * len(marks) else _common(case, peaks, visible)
+    if _blames(case, [mark.column for mark in marks[0]]):
+        return None
+    return _elsewhere(case, found, peaks, sum(min(mark.z, _MOST_WEIGHT) for mark in marks[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,11 +313,11 @@ def _chance(case: ForeignCase, peaks: _Peaks, labels: int, hit: int, clear: floa
 
 
 def _blames(case: ForeignCase, columns: Sequence[int]) -> bool:
-    """Whether several columns change, and among them one of the service that is to blame, where that is known."""
+    """Whether several columns change; where the service to blame is known, several of its own, if it has them."""
     names = [case.columns[column] for column in columns]
-    known = case.root_cause is not None and any(name.startswith(f"{case.root_cause}_") for name in case.columns)
-    own = [name for name in names if name.startswith(f"{case.root_cause}_")] if known else names
-    return len(names) >= 2 and len(own) >= 1
+    service = f"{case.root_cause}_" if case.root_cause is not None else ""
+    own = sum(name.startswith(service) for name in case.columns)
+    return len(names) >= 2 and sum(name.startswith(service) for name in names) >= min(2, own)
 
 
 def _candidates(case: ForeignCase, at: Floats, width: float) -> Floats:

@@ -32,7 +32,9 @@ DATA_PACKAGE = "datapackage.json"
 CITATION = "CITATION.cff"
 DATACITE = "datacite.json"
 DICTIONARY = "dictionary.md"
-DESCRIPTION = (CROISSANT, DATA_PACKAGE, CITATION, DATACITE, DICTIONARY)
+RO_CRATE = "ro-crate-metadata.json"
+WORKFLOW = "workflow.cwl"
+DESCRIPTION = (CROISSANT, DATA_PACKAGE, CITATION, DATACITE, DICTIONARY, RO_CRATE, WORKFLOW)
 _TOOLS = ("pyarrow", "polars", "pandas", "numpy", "scipy", "matplotlib", "great-expectations")
 
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from faultset.release.description import citation, croissant, datapackage, dictionary, doi
+from faultset.release.description import citation, croissant, datapackage, dictionary, doi, ro_crate
 from faultset.release.description.about import about
-from faultset.release.manifest import CITATION, CROISSANT, DATA_PACKAGE, DATACITE, DICTIONARY, Manifest, to_json
+from faultset.release.manifest import (
+    CITATION,
+    CROISSANT,
+    DATA_PACKAGE,
+    DATACITE,
+    DICTIONARY,
+    RO_CRATE,
+    WORKFLOW,
+    Manifest,
+    to_json,
+)
 
 
 def render(described: Manifest) -> Mapping[str, bytes]:
@@ -23,4 +33,6 @@ def render(described: Manifest) -> Mapping[str, bytes]:
         CITATION: citation.text(known).encode(),
         DATACITE: to_json(doi.document(known)),
         DICTIONARY: dictionary.text(known).encode(),
+        RO_CRATE: to_json(ro_crate.document(known)),
+        WORKFLOW: ro_crate.workflow().encode(),
     }

@@ -11,6 +11,7 @@ import glob
 from typing import Any
 from urllib.parse import quote
 
+from faultset.release.description import rai
 from faultset.release.description.about import KEYWORDS, About, Described, Field, License
 from faultset.release.manifest import FileEntry
 
@@ -67,6 +68,7 @@ def document(known: About) -> dict[str, Any]:
         "keywords": list(KEYWORDS),
         "url": "README.md",
         "citeAs": known.citation,
+        **rai.fields(known),
         "distribution": [
             *(_file(file) for file in known.files),
             *(_file_set(table) for table in known.tables if table.is_telemetry),
