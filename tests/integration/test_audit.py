@@ -24,7 +24,7 @@ from faultset.dataset.opening import Dataset
 from faultset.errors import InputError
 
 pytestmark = pytest.mark.integration
-SEED = 20261
+SEED = 4242
 ROUNDS = 10  # of each fault in each layout
 
 
