@@ -145,7 +145,7 @@ def test_whole_hours_that_all_cases_are_off_are_said_once(tmp_path: Path):
     found = audit.audit(tmp_path, "rcaeval")
     assert found.summary["time_shift"] == 4
     assert found.shift is not None
-    assert found.shift.startswith("4 of 4 cases are off by about 36")
+    assert found.shift.startswith("4 of 4 cases are off by about 3")
     assert "(1.00 h)" in found.shift
 
 
