@@ -50,7 +50,7 @@ MOST_FALSE = 0.015
 LEAST_CONCURRENT_F1 = 0.88  # where rows come every second
 MOST_RECALL_LOST, MOST_MB = 0.05, 1024
 POWER = (0.85, 0.95)
-OFTEN = 3  # ``detectable_sd`` is of KPIs that move with every third injection
+OFTEN = 4  # ``detectable_sd`` is of KPIs that move with every fourth injection
 LENGTHS = {"5-10 s": (0.0, 10.0), "10-25 s": (10.0, 25.0), "25-60 s": (25.0, 60.0), "60-120 s": (60.0, 121.0)}
 
 
@@ -327,9 +327,9 @@ def _child(noise: Noise, wanted: Sizes, seed: int, is_many: bool) -> None:
 
 
 def measure_power(noise: Noise, wanted: Sizes, seed: int, passed: Passed) -> None:
-    """Moves of 25 s of just the size that would be found nine times out of ten, with every third injection or once."""
+    """Moves of 25 s of just the size that would be found nine times out of ten, with every fourth injection or once."""
     print("| moved | planted | found | size in sd: least, median, most | none would be found |\n|---|---|---|---|---|")
-    for often, name in ((True, "with every third injection"), (False, "once")):
+    for often, name in ((True, "with every fourth injection"), (False, "once")):
         tallied = _Power()
         for number in range(wanted.power):
             _plant_at_limit(noise, np.random.default_rng([seed, number]), tallied, often=often)
@@ -353,7 +353,7 @@ class _Power:
 
 
 def _plant_at_limit(noise: Noise, random: np.random.Generator, tallied: _Power, *, often: bool) -> None:
-    """Plant, into one file that is else untouched, at every third injection at a time, or at one in twelve."""
+    """Plant, into one file that is else untouched, at every fourth injection at a time, or at one in twelve."""
     trial = empty(noise, 36, random)
     trial.series = {place: trial.series[place] for place in trial.series if place[0] in NODES[:3]}
     detection = ours(trial)

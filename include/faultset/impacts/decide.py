@@ -2,9 +2,7 @@
 
 A node that a fault acted on is where an effect is to be expected; fifty others are not. Were all controlled together,
 the many would make it harder to find anything on the one: so each stratum is controlled by itself (Efron, 2008). And
-in a cluster with forty KPIs a fault moves three of them, again and again: where an effect is to be expected each KPI
-weighs as much as the share of its tests that are no chance results makes likely (Hu, Zhao and Zhou, 2010), the share
-being estimated from their p values (Storey, 2002), less what luck among so many KPIs explains.
+where an effect is to be expected, KPIs that move often weigh more (``weights``).
 """
 
 from __future__ import annotations
@@ -17,15 +15,14 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from faultset.impacts.found import Found
+from faultset.impacts.weights import weights
 from faultset.impacts.windows import Floats, Parameters, Rows
 
 _Stratum = Literal["targets", "anywhere", "others"]  # hit; perhaps hit, as any node; not hit
 
-_CHANCE = (0.1, 0.5)  # p values above these are taken to be chance results
-_LEAST_WEIGHT = 0.3  # of the largest, less where KPIs are many: none is given up
 _OFTEN = 4  # a KPI that moves often moves with every so many injections
-_FEW_KPIS = 4  # up to so many, luck is no concern
-_FEW_TESTS = 4.0  # so few tests of a KPI say little of how often it moves
+_TYPICAL = 0.25  # of the largest p value of moves of which nine in ten are found, that of an ordinary one
+_TRIED, _LEAST_TRIED = 24, 1e-6  # p values that are tried
 
 
 def decide(found: Sequence[Found], targets: Mapping[str, frozenset[str]], parameters: Parameters) -> list[Found]:
@@ -94,17 +91,14 @@ def _controlled(
     """Control false discoveries (Benjamini and Hochberg, 1995; weighted: Genovese, Roeder and Wasserman, 2006)."""
     names, group = np.unique([" ".join(one) for one in kpis], return_inverse=True)
     weighs = stratum != "others"
-    weight = _weights(p_value, group) if weighs else np.ones(len(p_value))
+    weight = weights(p_value, group) if weighs else np.ones(len(p_value))
     adjusted = _adjusted(p_value, weight)
-    once = _accepted(weight, adjusted, 1, limits)
+    once = _accepted(weight, int(np.count_nonzero(adjusted <= limits.alpha)) + 1, limits)
     often = once.copy()
     for number in range(len(names)) if weighs else ():
         members = np.flatnonzero(group == number)
-        moved = p_value.copy()
-        moved[members[::_OFTEN]] = 0.0
-        then = _weights(moved, group)
-        often[members] = _accepted(then, _adjusted(moved, then), 0, limits)[members]
-    rows = zip(adjusted.tolist(), once.tolist(), np.maximum(once, often).tolist(), strict=True)
+        often[members] = np.maximum(once[members], _accepted_often(p_value, group, members, limits))
+    rows = zip(adjusted.tolist(), once.tolist(), often.tolist(), strict=True)
     return [_Controlled(one, one <= limits.alpha, *accepted) for one, *accepted in rows]
 
 
@@ -113,39 +107,26 @@ def _adjusted(p_value: Floats, weight: Floats) -> Floats:
     return adjusted
 
 
-def _accepted(weight: Floats, adjusted: Floats, more: int, limits: _Limits) -> Floats:
-    """Return the p value up to which each test is accepted, where ``more`` are beside those that are."""
-    found = np.count_nonzero(adjusted <= limits.alpha) + more
+def _accepted(weight: Floats, found: int, limits: _Limits) -> Floats:
+    """Return the p value up to which each test is accepted where so many are."""
     accepted: Floats = np.minimum(limits.largest_p, limits.alpha * weight * found / len(weight))
     return accepted
 
 
-def _weights(p_value: Floats, group: Rows) -> Floats:
-    """Return the weight of each test: the odds that a test of its KPI is no chance result.
+def _accepted_often(p_value: Floats, group: Rows, members: Rows, limits: _Limits) -> float:
+    """Return up to which p value tests of a KPI would be accepted, had every fourth of them such a p value.
 
-    Over chance results the weights sum to as many as there are tests, so that false discoveries stay controlled.
+    Moves that are found only because others are need those others to be found, too: so this is the largest p value that
+    suffices for itself.
     """
-    count = np.bincount(group)
-    estimates = [_chance(p_value, group, above) for above in _CHANCE]
-    moved = np.maximum.reduce([1 - chance - luck for chance, luck in estimates]).clip(min=0.0)
-    chance = estimates[-1][0]
-    if not moved.any():
-        return np.ones(len(p_value))
-    least = np.maximum(min(_LEAST_WEIGHT, 1 / len(count)), 1 / (1 + (count / _FEW_TESTS) ** 2))
-    odds = np.maximum(moved, least * moved.max()) / chance
-    weight = odds * len(p_value) / np.sum(count * chance * odds)
-    return np.asarray(weight[group])
-
-
-def _chance(p_value: Floats, group: Rows, above: float) -> tuple[Floats, Floats]:
-    """Return which share of each KPI's tests are chance results, and by how much luck may have lowered that.
-
-    The more KPIs there are, the luckier is the luckiest of them.
-    """
-    count = np.bincount(group)
-    chance = np.minimum(1.0, (np.bincount(group, p_value > above) + 1) / (count * (1 - above)))
-    luck = np.sqrt(2 * np.log(max(len(count) / _FEW_KPIS, 1.0)) * above / (1 - above) / count)
-    return chance, luck
+    for tried in np.geomspace(limits.largest_p, _LEAST_TRIED, _TRIED):
+        moved = p_value.copy()
+        moved[members[::_OFTEN]] = np.minimum(moved[members[::_OFTEN]], tried * _TYPICAL)
+        weight = weights(moved, group)
+        found = int(np.count_nonzero(_adjusted(moved, weight) <= limits.alpha))
+        if np.median(_accepted(weight, found, limits)[members[::_OFTEN]]) >= tried:
+            return float(tried)
+    return 0.0
 
 
 def _with(one: Found, controlled: _Controlled, limits: _Limits) -> Found:

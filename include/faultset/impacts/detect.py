@@ -13,6 +13,7 @@ from faultset.impacts.edges import QUESTIONS, Answers
 from faultset.impacts.found import Extent, Found, Tested
 from faultset.impacts.null import Question, QuietSeries
 from faultset.impacts.overlap import answer_all
+from faultset.impacts.plants import SCAN_SHARE
 from faultset.impacts.scan import Move, Scan, Scanned
 from faultset.impacts.waves import waves
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Series, Windows
@@ -21,7 +22,6 @@ from faultset.tables import ImpactRow, InjectionRow, TargetRow
 
 _SMOOTH_ROWS = 5
 _MOST_ROUNDS = 3  # the second finds what the first one's moves hid; more change little
-_SCAN_SHARE = 0.5  # of the risk of a false answer; the test by edges has the rest
 _KNOWS_ENOUGH = 15  # independent quiet places from which on a scan of a series' own is worth that share
 _PERHAPS_P = 0.05  # p value up to which time may be away from its level; less strict than what makes an impact
 _NO_ROOM = "there are too few rows beside its edges, or edges of other injections are too near"
@@ -219,10 +219,10 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
         return told
     if told is not None:
         is_clear = scan.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
-        share = _SCAN_SHARE if is_clear else _SCAN_SHARE / 2
+        share = SCAN_SHARE if is_clear else SCAN_SHARE / 2
         told, p_value = replace(told, p_value=min(told.p_value / (1 - share), 1.0)), min(p_value / share, 1.0)
         if told.p_value <= p_value:
-            return told
+            return _timed(told, scanned, place)
     extent = Extent(int(scanned.start_us[place]), int(scanned.end_us[place]), is_back=True)
     return Told(
         p_value=p_value,
@@ -233,6 +233,17 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
         question="filter" if scan.way == "filter" else "pulse",
         extent=extent if p_value <= max(parameters.largest_p, _PERHAPS_P) and size else None,
     )
+
+
+def _timed(told: Told, scanned: Scanned, place: int) -> Told:
+    """Return what the edges tell, with the times of the scan where both perhaps see the same move.
+
+    The edges say little of a move that begins or ends between them.
+    """
+    is_same = scanned.size[place] * told.step > 0 and scanned.p_value[place] <= _PERHAPS_P
+    if told.extent is None or not told.extent.is_back or not is_same:
+        return told
+    return replace(told, extent=Extent(int(scanned.start_us[place]), int(scanned.end_us[place]), is_back=True))
 
 
 def _late(judged: Judged, windows: Windows, parameters: Parameters) -> Microseconds:

@@ -6,9 +6,17 @@ import numpy as np
 
 from faultset.impacts.windows import Floats
 
+_SLOPES = (2, 4, 6, 9, 13, 19, 27, 38, 54, 76)  # cells that a ramp may take
+_MOST_SLOPE = 0.8  # of the length of the move
+_LEVEL_CELLS = 5  # beside a ramp that are compared too
+_CLEARLY = 0.9  # of the deviation from a step, that a ramp may have at most: else it is a step
+
 
 def extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> tuple[float, int, int]:
-    """Return the size of a move, and the cells [start, end) that are nearer to its level than to the one around it.
+    """Return the size of a move, and the cells [start, end) in which it was there.
+
+    They are those that are nearer to its level than to the one around it, and where it ramps in or fades out clearly,
+    the ones from the foot of that ramp on.
 
     Args:
         value: the series.
@@ -26,7 +34,28 @@ def extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> t
     away = np.sign(size) * (value[first:last] - base)
     gain = np.abs(away) - np.abs(away - abs(size))
     start, end = _heaviest(gain, (begun - first, begun + length - first), onsets[1] - first)
-    return size, first + start, first + end
+    if not size:
+        return size, first + start, first + end
+    course = np.clip(away / abs(size), -1.0, 2.0)
+    most = _MOST_SLOPE * (end - start)
+    foot = start - _ramp(course, start, most) // 2
+    over = end + _ramp(course[::-1], len(course) - end, most) // 2
+    return size, first + max(foot, 0), first + min(over, len(course))
+
+
+def _ramp(course: Floats, half: int, most: float) -> int:
+    """Return over how many cells a course from 0 to 1 that is half-way up before cell ``half`` rises; 0 for a step.
+
+    The ramp of the smallest absolute deviation, if it is clearly smaller than that of a step.
+    """
+    lengths = np.array([0, *(one for one in _SLOPES if one <= most)])
+    reach = int(lengths[-1]) // 2 + _LEVEL_CELLS
+    first, last = max(half - reach, 0), min(half + reach, len(course))
+    at = np.arange(first, last) - half + 0.5
+    models = np.clip(at / np.maximum(lengths, 1e-3)[:, None] + 0.5, 0.0, 1.0)
+    deviation = np.abs(course[first:last] - models).sum(axis=1)
+    best = int(np.argmin(deviation))
+    return int(lengths[best]) if deviation[best] < _CLEARLY * deviation[0] else 0
 
 
 def _heaviest(gain: Floats, about: tuple[int, int], until: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from faultset.impacts.null import Question
 from faultset.tables import SourceKind
 
-METHOD = "edges-and-scan/3"
+METHOD = "edges-and-scan/4"
 
 
 @dataclass(frozen=True, slots=True)

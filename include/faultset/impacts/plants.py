@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from faultset.impacts.windows import Floats
+
+SCAN_SHARE = 0.5  # of the risk of a false answer; the test by edges has the rest
+NO_P = 1e-12  # p values below this are none
+_POWER = 0.9
+_FINE_SIZES = 60
 
 
 def mixed(lengths: tuple[int, ...], onset: int, random: np.random.Generator) -> Floats:
@@ -25,3 +32,33 @@ def _placed(shape: Floats, onset: int, count: int, random: np.random.Generator) 
     begin = int(random.integers(onset))
     course[begin : begin + len(shape)] = shape[: len(course) - begin]
     return course if random.random() < 0.5 else -course
+
+
+@dataclass(frozen=True, slots=True)
+class Smallest:
+    """Says how large a move has to be: of a p value the smallest move that is found nine times out of ten.
+
+    It holds no series, so that it may be kept until all are tested.
+
+    Attributes:
+        sizes: that were planted, in deviations, ascending.
+        clear: minus the logarithm of the p value that each had at each place; shape (places, sizes).
+    """
+
+    sizes: Floats
+    clear: Floats
+    _known: dict[float, float | None] = field(default_factory=dict)
+
+    def __call__(self, p_value: float) -> float | None:
+        """Return the smallest move found at p values up to ``p_value``, in deviations; None if none is."""
+        if p_value not in self._known:
+            self._known[p_value] = self._smallest(p_value)
+        return self._known[p_value]
+
+    def _smallest(self, p_value: float) -> float | None:
+        # Larger moves need not be rarer: where the series moves by as much of itself they are less so.
+        sizes = np.geomspace(self.sizes[0], self.sizes[-1], _FINE_SIZES)
+        enough = -np.log(max(p_value, NO_P) * SCAN_SHARE)
+        found = np.array([np.interp(sizes, self.sizes, one) >= enough for one in self.clear])
+        reached = sizes[found.mean(axis=0) >= _POWER]
+        return float(reached[0]) if len(reached) else None

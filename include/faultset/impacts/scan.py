@@ -9,7 +9,7 @@ before the others are asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Literal, get_args
 
@@ -18,7 +18,7 @@ from scipy.ndimage import maximum_filter1d
 
 from faultset.impacts.extent import extent
 from faultset.impacts.grid import Grid
-from faultset.impacts.plants import held, mixed
+from faultset.impacts.plants import NO_P, Smallest, held, mixed
 from faultset.impacts.rarity import Quiet
 from faultset.impacts.shapes import Moves, Whitener, filtered, pulses
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Rows, Series, Windows
@@ -35,8 +35,8 @@ _PLANTS = 48
 _PLANTED_SD = 5.0
 _SIZES_SD = (1.0, 2.0, 3.0, 4.5, 6.0, 9.0, 14.0, 22.0)
 _SOUGHT_S = 25.0
-_POWER = 0.9
 _LEAST_P = 1e-4  # below this a p value is as good as any other when ways to ask are compared
+_STILL = 0.3  # numbers far below this are all alike
 _MARGIN = 64  # cells that a filter needs before what is asked
 _PERHAPS_P = 0.05
 _LEAST_THERE = 0.6  # share of the cells around a start that need a row
@@ -83,31 +83,6 @@ class _Course:
     value: Floats
     moves: Moves
     first: int
-
-
-@dataclass(frozen=True, slots=True)
-class Smallest:
-    """Says how large a move has to be: of a p value the smallest move that is found nine times out of ten.
-
-    It holds no series, so that it may be kept until all are tested.
-
-    Attributes:
-        sizes: that were planted, in deviations, ascending.
-        clear: minus the logarithm of the p value that each had at each place; shape (places, sizes).
-    """
-
-    sizes: Floats
-    clear: Floats
-    _known: dict[float, float | None] = field(default_factory=dict)
-
-    def __call__(self, p_value: float) -> float | None:
-        """Return the smallest move found at p values up to ``p_value``, in deviations; None if none is."""
-        if p_value not in self._known:
-            enough, clear = -np.log(p_value / 2), np.maximum.accumulate(self.clear, axis=1)
-            reached = np.array([np.interp(enough, one, self.sizes, right=np.inf) for one in clear])
-            smallest = float(np.quantile(reached, _POWER, method="higher")) if len(reached) else np.inf
-            self._known[p_value] = smallest if np.isfinite(smallest) else None
-        return self._known[p_value]
 
 
 class Scan:
@@ -256,12 +231,16 @@ class Scan:
 
     # --- planting ---------------------------------------------------------------------------------------------------
 
+    def _planted_places(self, onset: int) -> Rows:
+        """Return some of the quiet places, evenly chosen."""
+        places = self.places(onset)
+        return places[:: max(1, len(places) // _PLANTS)][:_PLANTS]
+
     def _numbers_with(
         self, way: Way, onset: int, sizes: tuple[float, ...], course: Callable[[int, np.random.Generator], Floats]
     ) -> Floats:
         """Return the number at quiet places with moves planted there, of shape (sizes, places)."""
-        places = self.places(onset)
-        places = places[:: max(1, len(places) // _PLANTS)][:_PLANTS]
+        places = self._planted_places(onset)
         if not len(places):
             return np.zeros((len(sizes), 0))
         reach = onset + self.lengths[-1] + self._beside[-1]
@@ -287,8 +266,27 @@ class Scan:
         if not self.lengths or not np.isfinite(self.scale).all() or self._quiet(onset) is None:
             return None
         numbers = self._numbers_with(self.way, onset, _SIZES_SD, self._sought)
-        p_value = np.array([self._p_values(onset, one, None) for one in numbers]).reshape(numbers.shape)
-        return Smallest(np.array(_SIZES_SD), -np.log(np.maximum(p_value, 1e-12)).T)
+        if not numbers.shape[1]:
+            return None
+        p_value = [
+            self._p_values(onset, some, int(cell))
+            for some, cell in zip(numbers.T, self._planted_places(onset), strict=True)
+        ]
+        return Smallest(np.array(_SIZES_SD), -np.log(np.maximum(np.array(p_value), NO_P)))
+
+    @cached_property
+    def _restless(self) -> Floats:
+        """How much the series moves by itself in the quiet time beside a move that begins at each cell."""
+        quiet = np.flatnonzero(~self.loud)
+        size = np.log(_STILL + np.abs(self.moves.number[quiet]))
+        summed = np.concatenate(([0.0], np.cumsum(size)))
+        width = self.grid.rows(self.parameters.baseline_s)
+        cells = np.arange(len(self.grid.value))
+        before = np.searchsorted(quiet, cells - self.lengths[-1])
+        after = np.searchsorted(quiet, cells + self.onset_cells(None) + self.lengths[-1])
+        first, last = np.maximum(before - width, 0), np.minimum(after + width, len(quiet))
+        total = summed[before] - summed[first] + summed[last] - summed[after]
+        return np.asarray(total / np.maximum(before - first + last - after, 1))
 
     # --- p values ---------------------------------------------------------------------------------------------------
 
@@ -325,9 +323,7 @@ class Scan:
             return np.full(len(number), np.nan)
         weight = np.ones(len(places))
         if cell is not None:
-            far = np.abs(places - cell).astype(np.float64)
-            near = max(float(np.partition(far, len(far) // 3)[len(far) // 3]), 1.0)
-            weight = np.exp(-0.5 * (far / near) ** 2)
+            weight = _alike((places - cell).astype(np.float64)) * _alike(self._restless[places] - self._restless[cell])
         return quiet.p_value(number, weight)
 
     # --- answers ----------------------------------------------------------------------------------------------------
@@ -470,6 +466,13 @@ class Scan:
             if own.size and window not in shown:
                 others = [move for other, move in taken.items() if other != window and move.size]
                 self._put(found, window, self._course(others, cells), others)
+
+
+def _alike(far: Floats) -> Floats:
+    """Return weights that fall with the distance, so that the nearest third counts most."""
+    far = np.abs(far)
+    near = max(float(np.partition(far, len(far) // 3)[len(far) // 3]), 1e-9)
+    return np.asarray(np.exp(-0.5 * (far / near) ** 2))
 
 
 def _move(found: Scanned, window: int) -> Move:

@@ -1,0 +1,54 @@
+"""How much a test weighs: in a cluster with forty KPIs a fault moves two or three of them, again and again.
+
+False discoveries stay controlled however tests are weighted beforehand (Genovese, Roeder and Wasserman, 2006), and most
+is found where those that are likely to be moves weigh most. How likely that is, is learned KPI by KPI from the p values
+of its other tests: a mixture of chance results and of moves, fitted by expectation and maximisation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from faultset.impacts.windows import Floats, Rows
+
+_MOVES = 0.25  # p values of moves come as often as p ** (this - 1), those of chance results all alike
+_LEAST_P = 1e-4  # smaller ones say no more
+_BEFOREHAND = (0.1, 1.0)  # moves and chance results that each KPI is taken to have shown before any was tested
+_OFTEN_ENOUGH = 0.35  # KPIs of which a larger share moved are all alike: there is nothing to be gained among them
+_STEEP = 2.0  # with which power of the odds a weight falls
+_LEAST = 0.3  # weight of a KPI that never moves beside one that does, where KPIs are few
+_ALL_OTHERS = 0.25  # what all KPIs that never move weigh together at least, where they are many
+_FEW_TESTS = 2.0  # so few tests of a KPI say little of how often it moves
+_CHANCE_ABOVE = 0.5  # p values above this are taken to be chance results
+_ROUNDS = 40
+
+
+def weights(p_value: Floats, group: Rows) -> Floats:
+    """Return the weight of each test.
+
+    Over chance results they sum to as many as there are tests (the share of these is estimated after Storey, 2002), so
+    that false discoveries stay controlled.
+
+    Args:
+        p_value: of each test.
+        group: of each test the number of its KPI, from 0 on.
+    """
+    count = np.bincount(group)
+    share = np.minimum(_moved_share(p_value, group), _OFTEN_ENOUGH)
+    odds = (share / (1 - share)) ** _STEEP
+    least = np.maximum(min(_LEAST, _ALL_OTHERS / len(count)), 1 / (1 + (count / _FEW_TESTS) ** 2))
+    odds = np.maximum(odds, least[group] * odds.max())
+    chance = np.minimum(1.0, (np.bincount(group, p_value > _CHANCE_ABOVE) + 1) / (count * (1 - _CHANCE_ABOVE)))
+    return np.asarray(odds * len(p_value) / np.sum(chance[group] * odds))
+
+
+def _moved_share(p_value: Floats, group: Rows) -> Floats:
+    """Return for each test which share of its KPI's other tests moved: its own p value must not vouch for itself."""
+    count, (moves, chances) = np.bincount(group), _BEFOREHAND
+    density = _MOVES * np.clip(p_value, _LEAST_P, 1.0) ** (_MOVES - 1)
+    share = np.full(len(count), 0.2)
+    for _ in range(_ROUNDS):
+        likely = density * share[group] / (density * share[group] + 1 - share[group])
+        share = (np.bincount(group, likely) + moves) / (count + moves + chances)
+    others = np.bincount(group, likely)[group] - likely
+    return np.asarray((others + moves) / (count[group] - 1 + moves + chances))
