@@ -138,7 +138,7 @@ def large(seconds: int, windows: int) -> Trial:
 def real_recording() -> Recording:
     """The KPIs of a machine, recorded over 18 hours under load."""
     file = TelemetryFile("metrics", str(REAL), REAL.name, "Europe/Berlin")
-    return {kpi: Series(*found) for kpi, found in read_series(file).items()}
+    return {kpi: Series(found[0], found[1]) for (_, kpi), found in read_series(file).items()}
 
 
 @dataclass(frozen=True)

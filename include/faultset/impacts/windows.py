@@ -51,7 +51,7 @@ class Parameters:
     """
 
     alpha: float = 0.02
-    alpha_targets: float = 0.08
+    alpha_targets: float = 0.06
     largest_p: float = 0.01
     largest_p_targets: float = 0.05
     shares: tuple[float, float, float] = (0.6, 0.3, 0.1)
