@@ -33,17 +33,32 @@ def in_an_unknown_zone(experiment: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[Damage, str]] = {
-    "cut off in the middle of a row": (rewritten(lambda lines: [*lines[:300], lines[300][:30]]), "ctl01_metrics.csv"),
-    "with a broken row": (rewritten(lambda lines: [*lines[:50], "a,b\n", *lines[50:]]), "ctl01_metrics.csv"),
-    "with a time that is none": (
-        rewritten(lambda lines: [*lines[:50], lines[50].replace("20", "xx", 1), *lines[51:]]),
+    "without a column of times": (
+        rewritten(lambda lines: [line.partition(",")[2] for line in lines]),
         "ctl01_metrics.csv",
     ),
-    "without a column": (rewritten(lambda lines: [lines[0].replace("now,", "then,"), *lines[1:]]), "ctl01_metrics.csv"),
     "without rows": (rewritten(lambda lines: lines[:1]), "ctl01_metrics.csv"),
     "of a node that the cluster does not know": (renamed, "elsewhere"),
     "in an unknown zone": (in_an_unknown_zone, "experiment.yaml"),
 }
+
+
+ODD: dict[str, Damage] = {
+    "cut off in the middle of a row": rewritten(lambda lines: [*lines[:300], lines[300][:30]]),
+    "with a broken row": rewritten(lambda lines: [*lines[:50], "a,b\n", *lines[50:]]),
+    "with a time that is none": rewritten(lambda lines: [*lines[:50], lines[50].replace("20", "xx", 1), *lines[51:]]),
+}
+
+
+@pytest.mark.parametrize("damage", ODD.values(), ids=ODD)
+def test_a_row_costs_itself_alone_and_is_a_finding_in_a_file_that_is(damage: Damage, tmp_path: Path):
+    catalog, datasets = tmp_path / "experiments", tmp_path / "datasets"
+    simulator.simulate("glance-api-restart", catalog / "odd", seed=1)
+    damage(catalog / "odd")
+    done = run("build", "odd", "--catalog", str(catalog), "--datasets", str(datasets), "--json")
+    assert done.exit_code == 0, done
+    [note] = datasets.glob(".candidates/odd/*/candidate.json")
+    assert "telemetry.rows_are_whole" in note.read_text()
 
 
 @pytest.mark.parametrize(("damage", "named"), DAMAGES.values(), ids=DAMAGES)

@@ -39,7 +39,7 @@ from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, Tr
 from faultset.truth import clock_evidence, clock_names, telemetry_clock
 from faultset.truth.placement import Placement
 
-_PACKED = (".gz", ".zst", ".zip", ".csv", ".json")
+_PACKED = (".gz", ".zst", ".zip", ".csv", ".json", ".jsonl", ".ndjson", ".parquet", ".om")
 _GAP_CADENCES = 3
 _EVIDENCE = "clock.npz"
 _KEEPERS = 100  # at once, each of which removes what is not whole
