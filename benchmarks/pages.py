@@ -202,7 +202,8 @@ def ask(port: int, path: str) -> tuple[float, int]:
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
-    assert answer.status == 200, (path, answer.status, content[:300])
+    if answer.status != 200:
+        raise RuntimeError(f"{path}: answered {answer.status}: {content[:300]!r}")
     return (time.perf_counter() - started) * 1000, len(content)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from faultset.errors import FaultsetError
 
-TOKEN_HEADER = "x-faultset-token"  # noqa: S105 (its name)
+TOKEN_HEADER = "x-faultset-token"  # noqa: S105  # nosec B105 (its name)
 _LASTS_S = 12 * 3600
 
 POLICY = (

@@ -1,5 +1,6 @@
-#!/usr/bin/env python
-"""Draws the documentation's pictures again from the sample that ``make demo`` publishes (tools/run tools/pictures).
+"""Draws the documentation's pictures again from the sample that ``make demo`` publishes.
+
+tools/run python docs/pictures.py
 
 ``overview.png`` and ``validation.png`` are the published ones, ``rows.png`` shows each row of metrics by its label.
 """
@@ -57,8 +58,11 @@ def draw_rows(ds: faultset.dataset.opening.Dataset, target: Path) -> None:
         panel.spines[["top", "right"]].set_visible(False)
     panels[-1].set_xlabel("seconds")
     shown = {label: dots for panel in panels for dots, label in zip(*panel.get_legend_handles_labels(), strict=True)}
-    figure.legend(shown.values(), shown.keys(), loc="outside lower center", ncols=len(COLOURS), frameon=False, markerscale=2)
-    figure.suptitle("mem.used around the first injection: a dot is a row, its colour the label", fontsize=11, x=0.01, ha="left")
+    figure.legend(
+        shown.values(), shown.keys(), loc="outside lower center", ncols=len(COLOURS), frameon=False, markerscale=2
+    )
+    title = "mem.used around the first injection: a dot is a row, its colour the label"
+    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
     figure.savefig(target, dpi=110)
 
 
