@@ -73,6 +73,26 @@ def test_the_card_says_when_each_fault_ended_and_how_long_rows_stay_open(tmp_pat
     assert "at most 3600 s, never beyond the end of the run" in text
 
 
+def test_the_card_says_what_of_a_hook_was_not_read_and_what_follows_for_each_target(tmp_path: Path) -> None:
+    content = releases.rows()
+    unread = "./prepare.sh: no script of this name was given"
+    content["triggers"] = [releases.trigger(250, commands_read="docker stop nova_compute", commands_unread=unread)]
+    follows = "what ./prepare.sh did is unknown: other targets may have been hit"
+    content["targets"] = [releases.target(250, "wally117", evidence=f"docker acted: 1 of 1; {follows}")]
+    text = (published(tmp_path, "a", content).path / "README.md").read_text()
+    section = text.split("### What of the hooks was read")[1].split("\n### ")[0]
+    assert f"| boot.0 | 0: sys_call | docker stop nova_compute | {unread} |" in section
+    assert f"| boot.0.250 | nova_compute on wally117 | yes | docker acted: 1 of 1 | {follows} |" in section
+
+
+def test_the_card_says_so_where_all_of_a_hook_was_read(tmp_path: Path) -> None:
+    content = releases.rows()
+    content["triggers"] = [releases.trigger(250, commands_read="docker stop nova_compute")]
+    text = (published(tmp_path, "a", content).path / "README.md").read_text()
+    assert "| docker stop nova_compute | nothing |" in text
+    assert "Nothing of them that may act was left unread." in text
+
+
 def test_the_data_dictionary_has_every_column(tmp_path: Path) -> None:
     dictionary = card(tmp_path).split("## Data dictionary")[1]
     for table in tables.TABLES:
