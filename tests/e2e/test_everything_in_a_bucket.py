@@ -63,7 +63,7 @@ def dropped(airflow: Airflow, bucket: str, folder: Path, name: str, seed: int) -
 def ended(airflow: Airflow, dag_id: str, run_id: str | None = None) -> dict[str, Any] | None:
     """Return a run of a DAG that has ended: this one, or any that an asset set off."""
     runs = airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?order_by=id&limit=100")["dag_runs"]
-    mine = [run for run in runs if run_id in (None, run["dag_run_id"]) and run["run_type"] == "asset_triggered"]
+    mine = [run for run in runs if run["dag_run_id"] == run_id or (not run_id and run["run_type"] == "asset_triggered")]
     return next((run for run in mine if run["state"] in {"success", "failed"}), None)
 
 

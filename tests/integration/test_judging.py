@@ -191,7 +191,7 @@ REJECTED = {
     "cut off": (cut_off, "cut off"),
     "another cluster's": (of_another_cluster, "cluster"),
     "trends": (trends, "trends"),
-    "two clusters": (two_clusters, "2 os-faults files"),
+    "two clusters": (two_clusters, "2 cluster files"),
     "a link": (with_a_link, "a link"),
     "broken.zip": (broken_archive, ""),
     "nothing": (nothing, "there is no Rally report"),

@@ -251,7 +251,7 @@ def test_a_label_means_what_the_declaration_says_and_a_column_of_the_source_what
 
 
 def card_head(described: Manifest) -> list[str]:
-    return card._head(described)
+    return ["---", *card._head(described), "---"]
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import releases
 from expectation_samples import METRICS, NOVA_COMPUTE, TRUTH, cluster, evidence_of
 from faultset import catalog
 from faultset.errors import InputError
 from faultset.expectations import RULES, check, relaxing
 from faultset.records.validation import Relaxed
 from faultset.release import manifest
-from faultset.release.card import _findings
 from faultset.release.changes import _findings as changed_findings
 
 BY_ID = {rule.id: rule for rule in RULES}
@@ -142,13 +142,15 @@ def test_results_and_data_docs_say_what_was_set_from_what_to_what_and_why(folder
     assert "hunter2" not in front
 
 
-def test_the_card_and_the_changes_say_it_too() -> None:
+def test_the_card_and_the_changes_say_it_too(tmp_path: Path) -> None:
     plain = [{name: getattr(one, name) for name in one.__slots__} for one in RELAXED]
     empty = {"expectations": 9, "critical": 0, "warning": 0, "info": 0, "findings": []}
-    card = "\n".join(_findings({**empty, "relaxed": plain}))
+    said = replace(releases.PASSED, relaxed=RELAXED)
+    card = (releases.published(tmp_path, "a", validation=said).path / "README.md").read_text("utf-8")
+    usual = (releases.published(tmp_path / "usual", "a").path / "README.md").read_text("utf-8")
     assert "| coverage.nearly_whole | at_least | 0.9 | 0.8 | the recorder was slow |" in card
     assert "<script>" not in card
-    assert "set otherwise" not in "\n".join(_findings(empty))
+    assert "set otherwise" not in usual
     assert list(changed_findings(empty, {**empty, "relaxed": plain[2:]})) == [
         "Expectation coverage.nearly_whole: at_least is set to 0.8, usually 0.9. Reason: the recorder was slow"
     ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -304,14 +306,16 @@ def _uneven(line: Sequence[Step]) -> bool:
 
 def _left(steps: Sequence[Step]) -> list[Step]:
     """Return the steps whose doing nothing undid, in order."""
-    left: list[Step] = []
-    for step in steps:
+    left: dict[str, list[tuple[int, Step]]] = {}
+    for number, step in enumerate(steps):
         if step.verb in _MOMENTARY:
-            left = [one for one in left if step.verb not in _UNDONE_BY[one.verb]]
+            undone = frozenset(verb for verb in left if step.verb in _UNDONE_BY[verb])
         else:
-            left = [one for one in left if not (step.verb in _DOWN and one.verb in _HELD)]
-            left.append(step)
-    return left
+            undone = _HELD & left.keys() if step.verb in _DOWN else frozenset()
+            left.setdefault(step.verb, []).append((number, step))
+        for verb in undone:
+            del left[verb]
+    return [step for _, step in sorted(itertools.chain(*left.values()), key=operator.itemgetter(0))]
 
 
 def _verb_before(steps: Sequence[Step]) -> str:

@@ -71,7 +71,8 @@ class Order:
     @property
     def ending(self) -> tuple[CommandedAction, ...]:
         """The actions that end the fault which the others begin."""
-        return tuple(action for action in self._all if action not in self.decisive and action.verb in UNDOING)
+        ending = tuple(action for action in self._all if action.verb in UNDOING)
+        return () if len(ending) == len(self._all) else ending
 
     @property
     def heard(self) -> Order:
@@ -115,6 +116,7 @@ class Verdict:
         whole: whether every single action is shown, also those that end the fault.
         undone: whether what ends the fault is shown to have come; False: it failed, or would have been shown; None:
             nothing could show it.
+        all_or_none: whether all of its actions had one fate: they met one thing that is there, or is not.
     """
 
     effective: bool | None
@@ -122,6 +124,7 @@ class Verdict:
     some: bool = False
     whole: bool = False
     undone: bool | None = None
+    all_or_none: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,8 @@ def _undone(order: Order, verdict: Verdict, seen: Seen) -> bool | None:
         return True if _heard(order.ending) or all(told) else None
     if all(told):
         return True
+    if verdict.effective is None and verdict.all_or_none:
+        return None
     return False if _speaks(order) and _heard(order.ending) and seen.output.seen else None
 
 
@@ -326,10 +331,20 @@ def _of_several(
         return failed
     # Docker answers with ids where it was given ids; as many lines stand for the name then.
     answers = who_acted(commanded, declared, name, replace(output, acted=Counter({name: lines})))
+    refused = output.refused[name]
+    by_nodes = lines + refused == sum(commanded.values()) and refused in _sums(commanded.values())
     return {
-        node: Verdict(effective, why, some=bool(lines), whole=effective is True)
+        node: Verdict(effective, why, some=bool(lines), whole=effective is True, all_or_none=by_nodes)
         for node, (effective, why) in answers.items()
     }
+
+
+def _sums(counts: Iterable[int]) -> set[int]:
+    """Return what the counts of some nodes can add up to: a container that is not there refuses all of its node's."""
+    reached = {0}
+    for count in counts:
+        reached |= {total + count for total in reached}
+    return reached
 
 
 def _failed_alone(orders: Sequence[Order], lines: int, seen: Seen) -> dict[str, Verdict]:
