@@ -194,7 +194,7 @@ REJECTED = {
     "two clusters": (two_clusters, "2 cluster files"),
     "a link": (with_a_link, "a link"),
     "broken.zip": (broken_archive, ""),
-    "nothing": (nothing, "there is no Rally report"),
+    "nothing": (nothing, "there is no report of a run in it"),
 }
 
 
