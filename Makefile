@@ -22,7 +22,7 @@ test: setup ## run the unit, integration and end-to-end tests
 	@tools/browser
 	@unset FAULTSET_CATALOG FAULTSET_DATASETS FAULTSET_INBOX FAULTSET_WORK; \
 	tools/run pytest -n 2 --dist worksteal tests/unit tests/integration tests/hostile; \
-	tools/run pytest tests/e2e
+	tools/run pytest -n 2 --dist loadfile tests/e2e
 
 up: setup ## start Airflow with its UI on the sample experiments; Ctrl-C stops it
 	@tools/up
