@@ -19,6 +19,16 @@ def test_numbers_that_agree_are_no_range():
     assert said == ["each of a.csv, b.csv: 3 to 4 of 9 rows"]
 
 
+def test_lines_are_facts_of_their_own_file():
+    two = [("a.csv: 1 rows were left out (line 12)", "a.csv"), ("b.csv: 2 rows were left out (line 90)", "b.csv")]
+    assert sentences(two) == [two[0][0], two[1][0]]
+
+
+def test_two_facts_of_one_file_stay_two():
+    two = [("a.csv: 3 rows are early", "a.csv"), ("a.csv: 5 rows are early", "a.csv")]
+    assert sentences(two) == [two[0][0], two[1][0]]
+
+
 def test_dates_zones_and_names_are_no_numbers():
     two = [("a.csv: CET (UTC+1) on 2025-11-18", "a.csv"), ("b.csv: CET (UTC+1) on 2025-11-19", "b.csv")]
     assert sentences(two) == [two[0][0], two[1][0]]
