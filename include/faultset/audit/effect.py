@@ -9,6 +9,7 @@ known ends, a hundred quiet places beside them) than the few quiet minutes of su
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,6 @@ _EARLY_S, _LATE_S = 20.0, 90.0  # how far an effect may begin from a label in se
 _EARLY_ROWS, _LATE_ROWS, _LATE_SHARE = 10.0, 20.0, 0.25  # the share is of a label's length
 _MOST_WEIGHT = 20.0  # one change, however clear, does not outweigh several
 _FIT = 0.65  # of several labels at which something begins, they are where they should be
-_QUIET_SHARE = 0.15  # of a case has to lie before a moment that its effect may begin at instead
 _MORE = 2.5  # times what is to be seen at a label has to be seen elsewhere, to say that the label is off
 _AGREE = 0.5  # share of several labels that have to be off by the same
 _POWER = NormalDist().inv_cdf(0.9)
@@ -134,7 +134,8 @@ class Shift:
 def seen(case: ForeignCase) -> tuple[Effect, Shift | None]:
     """Return what is to be seen at the labels, and where it begins where the labels are off."""
     found = curves(case.values)
-    marks = [_standing(case, found, place) for place in range(len(case.onsets))]
+    usual = _usual_moves(case, found)
+    marks = [_standing(case, found, usual, place) for place in range(len(case.onsets))]
     visible = [max(of_label, key=lambda mark: mark.z) for of_label in marks if of_label]
     best = max(visible, key=lambda mark: mark.z, default=None)
     effect = Effect(
@@ -156,8 +157,8 @@ class _Mark:
     offset: float
 
 
-def _standing(case: ForeignCase, found: Curves, place: int) -> list[_Mark]:
-    """Return the changes where a label begins that stand out, of each column the clearest."""
+def _standing(case: ForeignCase, found: Curves, usual: Sequence[Floats], place: int) -> list[_Mark]:
+    """Return the changes where a label begins that stand out, of each column the clearest; ``usual``: in quiet time."""
     onset, end = case.onsets[place], case.ends[place]
     early, late = _tolerance(case, end - onset)
     here = np.flatnonzero((case.time >= onset - early) & (case.time <= onset + late))
@@ -169,7 +170,7 @@ def _standing(case: ForeignCase, found: Curves, place: int) -> list[_Mark]:
         z = np.where(np.isfinite(found.z[number][here]), found.z[number][here], 0.0)
         largest = z.max(axis=0)
         around = slice(max(here[0] - width, 0), here[-1] + width + 1)  # else it begins elsewhere and reaches in
-        needed = _needed(found.z[number][_quiet(case, width)], width, limit)
+        needed = _ABOVE_QUIET * np.maximum(limit, usual[number])
         for column in np.flatnonzero((largest >= needed) & (largest >= _largest(found.z[number][around]))).tolist():
             if column not in best or largest[column] > best[column].z:
                 size = float(largest[column] * found.scale[number][column])
@@ -183,13 +184,18 @@ def _standing(case: ForeignCase, found: Curves, place: int) -> list[_Mark]:
     return list(best.values())
 
 
-def _needed(quiet: Floats, width: int, limit: float) -> Floats:
-    """Return (k,) from which size on a change stands out from those of quiet time, its own column's and all others'."""
+def _usual_moves(case: ForeignCase, found: Curves) -> list[Floats]:
+    """Return of each width (k,) the largest change of quiet time, its own column's or all others'."""
+    quiet = {width: _quiet(case, width) for width in {*found.widths}}
+    return [_largest_of_all(z[quiet[width]], width) for z, width in zip(found.z, found.widths, strict=True)]
+
+
+def _largest_of_all(quiet: Floats, width: int) -> Floats:
     usual = _largest(quiet)
     if len(quiet) < 3 * width:
         return np.full(usual.shape, np.inf)
     others = np.sort(usual)[-2] if len(usual) > 1 else 0.0  # one wild column does not speak for all
-    return _ABOVE_QUIET * np.maximum(limit, np.maximum(usual, others))
+    return np.maximum(usual, others)
 
 
 def _largest(z: Floats) -> Floats:
@@ -270,7 +276,8 @@ def _elsewhere(case: ForeignCase, found: Curves, peaks: _Peaks, at_label: float)
         offset = float(moment - case.onsets[0])
         if -early <= offset <= late or (best is not None and peaks.weight(peaks.within(moment, early)) <= best[0]):
             continue
-        marks = _standing(dataclasses.replace(case, onsets=np.array([moment])), found, 0)
+        moved = dataclasses.replace(case, onsets=np.array([moment]))
+        marks = _standing(moved, found, _usual_moves(moved, found), 0)
         weight = sum(min(mark.z, _MOST_WEIGHT) for mark in marks)
         if _blames(case, [mark.column for mark in marks]) and weight > (best[0] if best else _MORE * at_label):
             begin = offset + min(mark.offset for mark in marks)
@@ -284,6 +291,7 @@ def _common(case: ForeignCase, peaks: _Peaks, visible: int) -> Shift | None:
     early, late = _tolerance(case, 0.0)
     reach = (early + late) / 2
     edges = np.concatenate([case.onsets, case.ends[np.isfinite(case.ends)]])
+    covered = functools.cache(lambda clear: _covered(case.time, peaks.at[peaks.z >= clear], reach))
     best: tuple[float, Shift] | None = None
     for offset in _candidates(case, peaks.at, early + late):
         near = np.array([peaks.within(edge + offset, reach) for edge in edges])
@@ -292,7 +300,8 @@ def _common(case: ForeignCase, peaks: _Peaks, visible: int) -> Shift | None:
             continue
         clearest = np.sort([peaks.z[one].max() for one in near[hit]])[::-1]
         chances = [
-            _chance(case, peaks, len(hit), count, float(clearest[count - 1])) for count in range(2, len(clearest) + 1)
+            _chance(len(hit), count, covered(float(clearest[count - 1]))) * len(case.time) / (2 * reach)
+            for count in range(2, len(clearest) + 1)
         ]
         if min(chances, default=1.0) * len(chances) > _SHIFT_RISK:
             continue
@@ -303,13 +312,17 @@ def _common(case: ForeignCase, peaks: _Peaks, visible: int) -> Shift | None:
     return best[1] if best else None
 
 
-def _chance(case: ForeignCase, peaks: _Peaks, labels: int, hit: int, clear: float) -> float:
-    """Return how likely so many labels have changes so clear at one distance of them by chance."""
-    reach = sum(_tolerance(case, 0.0)) / 2
-    at = peaks.at[peaks.z >= clear]
-    covered = float(np.mean(np.min(np.abs(case.time[:, None] - at[None, :]), axis=1) <= reach))
-    each = (math.comb(labels, k) * covered**k * (1 - covered) ** (labels - k) for k in range(hit, labels + 1))
-    return sum(each) * len(case.time) / (2 * reach)
+def _covered(time: Floats, at: Floats, reach: float) -> float:
+    """Return the share of all moments that have one of these within reach."""
+    at = np.sort(at)
+    after = np.searchsorted(at, time)
+    nearest = np.minimum(np.abs(time - at[np.maximum(after - 1, 0)]), np.abs(time - at[np.minimum(after, len(at) - 1)]))
+    return float(np.mean(nearest <= reach))
+
+
+def _chance(labels: int, hit: int, covered: float) -> float:
+    """Return how likely so many labels or more are among those moments by chance."""
+    return sum(math.comb(labels, k) * covered**k * (1 - covered) ** (labels - k) for k in range(hit, labels + 1))
 
 
 def _blames(case: ForeignCase, columns: Sequence[int]) -> bool:
