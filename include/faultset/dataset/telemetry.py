@@ -230,7 +230,7 @@ class Telemetry:
         """Where its files are, in order of their paths."""
         return tuple(part.file for part in self.parts)
 
-    @property
+    @functools.cached_property
     def values(self) -> tuple[str, ...]:
         """The source's columns that are numbers: of metrics, the KPIs, those that rows name included."""
         found: dict[str, None] = {}

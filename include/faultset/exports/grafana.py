@@ -50,12 +50,14 @@ def _annotations(dataset: Dataset) -> list[dict[str, Any]]:
 
 
 def _injections(dataset: Dataset) -> Iterable[dict[str, Any]]:
+    nodes: dict[str, set[str]] = {}
+    for target in dataset.targets:
+        nodes.setdefault(target.injection_id, set()).add(target.node)
     for injection, window in dataset.windows(margin="0s"):
-        nodes = [target.node for target in dataset.targets if target.injection_id == injection.injection_id]
         yield {
             "time": math.floor(window.start.timestamp() * 1000),
             "timeEnd": math.ceil(window.end.timestamp() * 1000),
-            "tags": ["faultset", "injection", dataset.slug, *sorted({*nodes})],
+            "tags": ["faultset", "injection", dataset.slug, *sorted(nodes.get(injection.injection_id, ()))],
             "text": printable(
                 f"{injection.action or 'injection'}: {injection.injection_id}, effect {injection.effect}"
             ),
