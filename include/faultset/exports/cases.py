@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from faultset.dataset import spans, timeline
 from faultset.errors import InputError
-from faultset.exports.layout import service, word
+from faultset.exports.layout import changed, distinct, service, word
 from faultset.moments import Window
 
 if TYPE_CHECKING:
@@ -52,17 +52,26 @@ class Case:
         return tuple(self.services.get(node, service(node)) for node in self.cause.nodes)
 
 
-def cases(dataset: Dataset, services: Mapping[str, str]) -> tuple[list[Case], list[str]]:
-    """Return the cases of a dataset in order of time, and what was left out and why, in words.
+def cases(dataset: Dataset, reader: str) -> tuple[list[Case], list[str]]:
+    """Return the cases of a dataset in order of time, and what was left out or spelled otherwise, in words.
+
+    Args:
+        dataset: what they are made of; its nodes become services.
+        reader: what reads them, in words.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or there are no metrics.
     """
+    if not dataset.metrics.parts:
+        raise InputError(
+            f"{dataset.slug} {dataset.version}", f"it has no metrics, which {reader} reads", "see its card"
+        )
+    services = distinct(dataset.metrics.nodes, service)
     left_out: list[str] = []
     found: list[Case] = []
-    windows, together = _windows(dataset)
-    numbers: dict[str, int] = {}
     felt = {extent.injection_id: extent.window for extent in dataset.extents}
+    windows, together = _windows(dataset, felt)
+    numbers: dict[str, int] = {}
     for injection, cause in zip(dataset.injections, dataset.root_causes, strict=True):
         name = injection.injection_id
         if not cause.is_known:
@@ -89,11 +98,10 @@ def cases(dataset: Dataset, services: Mapping[str, str]) -> tuple[list[Case], li
     if not found:
         many = f"of its {len(dataset.injections)} injections none has a root cause that is known"
         raise InputError(f"{dataset.slug} {dataset.version}", many, "export it for tsb-ad or huggingface")
-    return found, left_out
+    return found, left_out + changed("nodes", services)
 
 
-def _windows(dataset: Dataset) -> tuple[dict[str, Window], dict[str, list[str]]]:
-    felt = {extent.injection_id: extent.window for extent in dataset.extents}
+def _windows(dataset: Dataset, felt: Mapping[str, Window]) -> tuple[dict[str, Window], dict[str, list[str]]]:
     groups = timeline.groups(dataset.extents)
     ends = [spans.ALWAYS.start, *(group.window.end for group in groups[:-1])]
     starts = [*(group.window.start for group in groups[1:]), spans.ALWAYS.end]

@@ -21,7 +21,7 @@ from faultset.dataset import spans
 from faultset.errors import InputError
 from faultset.exports import events
 from faultset.exports.cases import Case, cases
-from faultset.exports.layout import Layout, Tell, changed, distinct, service, word, write_json
+from faultset.exports.layout import Layout, Tell, word, write_json
 from faultset.fault_span import known_end
 from faultset.moments import Window, from_epoch, iso
 
@@ -67,11 +67,7 @@ _CHAOS = {"restart": "ContainerKill", "kill": "ContainerKill", "stop": "PodFailu
 
 def write(dataset: Dataset, folder: Path, tell: Tell) -> list[str]:
     """Write a case an injection with a known root cause, split at its start."""
-    if not dataset.metrics.parts:
-        raise InputError(f"{dataset.slug} {dataset.version}", "it has no metrics, which rcabench reads", "see its card")
-    services = distinct(dataset.metrics.nodes, service)
-    found, left_out = cases(dataset, services)
-    left_out += changed("nodes", services)
+    found, left_out = cases(dataset, "rcabench")
     name = f"rcabench_{word(dataset.slug)}"
     written = []
     events_left: Counter[str] = Counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from faultset.dataset import floors
 from faultset.errors import InputError
 from faultset.exports import events
 from faultset.exports.cases import Case, cases
-from faultset.exports.layout import Layout, Tell, changed, distinct, service
+from faultset.exports.layout import Layout, Tell
 
 if TYPE_CHECKING:
     from faultset.dataset.opening import Dataset
@@ -30,17 +30,13 @@ def write(dataset: Dataset, folder: Path, tell: Tell) -> list[str]:
 
     What RCAEval calls a service is a node here: metrics are known by node.
     """
-    if not dataset.metrics.parts:
-        raise InputError(f"{dataset.slug} {dataset.version}", "it has no metrics, which RCAEval reads", "see its card")
-    services = distinct(dataset.metrics.nodes, service)
-    found, left_out = cases(dataset, services)
-    left_out += changed("nodes", services)
+    found, left_out = cases(dataset, "RCAEval")
     rows: list[dict[str, Any]] = []
     written: list[Case] = []
     events_left: Counter[str] = Counter()
     for place, case in enumerate(found):
         tell(place, len(found), case.name)
-        metrics = _metrics(dataset, case, services)
+        metrics = _metrics(dataset, case)
         started = int(case.injection.started_at.timestamp())
         problem = _unusable(metrics, started)
         if problem:
@@ -92,11 +88,11 @@ def _case(dataset: Dataset, folder: Path, case: Case, metrics: pd.DataFrame, lef
     }
 
 
-def _metrics(dataset: Dataset, case: Case, services: Mapping[str, str]) -> pd.DataFrame:
+def _metrics(dataset: Dataset, case: Case) -> pd.DataFrame:
     wide = dataset.wide(during=case.window)
     kpis = {*dataset.metrics.values}
     columns = [column for column in wide.columns.to_list() if column[1] in kpis]
-    values = wide[columns].set_axis([f"{services[column[0]]}_{column[1]}" for column in columns], axis=1)
+    values = wide[columns].set_axis([f"{case.services[column[0]]}_{column[1]}" for column in columns], axis=1)
     values = values.dropna(axis=1, how="all")
     time = pd.DatetimeIndex(values.index).as_unit("s").astype("int64")
     values.insert(0, "time", time)
