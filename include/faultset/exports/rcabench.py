@@ -61,6 +61,7 @@ _TRACES = pa.schema(
         pa.field("duration", pa.uint64()),
     ]
 )
+_TRACE_TIMES = pa.schema([pa.field("trace_id", pa.string()), pa.field("time", _TIME)])
 # What the platform's vocabulary calls what was done here; other actions keep our word, which it takes for unknown.
 _CHAOS = {"restart": "ContainerKill", "kill": "ContainerKill", "stop": "PodFailure", "reboot": "PodKill"}
 
@@ -157,25 +158,17 @@ def _points(known: pa.Table, kpi: str, name: str, node: str) -> pa.Table:
 
 
 def _write_events(dataset: Dataset, folder: Path, half: str, case: Case, window: Window) -> Counter[str]:
-    found = events.lines(dataset, window, case.services)
-    logs = found.rows.assign(trace_id=None, span_id=None)
-    spanned = events.spans(dataset, window, case.services)
-    traces = spanned.rows.assign(duration=pd.to_numeric(spanned.rows["duration_us"]).astype("float64") * 1000)
-    for kind, rows, schema in (("logs", logs, _LOGS), ("traces", traces, _TRACES)):
-        known = rows[rows["service_name"].notna()] if len(rows) else rows
-        columns = {name: known[name] for name in schema.names}
-        if "duration" in columns:
-            columns["duration"] = columns["duration"].astype("uint64")
-        table = pa.Table.from_pandas(pd.DataFrame(columns), schema=schema, preserve_index=False)
-        pq.write_table(table.replace_schema_metadata(None), folder / f"{half}_{kind}.parquet")
-        ids = pd.DataFrame({"trace_id": known["trace_id"], "time": known["time"]}) if kind == "traces" else None
-        if ids is not None:
-            first = pa.schema([pa.field("trace_id", pa.string()), pa.field("time", _TIME)])
-            earliest = ids.groupby("trace_id", as_index=False)["time"].min() if len(ids) else ids
-            pq.write_table(
-                pa.Table.from_pandas(earliest, schema=first, preserve_index=False).replace_schema_metadata(None),
-                folder / f"{half}_trace_id_ts.parquet",
-            )
+    found, spanned = events.lines(dataset, window, case.services), events.spans(dataset, window, case.services)
+    logs, traces = (rows[rows["service_name"].notna()] for rows in (found.rows, spanned.rows))
+    nanoseconds = pd.to_numeric(traces["duration_us"]).astype("float64") * 1000
+    earliest = traces.groupby("trace_id", as_index=False)["time"].min() if len(traces) else traces
+    for name, rows, schema in (
+        ("logs", logs.assign(trace_id=None, span_id=None), _LOGS),
+        ("traces", traces.assign(duration=nanoseconds.astype("uint64")), _TRACES),
+        ("trace_id_ts", earliest, _TRACE_TIMES),
+    ):
+        table = pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False)
+        pq.write_table(table.replace_schema_metadata(None), folder / f"{half}_{name}.parquet")
     return Counter({**found.left_out, **spanned.left_out})
 
 
