@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from faultset.release.manifest import to_json
 
 if TYPE_CHECKING:
     from faultset.dataset.opening import Dataset
@@ -68,6 +69,6 @@ def changed(what: str, names: Mapping[str, str]) -> list[str]:
     return [f"{what} under their own names: {', '.join(others[:20])}{more}"] if others else []
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Write a document that is readable by people and by any terminal (ASCII)."""
-    path.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="ascii")
+def write_json(path: Path, document: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Write a document as a version's own are written."""
+    path.write_bytes(to_json(document))

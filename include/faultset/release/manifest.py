@@ -9,7 +9,7 @@ import json
 import math
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -169,7 +169,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def to_json(document: Mapping[str, Any]) -> bytes:
+def to_json(document: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """Return the same bytes for the same document, readable by people and by any terminal (ASCII)."""
     return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode("ascii")
 
