@@ -39,6 +39,11 @@ class Creator:
     name: str
     orcid: str | None
 
+    @property
+    def url(self) -> str | None:
+        """The page of the ORCID iD; None without one."""
+        return f"https://orcid.org/{self.orcid}" if self.orcid else None
+
 
 @dataclass(frozen=True, slots=True)
 class License:

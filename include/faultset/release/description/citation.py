@@ -41,4 +41,4 @@ def text(known: About) -> str:
 
 def _author(creator: Creator) -> dict[str, str]:
     """Return an author; a name is not taken apart, as nothing says which part of it is the family's."""
-    return {"name": creator.name, **({"orcid": f"https://orcid.org/{creator.orcid}"} if creator.orcid else {})}
+    return {"name": creator.name, **({"orcid": creator.url} if creator.url else {})}

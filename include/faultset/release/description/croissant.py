@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from faultset.release.description import rai
-from faultset.release.description.about import KEYWORDS, About, Described, Field, License
+from faultset.release.description.about import KEYWORDS, About, Creator, Described, Field, License
 from faultset.release.manifest import FileEntry
 
 VERSION = "http://mlcommons.org/croissant/1.1"
@@ -62,9 +62,7 @@ def document(known: About) -> dict[str, Any]:
         "datePublished": known.published_on,
         "isLiveDataset": False,
         **({"license": _license(known.license)} if known.license else {}),
-        **(
-            {"creator": [_creator(creator.name, creator.orcid) for creator in known.creators]} if known.creators else {}
-        ),
+        **({"creator": [_creator(creator) for creator in known.creators]} if known.creators else {}),
         "keywords": list(KEYWORDS),
         "url": "README.md",
         "citeAs": known.citation,
@@ -81,11 +79,11 @@ def _license(license_: License) -> str | dict[str, str]:
     return license_.url or {"@type": "sc:CreativeWork", "name": license_.name}
 
 
-def _creator(name: str, orcid: str | None) -> dict[str, str]:
-    if orcid:
-        return {"@type": "sc:Person", "name": name, "url": f"https://orcid.org/{orcid}"}
+def _creator(creator: Creator) -> dict[str, str]:
+    if creator.url:
+        return {"@type": "sc:Person", "name": creator.name, "url": creator.url}
     # The reader takes a person or an organization, nothing wider; a name alone does not say which.
-    return {"@type": "sc:Organization", "name": name}
+    return {"@type": "sc:Organization", "name": creator.name}
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Any
 
 from faultset.errors import printable
 from faultset.records.evidence import InputFile
-from faultset.release.description.about import DATA, KEYWORDS, WEB, About, Described, Field, License
+from faultset.release.description.about import DATA, KEYWORDS, WEB, About, Creator, Described, Field, License
 from faultset.release.manifest import FileEntry
 
 PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
@@ -39,9 +39,7 @@ def document(known: About) -> dict[str, Any]:
         "created": manifest.created_at,
         "keywords": list(KEYWORDS),
         **({"licenses": [_license(known.license)]} if known.license else {}),
-        **(
-            {"contributors": [_contributor(made.name, made.orcid) for made in known.creators]} if known.creators else {}
-        ),
+        **({"contributors": [_contributor(creator) for creator in known.creators]} if known.creators else {}),
         "sources": [_source(file) for file in manifest.inputs],
         "fingerprint": manifest.fingerprint,
         "resources": [resource for table in known.tables for resource in _resources(table)],
@@ -54,8 +52,8 @@ def _license(license_: License) -> dict[str, str]:
     return {"name": re.sub(r"[^-a-zA-Z0-9._]+", "-", license_.name).strip("-") or "other", "title": license_.name}
 
 
-def _contributor(name: str, orcid: str | None) -> dict[str, Any]:
-    return {"title": name, "roles": ["creator"], **({"path": f"https://orcid.org/{orcid}"} if orcid else {})}
+def _contributor(creator: Creator) -> dict[str, Any]:
+    return {"title": creator.name, "roles": ["creator"], **({"path": creator.url} if creator.url else {})}
 
 
 def _source(file: InputFile) -> dict[str, Any]:

@@ -43,10 +43,10 @@ def document(known: About) -> dict[str, Any]:
 
 
 def _creator(creator: Creator) -> dict[str, Any]:
-    if creator.orcid is None:
+    if creator.url is None:
         return {"name": creator.name}
     identifier = {
-        "nameIdentifier": f"https://orcid.org/{creator.orcid}",
+        "nameIdentifier": creator.url,
         "nameIdentifierScheme": "ORCID",
         "schemeUri": "https://orcid.org",
     }

@@ -192,6 +192,6 @@ def _input(number: int, role: str, uri: str, sha256: str) -> dict[str, Any]:
 
 
 def _creator(number: int, creator: Creator) -> dict[str, Any]:
-    if creator.orcid:
-        return {"@id": f"https://orcid.org/{creator.orcid}", "@type": "Person", "name": creator.name}
+    if creator.url:
+        return {"@id": creator.url, "@type": "Person", "name": creator.name}
     return {"@id": f"#creator-{number}", "@type": "Organization", "name": creator.name}
