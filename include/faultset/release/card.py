@@ -20,7 +20,7 @@ from faultset.release.description.about import Described, about, license_of
 from faultset.release.manifest import Manifest
 from faultset.release.markdown import limited, table, text
 from faultset.severity import SEVERITIES
-from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, TargetRow, TriggerRow, WorkloadRow
+from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, Table, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth.fault_end import LONGEST_OPEN_S
 
 _TAGS = ("fault-injection", "anomaly-detection", "aiops", "root-cause-analysis", "openstack", "rally", "os-faults")
@@ -71,7 +71,7 @@ def render(manifest: Manifest, content: Content) -> str:
         limits=_limits(content),
         limits_of_telemetry=markdown.block(telemetry_card.limits(manifest)),
         how_to_load=markdown.block(telemetry_card.how_to_load(manifest)),
-        tables=[declared for declared in tables.EVERY_TABLE if declared.name in manifest.rows],
+        tables=_tables(manifest),
         columns=lambda declared: markdown.block(markdown.columns(tables.columns(declared))),
         table=_table,
         dictionary=markdown.block(telemetry_card.dictionary(manifest)),
@@ -133,8 +133,8 @@ def _config(table: Described) -> list[str]:
     return [*lines, "  default: true"] if table.name == tables.INJECTIONS.name else lines
 
 
-def _table_names(manifest: Manifest) -> list[str]:
-    return [declared.name for declared in tables.EVERY_TABLE if declared.name in manifest.rows]
+def _tables(manifest: Manifest) -> list[Table]:
+    return [declared for declared in tables.EVERY_TABLE if declared.name in manifest.rows]
 
 
 def _creator(creator: dict[str, Any]) -> str:
@@ -147,7 +147,7 @@ def _creator(creator: dict[str, Any]) -> str:
 
 def _in_numbers(manifest: Manifest, content: Content) -> list[str]:
     rows = manifest.rows
-    counted = [(name, rows[name]) for name in _table_names(manifest)]
+    counted = [(declared.name, rows[declared.name]) for declared in _tables(manifest)]
     counted += [
         (kind, sum(count for name, count in rows.items() if name.startswith(f"{kind}/")))
         for kind in manifest.telemetry_kinds

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from faultset.release.description.about import About
+from faultset.severity import SEVERITIES
 
 _SIMULATOR = "Faultset simulator"
 
@@ -64,7 +65,7 @@ def _collection(known: About, *, synthetic: bool) -> list[str]:
 
 def _limitations(known: About) -> list[str]:
     validation = known.manifest.validation
-    counts = ", ".join(f"{validation[name]} {name}" for name in ("critical", "warning", "info") if validation.get(name))
+    counts = ", ".join(f"{validation[name]} {name}" for name in SEVERITIES if validation.get(name))
     found = f"Its validation had findings: {counts}." if counts else "Its validation had no finding."
     return [
         f"{found} Starts and ends are known to an uncertainty that is stated with each; rows that cannot be decided "
