@@ -6,6 +6,7 @@ another one says, or say nothing; is the label off; and what needs no method to 
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -90,7 +91,7 @@ def report(case: ForeignCase) -> CaseReport:
         seen, shift = effect.seen(usable)
         findings += _of_effect(usable, seen, shift)
     cleaned = tuple(
-        Finding(one.case, one.kind, tuple(map(printable, one.columns)), printable(one.message), one.offset)
+        dataclasses.replace(one, columns=tuple(map(printable, one.columns)), message=printable(one.message))
         for one in findings
     )
     return CaseReport(printable(case.name), len(case.time), len(case.columns), case.unit, seen, cleaned)
@@ -107,8 +108,7 @@ def _usable(case: ForeignCase, leaking: Collection[str]) -> ForeignCase:
     kept = [place for place, name in enumerate(case.columns) if name not in leaking]
     kept = kept or list(range(len(case.columns)))
     values = np.where(np.isfinite(case.values[:, kept]), case.values[:, kept], np.nan)
-    names = tuple(case.columns[place] for place in kept)
-    return ForeignCase(case.name, case.time, values, names, case.onsets, case.ends, case.unit, case.root_cause)
+    return dataclasses.replace(case, values=values, columns=tuple(case.columns[place] for place in kept))
 
 
 def _of_effect(case: ForeignCase, seen: Effect, shift: effect.Shift | None) -> list[Finding]:

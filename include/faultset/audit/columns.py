@@ -68,12 +68,14 @@ def duplicates(case: ForeignCase) -> Iterator[Finding]:
     missing = ~np.isfinite(case.values[:, varied])
     taken: set[int] = set()
     for one in range(len(varied)):
+        if one in taken:
+            continue
         group = [
             other
             for other in np.flatnonzero(alike[one]).tolist()
             if other not in taken and (missing[:, one] == missing[:, other]).all()
         ]
-        if one not in taken and len(group) > 1:
+        if len(group) > 1:
             taken.update(group)
             names = [case.columns[varied[other]] for other in group]
             first = case.values[:, varied[group[0]]]
@@ -152,7 +154,7 @@ def _degenerate_columns(case: ForeignCase, leaking: Collection[str]) -> Iterator
     for which, problem in (
         (empty, "there is no value in it"),
         (constant, "it never changes"),
-        (sparse & ~empty, "more than half of it is missing"),
+        (sparse, "more than half of it is missing"),
         (frozen, "it stands still for a long time, as a dead exporter's last value does"),
     ):
         concerned = [name for name in names[which].tolist() if name not in leaking]
