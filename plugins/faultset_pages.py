@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
-from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
-from fastapi import Depends, Request
+from starlette.requests import Request
 
 import faultset_links
-from faultset.pages.web import PUBLISH, Setup, create
-from faultset.pages.workflow import Person, Question, RefusedError, Run
+from faultset.pages.workflow import PUBLISH, Person, Question, RefusedError, Run
 from faultset.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _ANSWER_S = 60.0
 _MOST = 100
@@ -44,6 +44,11 @@ def _credentials() -> contextlib.ExitStack:
 
 def person(dag_id: str) -> Callable[..., Person]:
     """Return the dependency that hands out who asks: refused where nobody is logged in, or may not read the DAG."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+    from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+    from fastapi import Depends
+
     may_read = requires_access_dag("GET", param_dag_id=dag_id)
 
     def asking(request: Request, user: Any = Depends(get_user), _may: None = Depends(may_read)) -> Person:
@@ -128,7 +133,19 @@ def _question(told: Mapping[str, Any]) -> Question:
     return Question(run_id, str(told["subject"]), str(told.get("body") or ""))
 
 
-app = create(Setup(settings, person, OverRestApi))
+@functools.cache
+def _pages() -> ASGIApp:
+    from faultset.pages.web import Setup, create
+
+    return create(Setup(settings, person, OverRestApi))
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer as the pages do. They are imported when one is opened first: each task's process loads this file, too."""
+    pages = await asyncio.to_thread(_pages)
+    await pages(scope, receive, send)
+
+
 # Paths alone: under whatever name people open Airflow, the login that their browser has is that of this name.
 _FROM = f"{faultset_links.below()}{faultset_links.PREFIX}"
 _ASKED = "dag_id={DAG_ID}&run_id={RUN_ID}"

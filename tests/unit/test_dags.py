@@ -103,6 +103,19 @@ def test_parsing_leaves_the_product_unimported(name: str, tmp_path: Path) -> Non
     assert answer.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "plugins").glob("*.py")), ids=lambda file: file.name)
+def test_a_plugin_which_each_tasks_process_loads_imports_neither_pages_nor_what_they_need(
+    file: Path, tmp_path: Path
+) -> None:
+    heavy = ("faultset.pages.web", "fastapi", "airflow.api_fastapi.core_api.security", "pandas", "polars", "pyarrow")
+    code = f"import sys; import {file.stem}; print([n for n in {heavy} if n in sys.modules])"
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=file.parent, env=environment, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("name", ["rebuild_datasets", "publish_dataset", "validate_reports"])
 def test_the_notifiers_of_the_environment_are_told_of_failed_runs(name: str, tmp_path: Path) -> None:
     code = (

@@ -12,8 +12,8 @@ from faultset.errors import InputError
 from faultset.pages import experiment, overview, tracks, views
 from faultset.pages.experiment import Experiment
 from faultset.pages.views import Query
-from faultset.pages.web import PUBLISH, REBUILD, Pages
-from faultset.pages.workflow import Person
+from faultset.pages.web import Pages
+from faultset.pages.workflow import PUBLISH, REBUILD, Person
 from faultset.slug import check_slug
 
 _NUMBERS_IN_AN_ADDRESS = 200

@@ -13,8 +13,8 @@ from faultset import pipeline
 from faultset.errors import FaultsetError, InputError, counted
 from faultset.pages import downloads, overview, render, runs
 from faultset.pages.reading import opened
-from faultset.pages.web import PUBLISH, REBUILD, Pages, address, base_of
-from faultset.pages.workflow import Person, Question
+from faultset.pages.web import Pages, address, base_of
+from faultset.pages.workflow import PUBLISH, REBUILD, Person, Question
 from faultset.pipeline import awaiting
 from faultset.pipeline.awaiting import Candidate
 from faultset.release.manifest import CARD

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from faultset.pages.web import JUDGE, PUBLISH, REBUILD, Pages, address, base_of
-from faultset.pages.workflow import Person, Run
+from faultset.pages.web import Pages, address, base_of
+from faultset.pages.workflow import JUDGE, PUBLISH, REBUILD, Person, Run
 from faultset.slug import is_slug
 
 _OVER = ("success", "failed")

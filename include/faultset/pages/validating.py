@@ -17,8 +17,8 @@ from faultset.inbox import timeline
 from faultset.moments import UTC, iso
 from faultset.pages import security, views
 from faultset.pages.views import Query
-from faultset.pages.web import JUDGE, Pages, address, base_of
-from faultset.pages.workflow import Person
+from faultset.pages.web import Pages, address, base_of
+from faultset.pages.workflow import JUDGE, Person
 from faultset.pipeline import arrivals, uploading
 from faultset.pipeline.arrivals import Arrival, Arrivals
 

@@ -18,10 +18,9 @@ from faultset.pages import render, security
 from faultset.pages.cached import Kept
 from faultset.pages.experiment import Experiment
 from faultset.pages.overview import Overviews
-from faultset.pages.workflow import Person, RefusedError, Workflow
+from faultset.pages.workflow import REBUILD, Person, RefusedError, Workflow
 from faultset.settings import Settings
 
-REBUILD, JUDGE, PUBLISH = "rebuild_datasets", "validate_reports", "publish_dataset"
 _KEPT_EXPERIMENTS = 24
 _KEPT_ANSWERS = 200
 _KEPT_BYTES = 48 << 20

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from faultset.errors import FaultsetError
 
+REBUILD, JUDGE, PUBLISH = "rebuild_datasets", "validate_reports", "publish_dataset"
+
 
 class RefusedError(FaultsetError):
     """The person may not do this, or it cannot be done now.
