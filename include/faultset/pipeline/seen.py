@@ -13,7 +13,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,7 +126,7 @@ def look(slug: str, settings: Settings) -> Seen | None:
     """
     experiment, eye = catalog.read_experiment(settings.catalog, slug), Eye(catalog.catalog_root(settings.catalog))
     patterns = _patterns(experiment, eye)
-    found = marks(experiment, eye)
+    found = _marks(experiment, patterns, eye)
     if None in found.values() or any(_is_young(place, mark) for place, mark in found.items() if mark):
         return None
     there = {place: mark for place, mark in found.items() if mark is not None}
@@ -135,7 +135,11 @@ def look(slug: str, settings: Settings) -> Seen | None:
 
 def marks(experiment: Experiment, eye: Eye) -> dict[str, Mark | None]:
     """Return place -> mark of all inputs of an experiment; None for what is not there."""
-    fitted = (place for places in _patterns(experiment, eye).values() for place in places)
+    return _marks(experiment, _patterns(experiment, eye), eye)
+
+
+def _marks(experiment: Experiment, patterns: Mapping[str, Sequence[str]], eye: Eye) -> dict[str, Mark | None]:
+    fitted = (place for places in patterns.values() for place in places)
     return {place: eye.mark(experiment.folder, place) for place in sorted({*_declared(experiment), *fitted})}
 
 
