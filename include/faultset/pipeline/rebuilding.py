@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _MOST_DEATHS = 2
 _MOST_TROUBLES = 3  # in a row: the storage is gone, and asking it once more for each experiment helps nobody
+_NOT_TRIED = "its task ended before its turn; see its log"
 
 Told = Callable[[int, int, str], None]
 """Called with what is done, of how much, and what became of the last one."""
@@ -46,9 +47,8 @@ def build_batch(batch: Batch, settings: Settings, told: Told) -> int:
         seen.remember(slug, look, built.fingerprint, settings)
         return Outcome.of(built)
 
-    names = batch.names(settings)
-    _each(names, one, outcomes_of(batch.run, settings), told)
-    return sum(outcome.outcome == "candidate" for outcome in _recorded(batch.run, names, settings))
+    _each(batch.names(settings), one, outcomes_of(batch.run, settings), told)
+    return len(candidates_of([batch], settings))
 
 
 # --- large experiments ------------------------------------------------------------------------------------------------
@@ -161,29 +161,20 @@ def rebuilt(run: str, settings: Settings) -> list[Outcome]:
         InputError: nothing was planned.
     """
     plan = planning.planned(run, settings)
-    return list(_recorded(run, plan["slugs"], settings))
+    known = {slug: Outcome(slug, "unchanged", HELD[standing]) for slug, standing in plan["unchanged"].items()}
+    known |= {record["experiment"]: Outcome.from_dict(record) for record in outcomes_of(run, settings).all()}
+    return [known.get(slug) or Outcome(slug, "failed", _NOT_TRIED) for slug in plan["slugs"]]
 
 
 def candidates_of(batches: Sequence[Batch], settings: Settings) -> dict[str, str]:
     """Return the candidates that batches made: experiment -> fingerprint."""
-    return {
-        outcome.experiment: outcome.fingerprint
+    records = (
+        record
         for batch in batches
-        for outcome in _recorded(batch.run, batch.names(settings), settings)
-        if outcome.outcome == "candidate"
-    }
-
-
-def _recorded(run: str, slugs: Sequence[str], settings: Settings) -> Iterator[Outcome]:
-    unchanged = planning.planned(run, settings)["unchanged"]
-    known = {record["experiment"]: Outcome.from_dict(record) for record in outcomes_of(run, settings).all()}
-    for slug in slugs:
-        if slug in known:
-            yield known[slug]
-        elif slug in unchanged:
-            yield Outcome(slug, "unchanged", HELD[unchanged[slug]])
-        else:
-            yield Outcome(slug, "failed", "its task ended before its turn; see its log")
+        for slug in batch.names(settings)
+        if (record := outcomes_of(batch.run, settings).get(slug)) is not None
+    )
+    return {record["experiment"]: record["fingerprint"] for record in records if record["outcome"] == "candidate"}
 
 
 # --- one by one -------------------------------------------------------------------------------------------------------
