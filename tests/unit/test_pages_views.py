@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import releases
+from faultset import release
 from faultset.errors import InputError
 from faultset.pages import experiment, render, security, tracks, views
 from faultset.pages.cached import Kept
@@ -18,7 +19,9 @@ from faultset.pages.overview import Line, Overviews
 from faultset.pages.security import CrossSiteError, check_origin, check_token, token
 from faultset.pages.tracks import Span
 from faultset.pages.views import Query
+from faultset.pipeline.candidates import candidate_folder
 from faultset.settings import Settings
+from faultset.storage import NOTE
 
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 
@@ -252,3 +255,31 @@ def test_a_damaged_dataset_is_named_and_hides_no_other(tmp_path: Path) -> None:
     (found,) = Overviews(lambda: settings).get().lines
     assert found.problem is not None
     assert "manifest" in found.problem
+
+
+def test_a_candidate_that_waits_for_a_damaged_dataset_is_shown_with_it(tmp_path: Path) -> None:
+    settings = Settings(str(tmp_path / "catalog"), str(tmp_path / "datasets"), inbox=str(tmp_path / "inbox"))
+    (tmp_path / "catalog").mkdir()
+    made = releases.published(tmp_path / "datasets", "a")
+    path = tmp_path / "datasets" / releases.SLUG / made.version / "manifest.json"
+    path.chmod(0o600)
+    path.write_text("{")
+    candidate = candidate_folder(releases.SLUG, "b" * 64, settings)
+    candidate.mkdir(parents=True)
+    (candidate / NOTE).touch()
+    (found,) = Overviews(lambda: settings).get().lines
+    assert found.problem is not None
+    assert found.waits is not None
+    assert (found.waits.fingerprint, found.waits.number) == ("b" * 64, None)
+
+
+def test_a_candidate_that_a_version_holds_already_waits_for_nobody(tmp_path: Path) -> None:
+    settings = Settings(str(tmp_path / "catalog"), str(tmp_path / "datasets"), inbox=str(tmp_path / "inbox"))
+    (tmp_path / "catalog").mkdir()
+    releases.published(tmp_path / "datasets", "a")
+    (version,) = release.versions(settings.datasets)
+    candidate = candidate_folder(releases.SLUG, str(version.fingerprint), settings)
+    candidate.mkdir(parents=True)
+    (candidate / NOTE).touch()
+    (found,) = Overviews(lambda: settings).get().lines
+    assert found.waits is None

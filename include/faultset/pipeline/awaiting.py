@@ -40,6 +40,11 @@ class Pending:
     needs_person: bool | None = None
     why: str = ""
 
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody was told of it."""
+        return self.number is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -69,13 +74,16 @@ class Candidate:
 
 
 def all_pending(settings: Settings) -> dict[str, Pending]:
-    """Return experiment -> its newest candidate.
+    """Return experiment -> its newest candidate, as ``pending_of`` does; of a damaged dataset whatever waits.
 
     Raises:
-        SetupError: the work folder cannot be read.
+        SetupError: the work folder or the datasets root cannot be read.
     """
     slugs = [name for name in names(Path(settings.work) / CANDIDATES) if is_slug(name)]
-    return {slug: found for slug in slugs if (found := pending_of(slug, settings))}
+    found = {slug: one for slug in slugs if (one := _newest(slug, settings))}
+    untold = {slug: one.fingerprint for slug, one in found.items() if not one.is_told}
+    standings = candidates.standings(untold, settings) if untold else {}
+    return {slug: one for slug, one in found.items() if standings.get(slug) != "published"}
 
 
 def pending_of(slug: str, settings: Settings) -> Pending | None:
@@ -85,23 +93,23 @@ def pending_of(slug: str, settings: Settings) -> Pending | None:
         InputError: this is no name of an experiment.
         SetupError: the work folder cannot be read.
     """
-    mark = candidates.waiting(check_slug(slug), settings)
+    found = _newest(check_slug(slug), settings)
+    if found is None or found.is_told:
+        return found
+    return None if candidates.standing(slug, found.fingerprint, settings) == "published" else found
+
+
+def _newest(slug: str, settings: Settings) -> Pending | None:
+    mark = candidates.waiting(slug, settings)
     if mark is None:
         return None
-    told: Pending | None = None
     folder = candidates.candidate_folder(slug, mark, settings)
+    found: Pending | None = None
     with unless_gone(folder):
-        told = _told(slug, mark, folder, settings)
-    return told  # noqa: RET504 (what goes meanwhile ends the block early)
-
-
-def _told(slug: str, mark: str, folder: Path, settings: Settings) -> Pending | None:
-    since = dt.datetime.fromtimestamp(folder.stat().st_mtime, UTC)
-    document = _document(slug, mark, settings)
-    if document is None:
-        held = candidates.standing(slug, mark, settings) == "published"
-        return None if held else Pending(slug, mark, since)
-    return Pending(slug, mark, since, document["number"], document["needs_person"], document["why"])
+        since = dt.datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+        told = _document(slug, mark, settings)
+        found = Pending(slug, mark, since, *((told["number"], told["needs_person"], told["why"]) if told else ()))
+    return found  # noqa: RET504 (what goes meanwhile ends the block early)
 
 
 def candidate(slug: str, settings: Settings) -> Candidate | None:
