@@ -10,7 +10,6 @@ import dataclasses
 import datetime as dt
 import getpass
 import hashlib
-import json
 import os
 import re
 from collections import Counter
@@ -134,7 +133,7 @@ def _write_down(slug: str, found: _Compared, settings: Settings, pictures: str |
     path = candidates.proposal_file(slug, made.fingerprint, settings)
     with reported(path):
         candidates.proposal_file(slug, made.fingerprint, settings, "md").write_text(page, encoding="utf-8")
-        path.write_text(json.dumps(document, indent=2) + "\n", encoding="ascii")
+        candidates.put(path, document)
     return made
 
 

@@ -136,7 +136,7 @@ def set_aside(slug: str, mark: str, settings: Settings, rejection: dict[str, Any
     kept = rejection_file(slug, mark, settings)
     with reported(kept):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        _put(kept, rejection)
+        put(kept, rejection)
         source, target = candidate_folder(slug, mark, settings), kept.parent / mark
         if source.is_dir():
             shutil.rmtree(target, ignore_errors=True)
@@ -152,7 +152,8 @@ def _proposal_files(slug: str, mark: str, settings: Settings) -> tuple[Path, Pat
     return proposal_file(slug, mark, settings, "json"), proposal_file(slug, mark, settings, "md")
 
 
-def _put(path: Path, document: dict[str, Any]) -> None:
+def put(path: Path, document: dict[str, Any]) -> None:
+    """Write a document in one step: whoever reads it meanwhile reads the former one, or none."""
     temporary = path.with_name(f"{path.name}.new")
     temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="ascii")
     temporary.replace(path)
