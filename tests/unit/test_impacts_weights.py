@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from faultset.impacts.weights import weights
+from faultset.impacts.weights import Weights
 
 
 def p_values(kpis: int, tests: int, *, moving: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -12,6 +13,10 @@ def p_values(kpis: int, tests: int, *, moving: int, seed: int = 0) -> tuple[np.n
     p_value = np.random.default_rng(seed).uniform(size=(kpis, tests))
     p_value[:moving, ::2] = np.geomspace(1e-5, 1e-2, p_value[:moving, ::2].shape[1])
     return p_value.ravel(), np.repeat(np.arange(kpis), tests)
+
+
+def weights(p_value: np.ndarray, group: np.ndarray) -> np.ndarray:
+    return Weights(p_value, group).of_all()
 
 
 def test_a_kpi_that_moves_often_weighs_more_than_all_that_never_do():
@@ -44,3 +49,13 @@ def test_chance_results_alone_are_weighed_alike_on_average():
     for seed in range(5):
         weight = weights(*p_values(20, 30, moving=0, seed=seed))
         assert 0.6 < weight.mean() < 1.6
+
+
+def test_what_tests_would_weigh_is_what_they_weigh_once_it_is_so():
+    p_value, group = p_values(20, 30, moving=2)
+    members = np.flatnonzero(group == 7)
+    own = np.random.default_rng(1).uniform(size=(5, len(members))) ** 3
+    for some, would in zip(own, Weights(p_value, group).of_all_had(members, own), strict=True):
+        then = p_value.copy()
+        then[members] = some
+        assert would == pytest.approx(weights(then, group))

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from faultset.impacts.found import Found
-from faultset.impacts.weights import weights
+from faultset.impacts.weights import Weights
 from faultset.impacts.windows import Floats, Parameters, Rows
 
 _Stratum = Literal["targets", "anywhere", "others"]  # hit; perhaps hit, as any node; not hit
@@ -90,14 +90,15 @@ def _controlled(
 ) -> list[_Controlled]:
     """Control false discoveries (Benjamini and Hochberg, 1995; weighted: Genovese, Roeder and Wasserman, 2006)."""
     names, group = np.unique([" ".join(one) for one in kpis], return_inverse=True)
-    weighs = stratum != "others"
-    weight = weights(p_value, group) if weighs else np.ones(len(p_value))
+    weights = None if stratum == "others" else Weights(p_value, group)
+    weight = weights.of_all() if weights else np.ones(len(p_value))
     adjusted = _adjusted(p_value, weight)
     once = _accepted(weight, int(np.count_nonzero(adjusted <= limits.alpha)) + 1, limits)
     often = once.copy()
-    for number in range(len(names)) if weighs else ():
-        members = np.flatnonzero(group == number)
-        often[members] = np.maximum(once[members], _accepted_often(p_value, group, members, limits))
+    if weights:
+        for number in range(len(names)):
+            members = np.flatnonzero(group == number)
+            often[members] = np.maximum(once[members], _accepted_often(p_value, weights, members, limits))
     rows = zip(adjusted.tolist(), once.tolist(), often.tolist(), strict=True)
     return [_Controlled(one, one <= limits.alpha, *accepted) for one, *accepted in rows]
 
@@ -107,25 +108,35 @@ def _adjusted(p_value: Floats, weight: Floats) -> Floats:
     return adjusted
 
 
+def _found(p_value: Floats, weight: Floats, alpha: float) -> int:
+    """Return how many tests ``_adjusted`` puts at ``alpha`` or below: the small p values alone say so, at less cost."""
+    weighted = p_value / weight
+    small = np.sort(weighted[weighted <= alpha])
+    found = np.flatnonzero(small * (len(p_value) / np.arange(1, len(small) + 1)) <= alpha)
+    return int(found[-1]) + 1 if len(found) else 0
+
+
 def _accepted(weight: Floats, found: int, limits: _Limits) -> Floats:
     """Return the p value up to which each test is accepted where so many are."""
     accepted: Floats = np.minimum(limits.largest_p, limits.alpha * weight * found / len(weight))
     return accepted
 
 
-def _accepted_often(p_value: Floats, group: Rows, members: Rows, limits: _Limits) -> float:
+def _accepted_often(p_value: Floats, weights: Weights, members: Rows, limits: _Limits) -> float:
     """Return up to which p value tests of a KPI would be accepted, had every fourth of them such a p value.
 
     Moves that are found only because others are need those others to be found, too: so this is the largest p value that
     suffices for itself.
     """
-    for tried in np.geomspace(limits.largest_p, _LEAST_TRIED, _TRIED):
-        moved = p_value.copy()
-        moved[members[::_OFTEN]] = np.minimum(moved[members[::_OFTEN]], tried * _TYPICAL)
-        weight = weights(moved, group)
-        found = int(np.count_nonzero(_adjusted(moved, weight) <= limits.alpha))
-        if np.median(_accepted(weight, found, limits)[members[::_OFTEN]]) >= tried:
-            return float(tried)
+    tried = np.geomspace(limits.largest_p, _LEAST_TRIED, _TRIED)
+    own = np.tile(p_value[members], (_TRIED, 1))
+    own[:, ::_OFTEN] = np.minimum(own[:, ::_OFTEN], tried[:, None] * _TYPICAL)
+    moved = p_value.copy()
+    for most, some, weight in zip(tried.tolist(), own, weights.of_all_had(members, own), strict=True):
+        moved[members] = some
+        found = _found(moved, weight, limits.alpha)
+        if np.median(_accepted(weight, found, limits)[members[::_OFTEN]]) >= most:
+            return float(most)
     return 0.0
 
 

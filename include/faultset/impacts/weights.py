@@ -7,6 +7,8 @@ of its other tests: a mixture of chance results and of moves, fitted by expectat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from faultset.impacts.windows import Floats, Rows
@@ -23,23 +25,48 @@ _CHANCE_ABOVE = 0.5  # p values above this are taken to be chance results
 _ROUNDS = 40
 
 
-def weights(p_value: Floats, group: Rows) -> Floats:
-    """Return the weight of each test.
+class Weights:
+    """The weights of tests.
 
     Over chance results they sum to as many as there are tests (the share of these is estimated after Storey, 2002), so
     that false discoveries stay controlled.
-
-    Args:
-        p_value: of each test.
-        group: of each test the number of its KPI, from 0 on.
     """
+
+    def __init__(self, p_value: Floats, group: Rows) -> None:
+        """Learn from the p value of each test, and the number of its KPI, from 0 on."""
+        count = np.bincount(group)
+        least = np.maximum(min(_LEAST, _ALL_OTHERS / len(count)), 1 / (1 + (count / _FEW_TESTS) ** 2))
+        self._group = group
+        self._least = least[group]
+        self._odds, self._chance = _learned(p_value, group)
+
+    def of_all(self) -> Floats:
+        """Return the weight of each test."""
+        return self._given(self._odds, self._chance)
+
+    def of_all_had(self, members: Rows, p_values: Floats) -> Iterator[Floats]:
+        """Yield the weight of each test, had those of one KPI, its ``members``, other p values: as each row says.
+
+        A KPI learns from its own tests alone: what the others have learned stays.
+        """
+        learned = _learned(p_values.ravel(), np.repeat(np.arange(len(p_values)), len(members)))
+        for own_odds, own_chance in zip(learned[0].reshape(p_values.shape), learned[1], strict=True):
+            odds, chance = self._odds.copy(), self._chance.copy()
+            odds[members], chance[self._group[members[0]]] = own_odds, own_chance
+            yield self._given(odds, chance)
+
+    def _given(self, odds: Floats, chance: Floats) -> Floats:
+        odds = np.maximum(odds, self._least * odds.max())
+        return np.asarray(odds * len(odds) / np.sum(chance[self._group] * odds))
+
+
+def _learned(p_value: Floats, group: Rows) -> tuple[Floats, Floats]:
+    """Return the odds of each test that it is a move, and of each KPI the share of its tests that chance explains."""
     count = np.bincount(group)
     share = np.minimum(_moved_share(p_value, group), _OFTEN_ENOUGH)
     odds = (share / (1 - share)) ** _STEEP
-    least = np.maximum(min(_LEAST, _ALL_OTHERS / len(count)), 1 / (1 + (count / _FEW_TESTS) ** 2))
-    odds = np.maximum(odds, least[group] * odds.max())
     chance = np.minimum(1.0, (np.bincount(group, p_value > _CHANCE_ABOVE) + 1) / (count * (1 - _CHANCE_ABOVE)))
-    return np.asarray(odds * len(p_value) / np.sum(chance[group] * odds))
+    return odds, chance
 
 
 def _moved_share(p_value: Floats, group: Rows) -> Floats:
