@@ -118,17 +118,17 @@ class _Cutter:
 
     def _pieces(self, data: bytes, begins: np.ndarray, ends: np.ndarray) -> list[bytes]:
         found: list[bytes] = []
-        starts = begins.tolist()
+        starts = iter(begins.tolist())
         for end in ends.tolist():
             if self._started:
                 found.append(b"".join((*self._pending, data[:end])))
                 self._pending, self._started = [], False
             else:
-                found.append(data[starts.pop(0) : end])
+                found.append(data[next(starts) : end])
         if self._started:
             self._pending.append(data)
-        elif starts:
-            self._pending, self._started = [data[starts[0] :]], True
+        elif (start := next(starts, None)) is not None:
+            self._pending, self._started = [data[start:]], True
         if sum(map(len, self._pending)) > PART_LIMIT:
             raise CutOffError(f"a value has more than {PART_LIMIT:,} bytes")
         return found
