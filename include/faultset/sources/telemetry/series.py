@@ -128,14 +128,15 @@ class _Parts:
 
     def __init__(self) -> None:
         self._times: dict[tuple[str, str], list[Microseconds]] = {}
-        self._values: dict[tuple[str, str, str], list[Values]] = {}
+        self._values: dict[tuple[str, str], dict[str, list[Values]]] = {}
         self.blur_s: dict[tuple[str, str], float] = {}
 
     def add(self, node: str, row: str, us: Microseconds, values: Mapping[str, Values]) -> None:
         """Add values at ``us``; ``row`` is what KPIs of the same rows have in common."""
         self._times.setdefault((node, row), []).append(us)
+        by_kpi = self._values.setdefault((node, row), {})
         for kpi, some in values.items():
-            self._values.setdefault((node, row, kpi), []).append(some)
+            by_kpi.setdefault(kpi, []).append(some)
 
     def series(self, width_us: int) -> dict[tuple[str, str], Series]:
         """Return what was added, in order of time; it is given away."""
@@ -144,9 +145,10 @@ class _Parts:
             us = np.concatenate(times)
             order = None if (us[1:] >= us[:-1]).all() else np.argsort(us, kind="stable")
             spread = spread_within(us if order is None else us[order], width_us)
-            for key in [key for key in self._values if key[:2] == (node, row)]:
-                values = np.concatenate(self._values.pop(key))
-                found[node, key[2]] = (spread, values if order is None else values[order])
+            by_kpi = self._values.pop((node, row))
+            for kpi in list(by_kpi):
+                values = np.concatenate(by_kpi.pop(kpi))
+                found[node, kpi] = (spread, values if order is None else values[order])
         return found
 
 
