@@ -45,8 +45,6 @@ _EVIDENCE = "clock.npz"
 _KEEPERS = 100  # at once, each of which removes what is not whole
 _ERROR_LEVELS = ("WARNING", "WARN", "ERROR", "CRITICAL", "FATAL")
 
-_BASE_IDS = ("Base_id", "base_id")  # as CSV has it, and as OSProfiler's JSON
-_ITERATIONS = ("Iteration_id",)
 _MOST_SERIES = 40  # of a file that has one after the other: more say nothing new of its clock
 
 Microseconds = npt.NDArray[np.int64]
@@ -344,7 +342,7 @@ class _Look:
                 )
                 look.add_recording(clock_evidence.recording(times, None, errors))
             else:
-                look.add_traces(times, group)
+                look.add_traces(times, group, layout)
         look.coverage = covered if layout.kind == "metrics" else {}
         return look
 
@@ -388,13 +386,10 @@ class _Look:
         if self.cadence_s is None and len(steps):
             self.cadence_s = float(np.median(steps)) / 1e6
 
-    def add_traces(self, times: Microseconds, group: pa.Table) -> None:
+    def add_traces(self, times: Microseconds, group: pa.Table, layout: Layout) -> None:
         """Add a row group of traces."""
         self.add_recording(clock_evidence.recording(times))
-        nothing = [None] * len(times)
-        base = next((name for name in _BASE_IDS if name in group.column_names), None)
-        bases = group[base].to_pylist() if base else nothing
-        numbers = group["Iteration_id"].to_pylist() if "Iteration_id" in group.column_names else nothing
+        bases, numbers = (group[name].to_pylist() if name else [None] * len(times) for name in layout.iteration)
         self.traces.extend(zip(bases, numbers, times.tolist(), strict=True))
 
     def evidence(self, iterations: Sequence[IterationRow]) -> clock_evidence.ShiftEvidence:
@@ -425,7 +420,7 @@ class _Look:
 
 def _groups(path: Path, layout: Layout) -> Iterator[tuple[Microseconds, pa.Table]]:
     """Yield the rows that have a time, with the columns that numbers and levels are in, one row group at a time."""
-    texts = {layout.level, *_BASE_IDS, *_ITERATIONS, layout.long.kpi if layout.long else None}
+    texts = {layout.level, *layout.iteration, layout.long.kpi if layout.long else None}
     with reported(path):
         file = pq.ParquetFile(path)
         fields = list(file.schema_arrow)

@@ -117,7 +117,7 @@ class Layout:
             chooses from.
         limits: numbers of rows that a tool gives unless it is told otherwise: a file of just so many may be cut.
         limit_note: what to do about it.
-        iteration: the columns of a trace's id, and of the number of the iteration that it belongs to.
+        iteration: the columns of the id of a span's trace, and of the number of the iteration that it belongs to.
     """
 
     format: str

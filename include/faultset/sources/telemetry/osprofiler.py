@@ -159,6 +159,7 @@ LAYOUT = Layout(
     others=pl.String,
     spans=_spans,
     span_columns=tuple(COLUMNS),
+    iteration=("base_id", None),
 )
 
 

@@ -50,6 +50,7 @@ def _recognise(head: Head) -> Layout | Missing:
         others=pl.String,
         spans=_spans,
         span_columns=(*_COLUMNS, *_ERRORS),
+        iteration=("Base_id", "Iteration_id"),
     )
 
 
