@@ -73,7 +73,6 @@ class Values:
         smoothed: whether a KPI is an average over time that repeats, minutes later, what others say.
         counter: whether a KPI only grows, so that its rate is what moves.
         counter_mark: a column, and how its text ends in rows of such a KPI; None where the KPI's name alone tells.
-        unit: KPI -> its unit; "" where it is not known.
         usual: the KPIs that a figure shows first.
         note: what a reader has to know of all of them; "" for nothing.
     """
@@ -82,7 +81,6 @@ class Values:
     smoothed: Callable[[str], bool] = lambda _: False
     counter: Callable[[str], bool] = lambda _: False
     counter_mark: tuple[str, str] | None = None
-    unit: Callable[[str], str] = lambda _: ""
     usual: tuple[str, ...] = ()
     note: str = ""
 

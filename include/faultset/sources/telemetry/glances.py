@@ -46,16 +46,9 @@ def _bounds(kpi: str) -> tuple[float | None, float | None]:
     return (0.0, None) if _FROM_ZERO.match(kpi) else (None, None)
 
 
-def _unit(kpi: str) -> str:
-    if _PERCENT.match(kpi):
-        return "%"
-    return "B" if re.match(r"^(mem|memswap)[._](?!percent|time)", kpi) else ""
-
-
 VALUES = Values(
     bounds=_bounds,
     smoothed=lambda kpi: kpi.startswith(("load.", "load_")),  # load averages repeat what other KPIs say
-    unit=_unit,
     usual=("cpu.user", "mem.used", "cpu_user", "mem_used"),
 )
 
