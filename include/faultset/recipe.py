@@ -28,6 +28,8 @@ DATASET = (
     "pipeline/events",
     "pipeline/exposure",
     "pipeline/gathering",
+    "pipeline/labeled_files",
+    "pipeline/labeled_rows",
     "pipeline/series",
     "pipeline/telemetry",
     "records",

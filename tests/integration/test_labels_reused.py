@@ -13,7 +13,8 @@ import truth_rows
 from faultset import recipe
 from faultset.errors import InputError
 from faultset.labels.windows import Policy
-from faultset.pipeline.telemetry import Kept, Labeler, cached, read_evidence
+from faultset.pipeline.labeled_files import Kept, cached, read_evidence
+from faultset.pipeline.telemetry import Labeler
 from faultset.records.telemetry import TelemetryFile
 from faultset.tables import ImpactRow
 

@@ -17,7 +17,7 @@ from pydantic import AliasChoices, Field, TypeAdapter
 
 from faultset import tables
 from faultset.errors import InputError, SetupError
-from faultset.pipeline import candidates, telemetry
+from faultset.pipeline import candidates, labeled_files
 from faultset.pipeline.candidates import BUILDS, Standing, candidate_folder
 from faultset.records.evidence import Evidence, InputFile
 from faultset.records.metadata import Metadata
@@ -199,7 +199,7 @@ class BuildFolder:
         """Keep how impacts were found, and how far to trust them."""
         _put(self.path / "analysis.json", json.dumps(summary).encode())
 
-    def put_labeled(self, index: int, kept: telemetry.Kept) -> None:
+    def put_labeled(self, index: int, kept: labeled_files.Kept) -> None:
         """Keep what is known of the labeled file of the declared one at ``index``."""
         _link(kept.evidence, self._label(index, "npz"))
         _put(self._label(index, "json"), json.dumps(kept.facts).encode())
@@ -220,7 +220,7 @@ class BuildFolder:
                 raise InputError(*json.loads(_get(broken)))
             if not kept.is_file():
                 raise InputError(file.name, "it was not labeled", "see what became of its task, then run it again")
-            yield _FACTS.validate_json(_get(kept)), telemetry.read_evidence(self._label(index, "npz"))
+            yield _FACTS.validate_json(_get(kept)), labeled_files.read_evidence(self._label(index, "npz"))
 
     def keep_as_candidate(self, outcome: Validation, facts: tuple[TelemetryFacts, ...]) -> None:
         """Make the tables the candidate. Two builds of one fingerprint make the same, so that either may stay."""

@@ -14,7 +14,7 @@ from faultset.catalog import Experiment
 from faultset.errors import AnswerIsNo, InputError, SetupError
 from faultset.labels import one_table
 from faultset.labels.windows import Policy
-from faultset.pipeline import analysis, candidates, correcting, exposure, telemetry
+from faultset.pipeline import analysis, candidates, correcting, exposure, labeled_files, telemetry
 from faultset.pipeline.build_folder import Build, BuildFolder, Declared, read_note
 from faultset.pipeline.candidates import Standing, candidate_folder
 from faultset.pipeline.gathering import gather
@@ -275,7 +275,7 @@ def _labeled(labeling: Labeling, settings: Settings, progress: Progress) -> Labe
     folder = BuildFolder(build, settings)
     declared = folder.declared().files
     try:
-        kept = telemetry.cached(
+        kept = labeled_files.cached(
             _labeler(folder),
             declared[labeling.index],
             telemetry.labeled_paths(declared)[labeling.index],

@@ -1,0 +1,119 @@
+"""Labeled files that are kept between steps, with what is known of them, and used again where nothing changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from faultset.pipeline.progress import Progress, silent
+from faultset.pipeline.telemetry import Labeler
+from faultset.records.telemetry import TelemetryFile
+from faultset.storage import reported
+from faultset.truth import clock_evidence
+
+_EVIDENCE = "clock.npz"
+_KEEPERS = 100  # at once, each of which removes what is not whole
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of a labeled file, where it can be read again: plain values, and a file of numbers."""
+
+    facts: dict[str, Any]
+    evidence: Path
+
+
+def cached(
+    labeler: Labeler, file: TelemetryFile, path: str, *, folder: Path, cache: Path, progress: Progress = silent
+) -> Kept:
+    """Label ``file`` unless the same rows were labeled the same way before.
+
+    Args:
+        labeler: what it is labeled by.
+        file: the source.
+        path: where its rows go, relative to ``folder``.
+        folder: of the candidate.
+        cache: keeps labeled files by key; a file is linked from there, not copied.
+        progress: called while rows are written.
+    """
+    kept = cache / labeler.key(file)
+    if not _is_whole(kept):
+        draft = cache / f".{kept.name}.{uuid.uuid4().hex}"
+        with reported(draft):
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+        try:
+            facts, evidence = labeler.label(file, path, draft, progress)
+            with reported(draft):
+                (draft / path).rename(draft / "rows.parquet")
+                write_evidence(evidence, draft / _EVIDENCE)
+                (draft / "facts.json").write_text(json.dumps(dataclasses.asdict(facts), default=_text))
+                _keep(draft, kept)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    target = folder / path
+    with reported(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        os.link(kept / "rows.parquet", target)
+        facts_kept: dict[str, Any] = json.loads((kept / "facts.json").read_bytes())
+    return Kept({**facts_kept, "path": path}, kept / _EVIDENCE)
+
+
+def _is_whole(kept: Path) -> bool:
+    """Whether a labeled file is kept with all that is known of it; older tools knew less."""
+    return all((kept / name).is_file() for name in ("rows.parquet", "facts.json", _EVIDENCE))
+
+
+def _keep(draft: Path, kept: Path) -> None:
+    """Give a labeled file its place. What is whole stays: others may be about to link it, and it is the same."""
+    for _ in range(_KEEPERS):
+        try:
+            draft.rename(kept)
+        except OSError:
+            if _is_whole(kept):
+                return
+            shutil.rmtree(kept, ignore_errors=True)
+        else:
+            return
+    draft.rename(kept)
+
+
+def write_evidence(evidence: clock_evidence.ShiftEvidence, path: Path) -> None:
+    """Write what tells of a file's clock."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for one in evidence.recordings:
+        arrays["bins"] = one.bins_us
+        arrays |= {f"level {kpi}": values for kpi, values in one.levels.items()}
+        if one.errors is not None:
+            arrays["errors"] = one.errors
+    if evidence.placed_us is not None:
+        arrays["placed"] = evidence.placed_us
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def read_evidence(path: Path) -> clock_evidence.ShiftEvidence:
+    """Read what ``write_evidence`` wrote."""
+    with reported(path), np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    recordings: tuple[clock_evidence.Recording, ...] = ()
+    if "bins" in arrays:
+        levels = {name.removeprefix("level "): values for name, values in arrays.items() if name.startswith("level ")}
+        recordings = (clock_evidence.Recording(arrays["bins"], levels, arrays.get("errors")),)
+    return clock_evidence.ShiftEvidence(recordings, arrays.get("placed"))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dt.datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
