@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,7 +71,7 @@ class Head:
         except (UnicodeDecodeError, csv.Error) as error:
             where = f"{self.file.name}:1"
             raise InputError(where, f"the header cannot be read ({error})", "save it as UTF-8 CSV") from error
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
             where = f"{self.file.name}:1"
             raise InputError(where, f"the header names {redact(twice[0])!r} twice", "give each column its own name")

@@ -123,7 +123,8 @@ def _recognise(head: Head) -> Layout | Missing:
 def _step(head: bytes) -> float:
     """Return the distance of the first series' times, in seconds: the query's step, about as often as was scraped."""
     begin = _VALUES.search(head)
-    found = [float(text) for text in _TIME.findall(head, begin.start() if begin else 0)[:_SAMPLED]]
+    written = itertools.islice(_TIME.finditer(head, begin.start() if begin else 0), _SAMPLED)
+    found = [float(match[1]) for match in written]
     steps = [later - earlier for earlier, later in itertools.pairwise(found) if later > earlier]
     return float(np.median(steps)) if steps else 0.0
 
