@@ -100,14 +100,10 @@ def repaired(data: bytes, layout: Layout, types: Types, *, last: bool) -> Repair
         places=np.array(found.places, np.int64),
         lines=np.array(found.lines, np.int64),
         source_rows=found.rows,
-        left_out=_oddities(found.left_out),
-        nulled=_oddities(found.nulled),
+        left_out=Oddities.of(found.left_out),
+        nulled=Oddities.of(found.nulled),
         headers=found.headers,
     )
-
-
-def _oddities(told: list[tuple[int, str]]) -> Oddities:
-    return Oddities(len(told), tuple(told[: Oddities.SHOWN]))
 
 
 def _rows(data: bytes, *, one_line: bool) -> Iterator[tuple[str, list[str], int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -179,6 +179,11 @@ class Oddities:
     first: tuple[tuple[int, str], ...] = ()
 
     SHOWN = 20
+
+    @classmethod
+    def of(cls, told: Sequence[tuple[int, str]]) -> Oddities:
+        """Return all that was told, of which the first are shown."""
+        return cls(len(told), tuple(told[: cls.SHOWN]))
 
     def __add__(self, other: Oddities) -> Oddities:
         return Oddities(self.count + other.count, (*self.first, *other.first)[: self.SHOWN])

@@ -83,8 +83,7 @@ def _block(layout: Layout, file: TelemetryFile, data: bytes) -> Block:
             kpi = nodes.kpi(f"{measurement}.{name}", dict(rest))
             table.add(host or fallback, int(match["time"]), kpi, value, measurement, name, tags)
     block = table.block(layout, data.count(b"\n"))
-    told = Oddities(len(odd), tuple(odd[: Oddities.SHOWN]))
-    return replace(block, left_out=told + block.left_out, source_rows=block.rows_in_source + len(odd))
+    return replace(block, left_out=Oddities.of(odd) + block.left_out, source_rows=block.rows_in_source + len(odd))
 
 
 @lru_cache(10_000)

@@ -81,8 +81,7 @@ def _lines(
             else:
                 odd.append((number, "it is no JSON object"))
         block = table.block(layout, data.count(b"\n"))
-    told = Oddities(len(odd), tuple(odd[: Oddities.SHOWN]))
-    return replace(block, left_out=told + block.left_out, source_rows=block.rows_in_source + len(odd))
+    return replace(block, left_out=Oddities.of(odd) + block.left_out, source_rows=block.rows_in_source + len(odd))
 
 
 def _added(
@@ -125,7 +124,7 @@ def _objects(
             if isinstance(value, dict):
                 _added(table, add, value, 0, odd)
         block = table.block(layout)
-    return replace(block, left_out=Oddities(len(odd), tuple(odd[: Oddities.SHOWN])) + block.left_out)
+    return replace(block, left_out=Oddities.of(odd) + block.left_out)
 
 
 def loaded(part: bytes) -> Any:
