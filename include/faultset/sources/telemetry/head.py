@@ -50,6 +50,11 @@ class Head:
         return self.text[:64].lstrip()[:1] in (b"{", b"[")
 
     @cached_property
+    def is_list(self) -> bool:
+        """Whether it begins as a list of JSON does."""
+        return self.text[:64].lstrip().startswith(b"[")
+
+    @cached_property
     def is_parquet(self) -> bool:
         """Whether it is a parquet file."""
         return self.data.startswith(b"PAR1")

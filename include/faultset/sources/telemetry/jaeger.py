@@ -10,7 +10,7 @@ import polars as pl
 from faultset.sources.telemetry import json_rows, times
 from faultset.sources.telemetry.format import ColumnType, Format, Layout, Missing, Rows, Source
 from faultset.sources.telemetry.head import Head
-from faultset.sources.telemetry.json_rows import Table, text
+from faultset.sources.telemetry.json_rows import Table, first_of, text
 
 _HOSTS = ("hostname", "host.name", "k8s.node.name", "host", "node", "k8s.pod.name")
 COLUMNS: dict[str, ColumnType] = {
@@ -81,7 +81,7 @@ def _rows(source: Source) -> Rows:
                 str(inline.get("serviceName") or ""),
                 _tags(inline.get("tags")),
             )
-            host = next((str(tags[name]) for name in _HOSTS if tags.get(name)), None)
+            host = first_of(tags, _HOSTS)
             own = _tags(span.get("tags"))
             failed = str(own.get("error", "")).lower() == "true" or own.get("otel.status_code") == "ERROR"
             parent = next(
@@ -101,8 +101,7 @@ def _rows(source: Source) -> Rows:
                 text(own) if own else None,
             )
 
-    is_list = source.head.text.lstrip()[:1] == b"["
-    depth = 2 if "data" in source.head.keys else 1 if is_list else 0
+    depth = 2 if "data" in source.head.keys else 1 if source.head.is_list else 0
     return json_rows.rows_of_objects(source, depth, COLUMNS, add)
 
 

@@ -146,6 +146,11 @@ def text(value: object) -> str | None:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
+def first_of(told: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Return what is told under the first of ``names`` that says anything, as a text."""
+    return next((str(told[name]) for name in names if told.get(name)), None)
+
+
 def known_node(file: TelemetryFile) -> str | None:
     """Return the node that a file is declared to be of, or named after; None where it is named after none."""
     if file.node is not None:

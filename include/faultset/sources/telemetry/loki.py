@@ -13,7 +13,7 @@ import polars as pl
 from faultset.sources.telemetry import json_rows, times
 from faultset.sources.telemetry.format import ColumnType, Format, Layout, Missing, Rows, Source
 from faultset.sources.telemetry.head import Head
-from faultset.sources.telemetry.json_rows import Table, text
+from faultset.sources.telemetry.json_rows import Table, first_of, text
 
 DEFAULT_LIMIT = 30
 _HOSTS = ("node", "nodename", "node_name", "host", "hostname", "instance", "k8s_node_name", "pod")
@@ -56,13 +56,13 @@ def _rows(source: Source) -> Rows:
 
     def add(table: Table, value: Mapping[str, Any]) -> None:
         labels = value["labels"]
-        host = next((str(labels[name]) for name in _HOSTS if labels.get(name)), None)
+        host = first_of(labels, _HOSTS)
         table.add(
             json_rows.short(host.rpartition(":")[0] or host) if host else fallback,
             text(value["timestamp"]),
             text(value["line"]),
-            next((str(labels[name]) for name in _LEVELS if labels.get(name)), None),
-            next((str(labels[name]) for name in _SERVICES if labels.get(name)), None),
+            first_of(labels, _LEVELS),
+            first_of(labels, _SERVICES),
             text(labels),
         )
 

@@ -18,7 +18,7 @@ from faultset.records.telemetry import TelemetryFile, TelemetryKind
 from faultset.sources.telemetry import json_rows, nodes, times
 from faultset.sources.telemetry.format import ColumnType, Format, Layout, Long, Missing, Rows, Source, Values
 from faultset.sources.telemetry.head import Head
-from faultset.sources.telemetry.json_rows import Table, text
+from faultset.sources.telemetry.json_rows import Table, first_of, text
 
 _HOSTS = ("host.name", "k8s.node.name", "host.id", "container.name", "k8s.pod.name")
 _CUMULATIVE = (2, "AGGREGATION_TEMPORALITY_CUMULATIVE")  # as protobuf writes it in JSON, too
@@ -94,7 +94,7 @@ def _resource(batch: Mapping[str, Any], fallback: str | None) -> tuple[str | Non
     """Return the node and the service of a batch; without a host, what runs there stands for it."""
     told = _attributes(batch.get("resource", {}).get("attributes"))
     service = text(told.get("service.name"))
-    host = next((str(told[name]) for name in _HOSTS if told.get(name)), None)
+    host = first_of(told, _HOSTS)
     return (json_rows.short(host) if host else fallback or service), service
 
 

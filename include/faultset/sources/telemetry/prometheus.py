@@ -110,11 +110,10 @@ def layout(file: TelemetryFile, name: str, blurs_s: tuple[float, ...], uncertain
 def _recognise(head: Head) -> Layout | Missing:
     if not head.is_json:
         return Missing("it is no JSON", 0.0)
-    is_list = head.text.lstrip()[:1] == b"["
-    wanted = {"metric"} if is_list else {"status", "data"}
+    wanted = {"metric"} if head.is_list else {"status", "data"}
     if not wanted <= head.keys or b'"metric"' not in head.text:
         return Missing('"status" and "data" with "result" are missing', 0.3 if "data" in head.keys else 0.1)
-    if not is_list and b'"matrix"' not in head.text[:4096] and _VALUES.search(head.text) is None:
+    if not head.is_list and b'"matrix"' not in head.text[:4096] and _VALUES.search(head.text) is None:
         return Missing('data.resultType is no "matrix": ask /api/v1/query_range', 0.8)
     step = _step(head.text)
     return layout(head.file, FORMAT.name, (step, *(step + further for further in _FURTHER_S)), 0.0)
@@ -130,7 +129,7 @@ def _step(head: bytes) -> float:
 
 
 def _rows(source: Source) -> Rows:
-    depth = 1 if source.head.text.lstrip()[:1] == b"[" else 3
+    depth = 1 if source.head.is_list else 3
     parse = partial(_block, source.layout, source.file)
     parts = _compact(source) if _COMPACT.search(source.head.text[:4096]) else json_rows.parts_of(source, depth)
     return Rows(source.layout, dict(COLUMNS), (partial(parse, part) for part in parts))
