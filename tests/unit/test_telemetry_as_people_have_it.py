@@ -181,6 +181,16 @@ def test_a_long_table_keeps_its_rows_and_its_kpis_are_told_apart(tmp_path: Path)
     assert found.nulled.first == ((5, "value is 'N/A', no number"),)
 
 
+def test_a_column_that_names_nodes_may_name_their_ports_too(tmp_path: Path) -> None:
+    hosts = (("cmp01", "cmp01"), ("cmp02", "cmp02"), ("2001:db8::2", "cmp02"))
+    text = "time,instance,load\n1763487222,cmp01:9100,1\n1763487222,CMP02.example.org:9100,2\n"
+    file = written(tmp_path, f"{text}1763487223,[2001:db8::2]:9100,3\n", hosts=hosts)
+    found, frame = labeled(file, tmp_path, nodes={"cmp01", "cmp02"})
+    assert frame["node"].to_list() == ["cmp01", "cmp02", "cmp02"]
+    assert frame["instance"].to_list() == ["cmp01:9100", "CMP02.example.org:9100", "[2001:db8::2]:9100"]
+    assert found.strangers == {}
+
+
 def test_a_row_that_tells_of_several_nodes_becomes_one_a_node(tmp_path: Path) -> None:
     header = 'Time,load{instance="cmp01:9100"},load{instance="cmp02:9100"},up{instance="cmp02:9100",job="x"}'
     text = header.replace('"', '""').replace("load", '"load').replace("up{", '"up{').replace("},", '}",') + '"\n'

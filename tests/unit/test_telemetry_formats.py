@@ -268,6 +268,13 @@ def test_lines_of_loki_are_read_and_just_thirty_of_them_are_suspicious(tmp_path:
     assert labeled(written(tmp_path, loki(31), "logs"), tmp_path)[0].rows not in found.layout.limits
 
 
+def test_hosts_of_loki_are_named_without_their_port(tmp_path: Path) -> None:
+    hosts = ["cmp01:9100", "cmp02.example.org:9100", "[2001:db8::1]:9100", "2001:db8::1", ":9100"]
+    lines = [{"labels": {"instance": host}, "line": "x", "timestamp": "2025-11-18T17:33:42Z"} for host in hosts]
+    _, frame = labeled(written(tmp_path, "\n".join(map(json.dumps, lines)), "logs"), tmp_path)
+    assert frame["node"].to_list() == ["cmp01", "cmp02", "2001:db8::1", "2001:db8::1", ":9100"]
+
+
 def test_documents_of_elasticsearch_become_columns_and_late_fields_are_kept_together(tmp_path: Path) -> None:
     first = {"_source": {"@timestamp": "2025-11-18T17:33:42.5Z", "host": {"name": "cmp01"}, "message": "a", "n": 1}}
     late = {"_source": {**first["_source"], "late": {"x": [1]}}}

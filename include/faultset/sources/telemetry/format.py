@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from faultset.records.telemetry import TelemetryFile, TelemetryKind
+from faultset.sources.telemetry.nodes import PORT
 
 if TYPE_CHECKING:
     from faultset.sources.telemetry.compression import ByteStream
@@ -313,8 +314,10 @@ def service_name(project: pl.Expr, service: pl.Expr) -> pl.Expr:
 
 
 def short_name(host: pl.Series) -> pl.Series:
-    """Return the first label of each host name; an IP stays whole, "" becomes null."""
+    """Return the first label of each host name, without a port; an IP stays whole, "" becomes null."""
     names = host.str.strip_chars()
+    if names.str.contains(":", literal=True).any():
+        names = names.str.replace(PORT, "${1}").str.strip_chars("[]")
     is_ip = names.str.contains(r"^[0-9.]+$|:")
     frame = pl.DataFrame({"name": names, "is_ip": is_ip})
     return frame.select(

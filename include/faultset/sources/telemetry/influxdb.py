@@ -92,7 +92,7 @@ def _series(text: str) -> tuple[str, str | None, tuple[tuple[str, str], ...], st
     tags = {_plain(match[1]): _plain(match[2]) for match in _TAG.finditer(text)}
     first = _TAG.search(text)
     label = next((name for name in _HOSTS if tags.get(name)), None)
-    host = json_rows.short(nodes.without_port(tags[label])) if label else None
+    host = json_rows.short(tags[label]) if label else None
     rest = tuple((name, value) for name, value in tags.items() if name != label)
     return _plain(text[: first.start()] if first else text), json_rows.text(tags) if tags else None, rest, host
 

@@ -58,7 +58,7 @@ def _rows(source: Source) -> Rows:
         labels = value["labels"]
         host = first_of(labels, _HOSTS)
         table.add(
-            json_rows.short(host.rpartition(":")[0] or host) if host else fallback,
+            json_rows.short(host) if host else fallback,
             text(value["timestamp"]),
             text(value["line"]),
             first_of(labels, _LEVELS),

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 NODE_LABELS = ("instance", "node", "nodename", "hostname", "host", "kubernetes_node", "k8s_node_name", "machine")
 _LABELED = re.compile(r"(?P<name>[^{}]*)\{(?P<labels>.*)\}")
 _LABEL = re.compile(r'\s*([A-Za-z_][\w.]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
-_PORT = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[^:]+):\d{1,5}$")
+PORT = r"^(\[[0-9A-Fa-f:.]+\]|[^:]+):\d{1,5}$"  # the host before it is what is in brackets
+_PORT = re.compile(PORT)
 
 
 def parse_labels(text: str) -> dict[str, str] | None:
