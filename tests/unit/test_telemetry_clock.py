@@ -57,6 +57,10 @@ def test_an_offset_that_agrees_is_no_disagreement(written: str) -> None:
     assert abbreviation_note("Europe/Berlin", {written: 1}, NOVEMBER, NOVEMBER) is None
 
 
+def test_times_with_nothing_behind_them_deny_no_zone() -> None:
+    assert abbreviation_note("UTC", {"": 358}, NOVEMBER, NOVEMBER) is None
+
+
 def test_a_strange_abbreviation_is_shown_without_its_control_characters() -> None:
     note = abbreviation_note("UTC", {"E\x1bST": 1}, NOVEMBER, NOVEMBER)
     assert note is not None

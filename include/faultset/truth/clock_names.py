@@ -14,14 +14,15 @@ def abbreviation_note(zone: str, seen: Mapping[str, int], first: dt.datetime, la
 
     Args:
         zone: IANA zone that the source declares.
-        seen: abbreviation in the text -> number of rows.
+        seen: abbreviation in the text -> number of rows; "" where nothing stands behind the time, which denies nothing.
         first: earliest time of the rows, aware.
         last: latest time of the rows, aware.
     """
     tz = zoneinfo.ZoneInfo(zone)
     expected = {_name(moment, tz): _offset(moment, tz) for moment in _moments(first, last)}
     known = {name.upper() for name in expected} | {written for offset in expected.values() for written in _same(offset)}
-    strange = sorted((name, count) for name, count in seen.items() if name.strip().upper() not in known)
+    written = ((name.strip(), count) for name, count in seen.items())
+    strange = sorted((name, count) for name, count in written if name and name.upper() not in known)
     if not strange:
         return None
     says = ", ".join(f"{printable(name, 20)} ({count} {_plural('row', count)})" for name, count in strange[:5])
