@@ -29,7 +29,6 @@ DATASET = (
     "pipeline/exposure",
     "pipeline/gathering",
     "pipeline/labeled_files",
-    "pipeline/labeled_rows",
     "pipeline/series",
     "pipeline/telemetry",
     "records",

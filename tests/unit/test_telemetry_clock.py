@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from faultset.moments import UTC, Window, from_epoch
 from faultset.simulator import Truth, simulate
-from faultset.truth.clock_evidence import ShiftEvidence, covered_share, joined, recording
+from faultset.truth.clock_evidence import Coverage, ShiftEvidence, joined, recording
 from faultset.truth.clock_names import abbreviation_note
 from faultset.truth.telemetry_clock import CANDIDATES_S, find_shift, find_shifts, placed_by_number
 
@@ -75,6 +75,13 @@ def us(*seconds: float) -> np.ndarray:
     return np.asarray([round(second * SECOND) for second in seconds], dtype=np.int64)
 
 
+def covered_share(times: np.ndarray, start_us: int, end_us: int, cadence_us: int, parts: int = 1) -> float:
+    coverage = Coverage(start_us, end_us)
+    for part in np.array_split(times, parts):
+        coverage.add(np.sort(part), cadence_us)
+    return coverage.share
+
+
 def test_a_window_with_a_row_every_second_is_covered() -> None:
     assert covered_share(us(*range(100)), 10 * SECOND, 20 * SECOND, SECOND) == 1.0
 
@@ -96,11 +103,14 @@ def test_a_window_without_rows_is_not_covered() -> None:
     st.integers(0, 100 * SECOND),
     st.integers(0, 100 * SECOND),
     st.integers(1, 20 * SECOND),
+    st.integers(1, 5),
 )
-def test_coverage_does_not_depend_on_the_order_of_rows(times: list[int], start: int, length: int, cadence: int) -> None:
+def test_coverage_depends_neither_on_the_order_of_rows_nor_on_the_parts_that_they_come_in(
+    times: list[int], start: int, length: int, cadence: int, parts: int
+) -> None:
     rows = np.asarray(times, dtype=np.int64)
     found = covered_share(rows, start, start + length, cadence)
-    assert found == covered_share(np.sort(rows)[::-1], start, start + length, cadence)
+    assert found == covered_share(np.sort(rows)[::-1], start, start + length, cadence, parts)
     assert 0.0 <= found <= 1.0
 
 

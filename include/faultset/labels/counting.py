@@ -11,6 +11,7 @@ import polars as pl
 
 from faultset.labels.labeling import Part, Plan, file_type, written_as
 from faultset.labels.lookup import Lookup
+from faultset.labels.source_clock import SourceClock
 from faultset.labels.windows import PHASES
 from faultset.sources.telemetry.format import NOT_KNOWN, Block, Flags, Layout, Microseconds, Oddities, Rows
 
@@ -59,6 +60,7 @@ class FileLabels:
         named_kpis: the KPIs: the columns that are one each, or those that rows name.
         layout: how the file is laid out.
         unterminated: the file ends without a line feed, so that its last value may be cut off.
+        clock: what the rows tell of their times.
     """
 
     name: str
@@ -97,6 +99,7 @@ class FileLabels:
     named_kpis: tuple[str, ...]
     layout: Layout
     unterminated: bool
+    clock: SourceClock
 
 
 @dataclass(slots=True)
@@ -192,7 +195,7 @@ class Count:
         self._last_row = frame.row(-1)
         self.duplicates += repeats
 
-    def summary(self, plan: Plan, rows: Rows, lookup: Lookup) -> FileLabels:
+    def summary(self, plan: Plan, rows: Rows, lookup: Lookup, clock: SourceClock) -> FileLabels:
         """Return what was counted."""
         phases: Counter[str] = Counter(dict.fromkeys(PHASES, 0))
         injections: Counter[str] = Counter(dict.fromkeys(lookup.injection_ids.names, 0))
@@ -241,6 +244,7 @@ class Count:
             named_kpis=tuple(sorted(self.named_kpis)) if rows.layout.long else _kpis_of(rows),
             layout=rows.layout,
             unterminated=self.unterminated,
+            clock=clock,
         )
 
 

@@ -31,6 +31,7 @@ from faultset.labels.labeling import (
     written_as,
 )
 from faultset.labels.leaks import Leak
+from faultset.labels.source_clock import ClockCount, RunTimes
 from faultset.labels.windows import NodeWindows
 from faultset.labels.writer import Writer
 from faultset.records.telemetry import TelemetryFile
@@ -50,6 +51,7 @@ def label_file(
     *,
     nodes: Collection[str] | None = None,
     leak: Leak | None = None,
+    times: RunTimes = RunTimes(),  # noqa: B008 (frozen)
     progress: Callable[[int], None] | None = None,
 ) -> FileLabels:
     """Write the rows of ``file`` with their labels to ``target``, one parquet file.
@@ -64,6 +66,7 @@ def label_file(
         nodes: the cluster's nodes; a file of metrics of another is an error, and so are logs and traces of others
             alone, while single rows of others are kept and counted. None: not known.
         leak: what finds rows that name the injection, in logs and traces; None finds none.
+        times: when things happened, by which the file's own times are judged.
         progress: called with the number of rows written so far.
 
     Raises:
@@ -76,7 +79,7 @@ def label_file(
         os.close(handle)
     try:
         with reported(target):
-            labels = _labeled(plan, Path(draft), progress)
+            labels = _labeled(plan, times, Path(draft), progress)
         with reported(target):
             Path(draft).chmod(0o644)
             Path(draft).replace(target)
@@ -86,18 +89,20 @@ def label_file(
     return labels
 
 
-def _labeled(plan: Plan, draft: Path, progress: Callable[[int], None] | None) -> FileLabels:
+def _labeled(plan: Plan, times: RunTimes, draft: Path, progress: Callable[[int], None] | None) -> FileLabels:
     while True:
         try:
             with open_rows(plan.file, types=plan.types) as rows:
-                return _write(plan, rows, draft, progress)
+                return _write(plan, rows, ClockCount(times, rows.layout), draft, progress)
         except ColumnTypeError as change:
             plan.types[change.column] = change.to
         except RepeatedHourError:
             plan.passes.append(_passes(plan))
 
 
-def _write(plan: Plan, rows: Rows, draft: Path, progress: Callable[[int], None] | None) -> FileLabels:
+def _write(
+    plan: Plan, rows: Rows, clock: ClockCount, draft: Path, progress: Callable[[int], None] | None
+) -> FileLabels:
     labeler = BlockLabeler(plan, rows)
     count = Count()
     with contextlib.closing(
@@ -105,6 +110,7 @@ def _write(plan: Plan, rows: Rows, draft: Path, progress: Callable[[int], None] 
     ) as writer:
         for part in _labeled_parts(plan, rows, labeler, count):
             count.add(part)
+            clock.add(part)
             writer.add(part.table)
             if progress:
                 progress(count.rows)
@@ -116,7 +122,7 @@ def _write(plan: Plan, rows: Rows, draft: Path, progress: Callable[[int], None] 
         raise unknown_node(plan, min(count.nodes), "no row is of a node of the cluster; ")
     if count.out_of_order:
         count.duplicates = duplicates(draft, [written_as(name) for name in rows.types])
-    return count.summary(plan, rows, labeler.lookup)
+    return count.summary(plan, rows, labeler.lookup, clock.summary())
 
 
 # --- in order, a few at a time --------------------------------------------------------------------------------------

@@ -17,10 +17,10 @@ from faultset import catalog, recipe
 from faultset.catalog import Experiment
 from faultset.labels import engine, leaks
 from faultset.labels.counting import FileLabels
+from faultset.labels.source_clock import RunTimes
 from faultset.labels.windows import NodeWindows, Policy, windows
 from faultset.moments import Window, from_epoch
 from faultset.pipeline import correcting
-from faultset.pipeline.labeled_rows import Look
 from faultset.pipeline.progress import Progress, silent
 from faultset.records.cluster import Cluster
 from faultset.records.telemetry import TelemetryFacts, TelemetryFile
@@ -174,6 +174,7 @@ class Labeler:
             target,
             nodes=self.nodes,
             leak=leaks.leaks(self.commands, self.targets),
+            times=RunTimes(self.run, self.injections, self.iterations),
             progress=lambda rows: progress(rows, 0, f"labeling {file.name}"),
         )
         return self._facts(file, path, counted, target)
@@ -181,8 +182,7 @@ class Labeler:
     def _facts(
         self, file: TelemetryFile, path: str, counted: FileLabels, target: Path
     ) -> tuple[TelemetryFacts, clock_evidence.ShiftEvidence]:
-        look = Look.at(target, counted.layout, self.injections, self.run)
-        evidence = look.evidence(self.iterations)
+        evidence = counted.clock.evidence
         first = None if counted.first_us is None else from_epoch(counted.first_us / 1e6)
         last = None if counted.last_us is None else from_epoch(counted.last_us / 1e6)
         shift = self._shift(evidence)
@@ -197,7 +197,7 @@ class Labeler:
             first=first,
             last=last,
             columns=tuple(counted.columns.items()),
-            cadence_s=look.cadence_s,
+            cadence_s=counted.clock.cadence_s,
             longest_gap_s=counted.largest_gap_s,
             out_of_order=counted.out_of_order,
             duplicates=counted.duplicates,
@@ -227,7 +227,7 @@ class Labeler:
             phases=dict(counted.phases),
             leaks=counted.names_injection,
             redacted=counted.redacted,
-            coverage=look.coverage,
+            coverage=dict(counted.clock.coverage),
             abbreviation_note=(
                 clock_names.abbreviation_note(file.time_zone, counted.abbreviations, first, last)
                 if first and last

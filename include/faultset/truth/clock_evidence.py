@@ -22,25 +22,43 @@ REACH_S = 15 * 3600
 """How far before the run and after it telemetry can matter: 14 hours and some slack."""
 
 
-def covered_share(times_us: Microseconds, window_start_us: int, window_end_us: int, cadence_us: int) -> float:
-    """Return the share of [window_start_us, window_end_us), 0 to 1, that lies at most one cadence after a row.
+@dataclass(slots=True)
+class Coverage:
+    """Which parts of [start_us, end_us) lie at most one cadence after a row; rows come in any order, part by part.
 
-    Args:
-        times_us: (n,) times of rows, in any order, microseconds since the epoch.
-        window_start_us: start of the window.
-        window_end_us: end of the window; a window of no length is the moment it stands at.
-        cadence_us: for how long a row speaks, such as a few times the source's usual step.
+    Attributes:
+        start_us: start of the window, microseconds since the epoch.
+        end_us: its end; a window of no length is the moment it stands at.
     """
-    end_us = max(window_end_us, window_start_us + 1)
-    near = times_us[(times_us >= window_start_us - cadence_us) & (times_us < end_us)]
-    before = near[near < window_start_us]
-    inside = np.sort(near[near >= window_start_us])
-    spoken_until = (
-        np.concatenate((before.max(initial=window_start_us - cadence_us, keepdims=True), inside)) + cadence_us
-    )
-    silent_until = np.concatenate((inside, [end_us]))
-    silent_us = np.maximum(0, silent_until - np.maximum(spoken_until, window_start_us)).sum()
-    return 1.0 - float(silent_us) / (end_us - window_start_us)
+
+    start_us: int
+    end_us: int
+    _covered: Microseconds = field(default_factory=lambda: np.empty((0, 2), np.int64))
+
+    def add(self, times_us: Microseconds, cadence_us: int) -> None:
+        """Add rows.
+
+        Args:
+            times_us: (n,) their times, sorted, microseconds since the epoch.
+            cadence_us: for how long a row speaks, such as a few times the source's usual step.
+        """
+        end_us = max(self.end_us, self.start_us + 1)
+        first, behind = np.searchsorted(times_us, (self.start_us - cadence_us, end_us))
+        if first == behind:
+            return
+        near = times_us[first:behind]
+        spans = np.column_stack((np.maximum(near, self.start_us), np.minimum(near + cadence_us, end_us)))
+        spans = np.concatenate((self._covered, spans))
+        spans = spans[np.argsort(spans[:, 0], kind="stable")]
+        until = np.maximum.accumulate(spans[:, 1])
+        apart = np.flatnonzero(spans[1:, 0] > until[:-1])
+        self._covered = np.column_stack((spans[np.append(0, apart + 1), 0], until[np.append(apart, -1)]))
+
+    @property
+    def share(self) -> float:
+        """The share of the window, 0 to 1, that is covered so far."""
+        covered_us = int((self._covered[:, 1] - self._covered[:, 0]).sum())
+        return covered_us / (max(self.end_us, self.start_us + 1) - self.start_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +122,19 @@ def joined(parts: Sequence[Recording]) -> Recording:
     if len(parts) == 1:
         return parts[0]
     bins_us, place = np.unique(np.concatenate([part.bins_us for part in parts]), return_inverse=True)
-    kpis = dict.fromkeys(kpi for part in parts for kpi in part.levels)
-    nothing = {id(part): np.full(len(part.bins_us), np.nan) for part in parts}
+    ends = np.cumsum([len(part.bins_us) for part in parts])
+    places = np.split(place, ends[:-1])
+    held: dict[str, list[int]] = {}
+    for number, part in enumerate(parts):
+        for kpi in part.levels:
+            held.setdefault(kpi, []).append(number)
     levels = {
-        kpi: _means(np.concatenate([part.levels.get(kpi, nothing[id(part)]) for part in parts]), place, len(bins_us))
-        for kpi in kpis
+        kpi: _means(
+            np.concatenate([parts[number].levels[kpi] for number in numbers]),
+            np.concatenate([places[number] for number in numbers]),
+            len(bins_us),
+        )
+        for kpi, numbers in held.items()
     }
     counted = [part.errors for part in parts if part.errors is not None]
     errors = None
@@ -124,10 +150,16 @@ def _means(values: Floats, place: npt.NDArray[np.intp], bins: int) -> Floats:
     return np.asarray(np.divide(sums, counts, out=np.full(bins, np.nan), where=counts > 0))
 
 
+def is_near(times_us: Microseconds, run: Window) -> _Flags:
+    """Return which of the times (n,) lie in bins that can lie in the run at some candidate."""
+    first, last = epoch_us(run.start) - REACH_S * SECOND, epoch_us(run.end) + REACH_S * SECOND
+    bin_us = BIN_S * SECOND
+    return np.asarray((times_us >= -(-first // bin_us) * bin_us) & (times_us < (last // bin_us + 1) * bin_us))
+
+
 def near(recording: Recording, run: Window) -> Recording:
     """Return the bins that can lie in the run at some candidate."""
-    first, last = epoch_us(run.start) - REACH_S * SECOND, epoch_us(run.end) + REACH_S * SECOND
-    inside = (recording.bins_us >= first) & (recording.bins_us <= last)
+    inside = is_near(recording.bins_us, run)
     return Recording(
         recording.bins_us[inside],
         {name: values[inside] for name, values in recording.levels.items()},
