@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
+from faultset_dags.observers import observers
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,6 +41,7 @@ def use_case(subject: str, *page: str) -> Iterator[Settings]:
         subject: what the task works on.
         page: parts of its page's address, such as ``"datasets", slug``; by default that of all datasets.
     """
+    from faultset import pipeline
     from faultset.errors import FaultsetError, SetupError
     from faultset.settings import Settings, in_force
     from faultset.storage.credentials import credentials
@@ -52,7 +55,7 @@ def use_case(subject: str, *page: str) -> Iterator[Settings]:
     log.info("See %s", address(*page))
     try:
         settings = Settings.from_environment()
-        with credentials(of_connection), in_force(settings):
+        with credentials(of_connection), in_force(settings), pipeline.observed(*observers(context, settings)):
             yield settings
     except SetupError as error:
         ti.xcom_push(REASON, str(error))

@@ -47,6 +47,8 @@ class Settings:
         batches: into how many tasks a stage of a DAG's work is divided at most (``FAULTSET_BATCHES``).
         large_bytes: from which size of its inputs on an experiment is built by many tasks (``FAULTSET_LARGE_MB``, in
             MiB).
+        stale_after_s: seconds after which a dataset is stale that no rebuild found up to date (``FAULTSET_STALE_H``).
+        waits_long_s: seconds after which a candidate waits for too long (``FAULTSET_WAITS_LONG_H``).
     """
 
     catalog: str
@@ -59,6 +61,8 @@ class Settings:
     limits: Limits = field(default_factory=lambda: Limits.from_mapping(os.environ))
     batches: int = 16
     large_bytes: int = 256 * 1024**2
+    stale_after_s: float = 36 * 3600.0
+    waits_long_s: float = 72 * 3600.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -76,6 +80,8 @@ class Settings:
             inputs_bytes=_whole("FAULTSET_INPUTS_GB", environment, 20, unit="GiB") * 1024**3,
             batches=max(1, _whole("FAULTSET_BATCHES", environment, 16, unit="tasks")),
             large_bytes=_mib("FAULTSET_LARGE_MB", environment.get("FAULTSET_LARGE_MB") or "256"),
+            stale_after_s=_hours("FAULTSET_STALE_H", environment, 36),
+            waits_long_s=_hours("FAULTSET_WAITS_LONG_H", environment, 72),
         )
 
     def __post_init__(self) -> None:
@@ -108,6 +114,10 @@ def _whole(name: str, environment: Mapping[str, str], default: int, *, unit: str
     if not text.isascii() or not text.isdigit() or len(text) > 6:
         raise InputError(name, f'"{text}" is no whole number', f"give a number of {unit}, such as {default}")
     return int(text)
+
+
+def _hours(name: str, environment: Mapping[str, str], default: int) -> float:
+    return _whole(name, environment, default, unit="hours") * 3600.0
 
 
 def _mib(name: str, text: str) -> int:

@@ -138,7 +138,7 @@ def build(call: Call, slugs: tuple[str, ...], force: bool) -> Answer:
         raise InputError(settings.catalog, "the catalog holds no experiment", "write one with: faultset new")
     built: list[Built] = []
     failed: dict[str, FaultsetError] = {}
-    with progress() as tell:
+    with progress() as tell, pipeline.observed_by_environment(settings):
         for slug in names:
             try:
                 built.append(pipeline.build(slug, settings, force=force, progress=tell))
@@ -171,7 +171,7 @@ def publish(call: Call, slug: str, approve: bool) -> Answer:
     from faultset import pipeline
 
     settings = call.settings
-    with progress() as tell:
+    with progress() as tell, pipeline.observed_by_environment(settings):
         candidate = pipeline.build(slug, settings, progress=tell)
     how = "faultset publish --approve" if approve else "faultset publish, where nobody could be asked"
     if not approve and candidate.validation is not None and _somebody_answers(call):
@@ -179,7 +179,7 @@ def publish(call: Call, slug: str, approve: bool) -> Answer:
         if not click.confirm(f"Publish {slug}?", err=True):
             raise AnswerIsNo(slug, "not published, as you answered", "publish it later, or correct its inputs")
         how = "faultset publish, answered on a terminal"
-    with progress() as tell:
+    with progress() as tell, pipeline.observed_by_environment(settings):
         published = pipeline.publish_by_hand(candidate, settings, reason=how, progress=tell)
     folder = f"{settings.datasets.rstrip('/')}/{published.path}"
     latest = next((row["version"] for row in pipeline.versions(settings, slug) if row["latest"]), None)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from faultset.pipeline.building import (
         Built,
         Labeling,
-        build,
         built,
         decide,
         extract,
@@ -43,14 +42,19 @@ if TYPE_CHECKING:
     from faultset.pipeline.claiming import accepted, take, take_by_hand, verdict_line, without_verdict
     from faultset.pipeline.comparing import compare, diff
     from faultset.pipeline.explaining import why
+    from faultset.pipeline.freshness import stale
     from faultset.pipeline.inspecting import inspect, validate_experiment, validate_report
     from faultset.pipeline.judges import judge_all
+    from faultset.pipeline.lineage import LineageObserver, Parent
+    from faultset.pipeline.metrics import MetricsObserver
+    from faultset.pipeline.observing import observed, observed_by_environment
     from faultset.pipeline.operating import doctor, mend, new, scenarios, simulate, summary
     from faultset.pipeline.outcomes import Outcome, table
     from faultset.pipeline.planning import Batch, Plan, plan_rebuild
     from faultset.pipeline.published import verify, versions
     from faultset.pipeline.publishing import Published
     from faultset.pipeline.rebuilding import (
+        build,
         build_batch,
         candidates_of,
         decide_batch,
@@ -67,7 +71,10 @@ __all__ = [
     "Build",
     "Built",
     "Labeling",
+    "LineageObserver",
+    "MetricsObserver",
     "Outcome",
+    "Parent",
     "Plan",
     "Proposal",
     "Published",
@@ -94,6 +101,8 @@ __all__ = [
     "names_targets",
     "new",
     "not_asked",
+    "observed",
+    "observed_by_environment",
     "page",
     "picture",
     "plan_publishing",
@@ -112,6 +121,7 @@ __all__ = [
     "scenarios",
     "simulate",
     "slugs",
+    "stale",
     "summary",
     "table",
     "take",
@@ -134,18 +144,22 @@ __all__ = [
 _HOME = {
     "approving": "Proposal answered not_asked page picture proposal propose publish_by_hand publish_proposal reject",
     "build_folder": "Build",
-    "building": "Built Labeling build built decide extract label labelings slugs validate",
+    "building": "Built Labeling built decide extract label labelings slugs validate",
     "claiming": "accepted take take_by_hand verdict_line without_verdict",
     "comparing": "compare diff",
     "explaining": "why",
+    "freshness": "stale",
     "inspecting": "inspect names_targets validate_experiment validate_report",
     "judges": "judge_all",
+    "lineage": "LineageObserver Parent",
+    "metrics": "MetricsObserver",
+    "observing": "observed observed_by_environment",
     "operating": "doctor mend new scenarios simulate summary",
     "outcomes": "Outcome table",
     "planning": "Batch Plan plan_rebuild",
     "published": "verify versions",
     "publishing": "Published",
-    "rebuilding": "build_batch candidates_of decide_batch divide_labels label_batch rebuilt validate_batch",
+    "rebuilding": "build build_batch candidates_of decide_batch divide_labels label_batch rebuilt validate_batch",
     "reconciling": "plan_publishing publish_batch published_lines to_ask waiting",
     "undoing": "cite prune retention rollback withdraw",
 }

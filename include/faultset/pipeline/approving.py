@@ -25,6 +25,7 @@ from faultset.pipeline import candidates, published, publishing
 from faultset.pipeline.build_folder import Build, CandidateNote, read_note
 from faultset.pipeline.building import Built
 from faultset.pipeline.comparing import compare
+from faultset.pipeline.observing import Watch
 from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.publishing import Published
 from faultset.release import manifest as manifests
@@ -383,10 +384,16 @@ def publish_proposal(
     if decision.outcome == "rejected":
         raise AnswerIsNo(made.slug, "the candidate was rejected", "correct its inputs, then build it again")
     build = Build(made.slug, made.fingerprint, "", unchanged=False)
-    if candidates.standing(made.slug, made.fingerprint, settings) != "published":
-        _refuse_outdated(made, settings)
-    published = publishing.write(build, settings, decision=decision.as_dict(), progress=progress)
-    candidates.forget_proposal(made.slug, made.fingerprint, settings)
+    watch = Watch("", "publish", made.slug)
+    with watch.failing():
+        if candidates.standing(made.slug, made.fingerprint, settings) != "published":
+            _refuse_outdated(made, settings)
+        published = publishing.write(build, settings, decision=decision.as_dict(), progress=progress)
+        candidates.forget_proposal(made.slug, made.fingerprint, settings)
+    if published.new:
+        watch.ended("published", version=published.version)
+    else:
+        watch.ended("gone")
     return published
 
 

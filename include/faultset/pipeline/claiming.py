@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from faultset.errors import InputError, printable
 from faultset.inbox import claims, filing, landing, mirror
 from faultset.inbox.verdicts import Verdict
+from faultset.pipeline.observing import Level, tell
 from faultset.settings import Settings
 from faultset.sources.kit import files
 from faultset.storage.bucket import is_bucket
@@ -43,7 +44,10 @@ def take(settings: Settings, now: float | None = None) -> Taken:
             growing[drop.name] = drop.why
         elif claims.claim(inbox, drop, settings.inbox_settle_s, moment) is None:
             growing[drop.name] = "it changed while it was looked at"
-    return Taken(tuple(claims.open_claims(inbox)), growing)
+    taken = Taken(tuple(claims.open_claims(inbox)), growing)
+    tell(Level("inbox_runs", len(taken.arrivals), {"state": "whole"}))
+    tell(Level("inbox_runs", len(growing), {"state": "growing"}))
+    return taken
 
 
 def take_by_hand(references: Sequence[str], settings: Settings) -> str:

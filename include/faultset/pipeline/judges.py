@@ -6,11 +6,14 @@ import dataclasses
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from faultset.errors import SetupError
-from faultset.inbox import mirror
+from faultset.inbox import filing, mirror
+from faultset.inbox.verdicts import Verdict
+from faultset.pipeline.observing import Watch
 from faultset.settings import Settings
 from faultset.storage.bucket import Bucket, is_bucket
 from faultset.storage.credentials import credentials_for
@@ -52,15 +55,28 @@ def judge_all(arrivals: Sequence[str], settings: Settings, *, deadline_s: float 
                 raise SetupError("judging", "its process has no pipes", "run it again")
             worker.stdin.write(json.dumps(asked))
             worker.stdin.close()
-            for line in worker.stdout:
-                said = json.loads(line)
+            for arrival in arrivals:
+                watch = Watch("", "judge", arrival)
+                said = json.loads(worker.stdout.readline() or '{"trouble": "the process that judged it ended"}')
                 if "trouble" in said:
+                    watch.ended("trouble", reason=said["trouble"])
+                    if "arrival" not in said:
+                        break
                     raise SetupError(said["arrival"], said["trouble"], "see to the inbox, the catalog and the disk")
+                _tell(watch, filing.recorded_of(settings.inbox_folder, arrival))
                 answered += 1
-                yield said["arrival"]
+                yield arrival
         finally:
             worker.terminate()
     if is_bucket(settings.inbox):
         mirror.send(settings.inbox, settings.inbox_folder)
     if answered < len(arrivals):
         raise SetupError("judging", f"its process ended with {worker.returncode}", "run it again; nothing is lost")
+
+
+def _tell(watch: Watch, verdict: Verdict | None) -> None:
+    if verdict is None:  # another process has it
+        watch.ended("gone")
+        return
+    findings = Counter[str](remark.severity for remark in verdict.remarks)
+    watch.ended("accepted" if verdict.accepted else "rejected", reason=verdict.reason, findings=findings)

@@ -127,7 +127,9 @@ def plan_rebuild(run: str, asked: Sequence[str], settings: Settings, *, force: b
         divide(run, "small", lanes["small"], Division(most, _BUILD, _BATCH), settings),
         divide(run, "large", lanes["large"], Division(max(1, most // 2), _BUILD, _BUILD), settings),
     )
-    Ledger.of(run, "plan", settings).put("plan", {"force": force, "unchanged": unchanged, "slugs": slugs})
+    Ledger.of(run, "plan", settings).put(
+        "plan", {"force": force, "unchanged": unchanged, "slugs": slugs, "of_all": not asked}
+    )
     return plan
 
 
@@ -149,7 +151,7 @@ def divide_files(run: str, sizes: Mapping[str, int], settings: Settings) -> tupl
 
 
 def planned(run: str, settings: Settings) -> dict[str, Any]:
-    """Return what the plan of a run says: ``force``, ``unchanged``, ``slugs``.
+    """Return what the plan of a run says: ``force``, ``unchanged``, ``slugs``, ``of_all``.
 
     Raises:
         InputError: the records of the run are gone.

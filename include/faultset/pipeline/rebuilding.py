@@ -9,15 +9,18 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from faultset.errors import FaultsetError, InputError, SetupError, counted
-from faultset.pipeline import building, planning, seen
+from faultset.pipeline import building, freshness, planning, seen
 from faultset.pipeline.build_folder import Build, BuildFolder
-from faultset.pipeline.building import Labeling
+from faultset.pipeline.building import Built, Labeling
 from faultset.pipeline.ledger import Ledger
+from faultset.pipeline.observing import Stage, Watch
 from faultset.pipeline.outcomes import HELD, Outcome
 from faultset.pipeline.planning import Batch
+from faultset.pipeline.progress import Progress, silent
 from faultset.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,21 @@ _NOT_TRIED = "its task ended before its turn; see its log"
 
 Told = Callable[[int, int, str], None]
 """Called with what is done, of how much, and what became of the last one."""
+
+
+def build(slug: str, settings: Settings, *, force: bool = False, progress: Progress = silent) -> Built:
+    """Build the candidate of one experiment, as ``building.build`` does, and tell whoever observes.
+
+    Raises:
+        InputError: an input is wrong.
+        AnswerIsNo: there is a critical finding.
+        SetupError: the datasets root cannot be used.
+    """
+    watch = Watch("", "build", slug)
+    with watch.failing():
+        built = building.build(slug, settings, force=force, progress=progress)
+    _tell(watch, "build", Outcome.of(built))
+    return built
 
 
 # --- small experiments ------------------------------------------------------------------------------------------------
@@ -47,7 +65,7 @@ def build_batch(batch: Batch, settings: Settings, told: Told) -> int:
         seen.remember(slug, look, built.fingerprint, settings)
         return Outcome.of(built)
 
-    _each(batch.names(settings), one, outcomes_of(batch.run, settings), told)
+    _each(_Work(batch.run, "build", outcomes_of(batch.run, settings)), batch.names(settings), one, told)
     return len(candidates_of([batch], settings))
 
 
@@ -75,7 +93,7 @@ def decide_batch(batch: Batch, settings: Settings, told: Told) -> None:
         decided.put(slug, {"build": building.decide(build, settings).as_dict()})
         return None
 
-    _each(batch.names(settings), one, outcomes, told)
+    _each(_Work(batch.run, "decide", outcomes), batch.names(settings), one, told)
 
 
 def divide_labels(run: str, settings: Settings) -> tuple[Batch, ...]:
@@ -107,7 +125,7 @@ def label_batch(batch: Batch, settings: Settings, told: Told) -> None:
             return Outcome(name, "failed", str(error))
         return Outcome(name, "candidate")
 
-    _each(batch.names(settings), one, Ledger.of(batch.run, "labeled", settings), told)
+    _each(_Work(batch.run, "label", Ledger.of(batch.run, "labeled", settings)), batch.names(settings), one, told)
 
 
 def validate_batch(batch: Batch, settings: Settings, told: Told) -> None:
@@ -121,9 +139,9 @@ def validate_batch(batch: Batch, settings: Settings, told: Told) -> None:
     def one(slug: str) -> Outcome:
         return Outcome.of(building.built(building.validate(builds[slug], settings), settings))
 
-    ledger = outcomes_of(batch.run, settings)
+    work = _Work(batch.run, "validate", outcomes_of(batch.run, settings))
     # Of those that were not decided it is known why.
-    _each([name for name in batch.names(settings) if name in builds], one, ledger, told)
+    _each(work, [name for name in batch.names(settings) if name in builds], one, told)
 
 
 def _decided(run: str, settings: Settings) -> Iterator[Build]:
@@ -163,7 +181,9 @@ def rebuilt(run: str, settings: Settings) -> list[Outcome]:
     plan = planning.planned(run, settings)
     known = {slug: Outcome(slug, "unchanged", HELD[standing]) for slug, standing in plan["unchanged"].items()}
     known |= {record["experiment"]: Outcome.from_dict(record) for record in outcomes_of(run, settings).all()}
-    return [known.get(slug) or Outcome(slug, "failed", _NOT_TRIED) for slug in plan["slugs"]]
+    found = [known.get(slug) or Outcome(slug, "failed", _NOT_TRIED) for slug in plan["slugs"]]
+    freshness.note(found, settings, of_all=plan["of_all"])
+    return found
 
 
 def candidates_of(batches: Sequence[Batch], settings: Settings) -> dict[str, str]:
@@ -180,15 +200,27 @@ def candidates_of(batches: Sequence[Batch], settings: Settings) -> dict[str, str
 # --- one by one -------------------------------------------------------------------------------------------------------
 
 
-def _each(names: Sequence[str], do: Callable[[str], Outcome | None], ledger: Ledger, told: Told) -> None:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One stage of one run, and the ledger of what it came to."""
+
+    run: str
+    stage: Stage
+    ledger: Ledger
+
+
+def _each(work: _Work, names: Sequence[str], do: Callable[[str], Outcome | None], told: Told) -> None:
     """Do it for each name that has no final outcome yet; those last whose work ended a process before."""
+    ledger = work.ledger
     left = [name for name in names if not _is_done(ledger, name)]
     troubles: list[Outcome] = []
     in_a_row = 0
     for done, name in enumerate(sorted(left, key=ledger.begun), start=len(names) - len(left) + 1):
+        watch = Watch(work.run, work.stage, name)
         outcome = _one(name, do, ledger)
         if outcome is not None:
             ledger.put(name, outcome.as_dict())
+        _tell(watch, work.stage, outcome)
         told(done, len(names), outcome.line if outcome else f"{name}: done")
         in_a_row = in_a_row + 1 if outcome and outcome.outcome == "trouble" else 0
         if outcome and outcome.outcome == "trouble":
@@ -198,6 +230,13 @@ def _each(names: Sequence[str], do: Callable[[str], Outcome | None], ledger: Led
     if troubles:
         what = f"{counted(len(troubles), 'piece')} of {len(names)} failed for the environment, first {troubles[0].line}"
         raise SetupError("batch", what, "it is tried again; see faultset doctor")
+
+
+def _tell(watch: Watch, stage: Stage, outcome: Outcome | None) -> None:
+    if outcome is None or (stage == "label" and outcome.is_final):
+        watch.ended("done")
+    else:
+        watch.ended(outcome.outcome, reason=outcome.reason, findings=outcome.findings)
 
 
 def _is_done(ledger: Ledger, name: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from faultset.moments import UTC
 from faultset.pipeline import approving, candidates, planning
 from faultset.pipeline.batching import Division, Item
 from faultset.pipeline.ledger import Ledger, sweep
+from faultset.pipeline.observing import Level, is_observed, tell
 from faultset.pipeline.planning import MIB, Batch
 from faultset.pipeline.rebuilding import Told
 from faultset.settings import Settings
-from faultset.storage import CANDIDATES, bytes_of, reported, unless_gone
+from faultset.storage import CANDIDATES, bytes_of, open_root, reported, unless_gone
 from faultset.storage.folders import names
 
 _CANDIDATE = 64 * MIB  # publishing costs a second beside what is hashed
@@ -84,8 +86,20 @@ def plan_publishing(run: str, settings: Settings) -> tuple[Batch, ...]:
         SetupError: a storage cannot be asked, or the work folder cannot be written.
     """
     sweep(settings)
-    items = [Item(one.slug, _bytes(one, settings)) for one in look(settings) if not one.asked]
+    found = look(settings)
+    if is_observed():
+        _tell(found, settings)
+    items = [Item(one.slug, _bytes(one, settings)) for one in found if not one.asked]
     return planning.divide(run, "publish", items, Division(settings.batches, _CANDIDATE, _BATCH), settings)
+
+
+def _tell(found: Sequence[Waiting], settings: Settings) -> None:
+    asked = sum(one.asked for one in found)
+    tell(Level("candidates", len(found) - asked, {"waits_for": "nobody"}))
+    tell(Level("candidates", asked, {"waits_for": "person"}))
+    oldest = min((one.made_at for one in found), default=None)
+    tell(Level("candidates_oldest_seconds", 0.0 if oldest is None else max(0.0, time.time() - oldest / 1e9)))
+    tell(Level("datasets", len(open_root(settings.datasets).slugs())))
 
 
 def _bytes(one: Waiting, settings: Settings) -> int:
