@@ -245,7 +245,7 @@ def _version(settings: Settings, manifest: Manifest) -> OutputDataset:
     from openlineage.client.facet_v2 import output_statistics_output_dataset, schema_dataset  # noqa: PLC0415
 
     found = {_table_of(file.path): file.schema for file in manifest.files if file.schema is not None}
-    schemas = [_table(one, found[one.name]) for one in tables.EVERY_TABLE if one.name in found]
+    schemas = [_table(one, found[one.name]) for one in (*tables.EVERY_TABLE, *tables.TELEMETRY) if one.name in found]
     facets = {
         **_described(manifest.title, manifest.version),
         "schema": schema_dataset.SchemaDatasetFacet(schemas),
