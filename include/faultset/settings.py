@@ -93,6 +93,18 @@ class Settings:
         if "://" not in self.datasets:
             object.__setattr__(self, "work", self.datasets)
 
+    def shown(self) -> dict[str, str]:
+        """Return what all processes should have alike, as it may be shown: no names of connections."""
+        values = {
+            "FAULTSET_CATALOG": self.catalog,
+            "FAULTSET_DATASETS": self.datasets,
+            "FAULTSET_WORK": self.work,
+            "FAULTSET_INBOX": self.inbox,
+            "FAULTSET_INBOX_SETTLE_S": f"{self.inbox_settle_s:g}",
+            "FAULTSET_INBOX_TIME_ZONE": self.inbox_time_zone or "none",
+        }
+        return {name: re.sub(r"^s3://[^@/]*@", "s3://", value) for name, value in values.items()}
+
     @property
     def inbox_folder(self) -> Path:
         """The folder in which runs are judged: the inbox itself, or one below ``work`` where that is a bucket."""
@@ -125,6 +137,15 @@ def _mib(name: str, text: str) -> int:
         raise InputError(name, f'"{text}" is no size', "give a number of MiB, such as 256")
     return round(float(text) * 1024**2)
 
+
+KNOWN = (
+    *("FAULTSET_CATALOG", "FAULTSET_DATASETS", "FAULTSET_WORK", "FAULTSET_INPUTS_GB", "FAULTSET_BATCHES"),
+    *("FAULTSET_INBOX", "FAULTSET_INBOX_SETTLE_S", "FAULTSET_INBOX_TIME_ZONE", "FAULTSET_LARGE_MB"),
+    *("FAULTSET_POOL_JUDGES", "FAULTSET_POOL_LARGE", "FAULTSET_NOTIFIERS", "FAULTSET_DEADLINE_H"),
+    *("FAULTSET_STALE_H", "FAULTSET_WAITS_LONG_H", "FAULTSET_AIRFLOW_URL", "FAULTSET_AIRFLOW_TOKEN"),
+    *("FAULTSET_S3_CONNECTION", "FAULTSET_S3_RETRIES", "FAULTSET_S3_RETRY_SECONDS"),
+)
+"""Variables that people misspell, to their loss: one that is no setting is passed over silently."""
 
 _in_force: list[Settings] = []
 

@@ -12,7 +12,7 @@ from faultset.cli import show
 from faultset.errors import counted
 from faultset.expectations.catalogue import RULES
 from faultset.expectations.run import Outcome, _message
-from faultset.pipeline import operating
+from faultset.pipeline import health
 from faultset.release.manifest import decode
 from faultset.release.provenance import Content, addresses
 from faultset.settings import Settings
@@ -62,7 +62,7 @@ def test_an_injection_is_found_by_the_name_that_inspect_shows(tmp_path: Path) ->
 
 def test_the_doctor_says_what_lies_in_the_inbox(tmp_path: Path) -> None:
     settings = Settings(str(tmp_path / "catalog"), str(tmp_path / "datasets"), inbox=str(tmp_path / "inbox"))
-    assert operating._inbox(settings).startswith("0 waiting, 0 under way, 0 judged and 0 of them rejected, in ")
+    assert health._inbox(settings).startswith("0 waiting, 0 under way, 0 judged and 0 of them rejected, in ")
     (tmp_path / "inbox" / "run").mkdir(parents=True)
-    assert operating._inbox(settings).startswith("1 waiting, 0 under way")
+    assert health._inbox(settings).startswith("1 waiting, 0 under way")
     assert "inbox" in [check.name for check in operating._CHECKS]

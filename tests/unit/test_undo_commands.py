@@ -122,7 +122,7 @@ def test_two_doctors_do_not_stumble_over_one_another(root: Path) -> None:
     dead.mkdir(parents=True)
     os.utime(dead, (1_000_000_000, 1_000_000_000))
     settings = Settings(str(root / "catalog"), str(root))
-    with meanwhile.after(operating._dead_builds, dead.rmdir):
+    with meanwhile.after(operating.dead_builds, dead.rmdir):
         operating.mend(settings)
     assert not dead.exists()
 

@@ -43,12 +43,13 @@ if TYPE_CHECKING:
     from faultset.pipeline.comparing import compare, diff
     from faultset.pipeline.explaining import why
     from faultset.pipeline.freshness import stale
+    from faultset.pipeline.health import doctor
     from faultset.pipeline.inspecting import inspect, validate_experiment, validate_report
     from faultset.pipeline.judges import judge_all
     from faultset.pipeline.lineage import LineageObserver, Parent
     from faultset.pipeline.metrics import MetricsObserver
     from faultset.pipeline.observing import observed, observed_by_environment
-    from faultset.pipeline.operating import doctor, mend, new, scenarios, simulate, summary
+    from faultset.pipeline.operating import mend, new, scenarios, simulate, summary
     from faultset.pipeline.outcomes import Outcome, table
     from faultset.pipeline.planning import Batch, Plan, plan_rebuild
     from faultset.pipeline.published import verify, versions
@@ -154,7 +155,8 @@ _HOME = {
     "lineage": "LineageObserver Parent",
     "metrics": "MetricsObserver",
     "observing": "observed observed_by_environment",
-    "operating": "doctor mend new scenarios simulate summary",
+    "health": "doctor",
+    "operating": "mend new scenarios simulate summary",
     "outcomes": "Outcome table",
     "planning": "Batch Plan plan_rebuild",
     "published": "verify versions",

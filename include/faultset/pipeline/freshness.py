@@ -7,6 +7,7 @@ where there are none.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 import uuid
@@ -31,10 +32,12 @@ class Known:
     Attributes:
         of_all: when a rebuild of the whole catalog ended last, epoch seconds; None where none did.
         at: experiment -> when it was last found up to date, epoch seconds.
+        settings: of the process that said so, as they may be shown.
     """
 
     of_all: float | None = None
     at: dict[str, float] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
 
     def stale(self, slugs: Sequence[str], after_s: float, now: float) -> list[str]:
         """Return the experiments that nobody found up to date for so long, those known longest first.
@@ -55,7 +58,8 @@ def known(settings: Settings) -> Known:
     data = bytes_of(Path(settings.work) / FILE)
     try:
         kept = json.loads(data or b"{}")
-        return Known(kept.get("of_all"), {str(slug): float(at) for slug, at in kept.get("at", {}).items()})
+        at = {str(slug): float(moment) for slug, moment in kept.get("at", {}).items()}
+        return Known(kept.get("of_all"), at, dict(kept.get("settings", {})))
     except (ValueError, TypeError, AttributeError):  # a memory and no truth: the next rebuild writes it anew
         return Known()
 
@@ -70,12 +74,12 @@ def note(outcomes: Sequence[Outcome], settings: Settings, *, of_all: bool) -> No
     at = {**before.at, **{one.experiment: now for one in outcomes if one.is_final}}
     if of_all:  # what left the catalog is forgotten
         at = {one.experiment: at[one.experiment] for one in outcomes if one.experiment in at}
-    after = Known(now if of_all else before.of_all, at)
+    after = Known(now if of_all else before.of_all, at, settings.shown())
     path = Path(settings.work) / FILE
     temporary = path.with_name(f"{FILE}.{uuid.uuid4().hex}")
     with reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps({"of_all": after.of_all, "at": after.at}) + "\n", encoding="ascii")
+        temporary.write_text(json.dumps(dataclasses.asdict(after)) + "\n", encoding="ascii")
         temporary.replace(path)
     if of_all and is_observed():
         _tell(outcomes, after, settings, now)
