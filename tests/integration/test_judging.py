@@ -120,18 +120,23 @@ def described(sample: Path, inbox: Path, name: str, title: str) -> None:
     (target / "experiment.yaml").write_text(entry)
 
 
+def worked_on(settings: Settings) -> list[int]:
+    """Return how many files were labeled, and how often telemetry was analysed, for the experiment ``run``."""
+    return [len(list((Path(settings.work) / cache / "run").iterdir())) for cache in (".labeled", ".analysed")]
+
+
 def test_a_run_whose_title_was_mended_is_a_patch_of_itself(settings: Settings, sample: Path) -> None:
     versions = []
     for title in ("Mistakn", "Mistaken"):
         described(sample, Path(settings.inbox), "run", title)
         mended = judged(settings)["run"]
         assert (mended.accepted, mended.slug) == (True, "run")
-        # Labeled once: what the judge labeled is taken over, and a title is no part of a label.
-        assert len(list((Path(settings.work) / ".labeled" / "run").iterdir())) == 1
+        # Once: what the judge labeled and analysed is taken over, and a title is no part of it.
+        assert worked_on(settings) == [1, 1]
         built = pipeline.build("run", settings)
         versions.append(pipeline.publish_by_hand(built, settings, reason="a test").version)
     assert versions == ["1.0.0", "1.0.1"]
-    assert len(list((Path(settings.work) / ".labeled" / "run").iterdir())) == 1
+    assert worked_on(settings) == [1, 1]
     differs = pipeline.diff(settings, "run", *versions)
     assert (differs["summary"], differs["words"]) == ("", ["No record differs.", "The title differs."])
     said = (Path(settings.datasets) / "run/1.0.1/manifest.json").read_text()

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import functools
+import hashlib
+import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from faultset import figures
+from pydantic import TypeAdapter
+
+from faultset import figures, recipe
 from faultset.impacts.agreement import agreement
 from faultset.impacts.calibration import calibrate
 from faultset.impacts.detect import detect, target_nodes
 from faultset.impacts.events import ask
 from faultset.impacts.found import Tested
-from faultset.impacts.windows import SECOND, Parameters, Series
+from faultset.impacts.windows import SECOND, Parameters
 from faultset.labels.tolerance import Recorded, tolerance
 from faultset.moments import Window
 from faultset.pipeline.events import load_events, read_events
-from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.series import Metrics, read_metrics
+from faultset.pipeline.telemetry import identity
 from faultset.records.cluster import Cluster
 from faultset.records.telemetry import TelemetryFile
+from faultset.sources.kit import files
 from faultset.sources.reviewed_impacts import read_reviewed_impacts
 from faultset.storage import reported
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow
@@ -31,7 +39,7 @@ from faultset.truth.placement import Placement
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class Findings:
     """What was found in telemetry and load.
 
     Attributes:
@@ -40,9 +48,6 @@ class Analysis:
         tests: every question whether something moved, and its answer.
         notes: what the analysis could not use, a sentence each.
         summary: how impacts were found and how far to trust them, as plain JSON values for the manifest.
-        series: (node, KPI) -> what was recorded of the metrics.
-        smoothed: KPIs that are averages, which repeat later what others say.
-        usual: KPIs that a figure shows first.
     """
 
     injections: tuple[InjectionRow, ...]
@@ -50,9 +55,16 @@ class Analysis:
     tests: tuple[ImpactTestRow, ...]
     notes: tuple[str, ...]
     summary: dict[str, Any]
-    series: Mapping[tuple[str, str], Series]
-    smoothed: frozenset[str] = frozenset()
-    usual: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis(Findings):
+    """What was found, and the metrics that it was found in, read where somebody asks for them: a picture does."""
+
+    metrics: Callable[[], Metrics]
+
+
+_FINDINGS = TypeAdapter(Findings)
 
 
 def analyse(
@@ -60,16 +72,57 @@ def analyse(
     cluster: Cluster | None,
     declared: Sequence[TelemetryFile],
     reviewed: str | None,
-    progress: Progress = silent,
+    *,
+    cache: Path | None = None,
 ) -> Analysis:
     """Find the impacts of all injections in metrics, logs and traces, and on the load itself.
 
+    Args:
+        truth: what was decided.
+        cluster: what runs where; None where nobody says.
+        declared: the files of telemetry.
+        reviewed: the file of reviewed impacts; None where there is none.
+        cache: keeps findings by all that they come of; None keeps none.
+
     Raises:
         InputError: a file of telemetry or of reviewed impacts is wrong.
+        SetupError: the cache cannot be written.
     """
+    metrics = functools.cache(lambda: read_metrics(declared, Placement(cluster), truth.injections))
+    if cache is None:
+        return _with_metrics(_findings(truth, cluster, declared, reviewed, metrics()), metrics)
+    kept = cache / f"{_key(truth, cluster, declared, reviewed)}.json"
+    with reported(kept), contextlib.suppress(FileNotFoundError, ValueError):  # cut off: as if there were none
+        return _with_metrics(_FINDINGS.validate_json(kept.read_bytes()), metrics)
+    findings = _findings(truth, cluster, declared, reviewed, metrics())
+    with reported(kept):
+        cache.mkdir(parents=True, exist_ok=True)
+        draft = kept.with_name(f".{kept.name}.{uuid.uuid4().hex}")
+        draft.write_text(json.dumps(_FINDINGS.dump_python(findings, mode="json")))  # which keeps what is no number
+        draft.rename(kept)
+    return _with_metrics(findings, metrics)
+
+
+def _with_metrics(findings: Findings, metrics: Callable[[], Metrics]) -> Analysis:
+    return Analysis(**{field.name: getattr(findings, field.name) for field in fields(Findings)}, metrics=metrics)
+
+
+def _key(truth: Truth, cluster: Cluster | None, declared: Sequence[TelemetryFile], reviewed: str | None) -> str:
+    """Return all that findings come of, as one hex digest: content, declarations, what was decided, and recipe."""
+    contents = [identity(file) for file in declared]
+    by_hand = files.sha256_of(reviewed) if reviewed else None
+    return hashlib.sha256(repr((recipe.digest(), contents, by_hand, cluster, truth)).encode()).hexdigest()
+
+
+def _findings(
+    truth: Truth,
+    cluster: Cluster | None,
+    declared: Sequence[TelemetryFile],
+    reviewed: str | None,
+    metrics: Metrics,
+) -> Findings:
     placement = Placement(cluster)
-    metrics = read_metrics(declared, placement, truth.injections, progress)
-    happened = read_events(declared, placement, truth.injections, progress)
+    happened = read_events(declared, placement, truth.injections)
     series = metrics.series
     parameters = Parameters()
     targets = target_nodes(truth.targets)
@@ -81,7 +134,7 @@ def analyse(
     injected = {row.injection_id: row.started_at for row in truth.injections}
     detected = tuple(_widened(row, metrics.blur_s, injected) for row in detection.impacts)
     impacts = (*detected, *by_hand)
-    return Analysis(
+    return Findings(
         injections=_with_outcomes(truth, detection.impacts, tests) if tests else truth.injections,
         impacts=impacts,
         tests=tests,
@@ -93,9 +146,6 @@ def analyse(
         }
         if tests
         else {},
-        series=series,
-        smoothed=metrics.smoothed,
-        usual=metrics.usual,
     )
 
 
@@ -191,13 +241,14 @@ def draw(title: str, truth: Truth, analysis: Analysis, folder: Path) -> None:
     """
     with reported(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        metrics = analysis.metrics()
         series = [
             replace(
                 figures.Series.of_rows(node, kpi, one.time_us, one.value),
-                is_smoothed=kpi in analysis.smoothed,
-                is_usual=kpi in analysis.usual,
+                is_smoothed=kpi in metrics.smoothed,
+                is_usual=kpi in metrics.usual,
             )
-            for (node, kpi), one in analysis.series.items()
+            for (node, kpi), one in metrics.series.items()
         ]
         figures.overview(
             figures.OverviewData(

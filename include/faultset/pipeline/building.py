@@ -33,6 +33,7 @@ from faultset.storage.folders import move
 from faultset.truth.decide import decide as decide_truth
 
 LABELED = ".labeled"
+ANALYSED = ".analysed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,8 @@ def _decided(build: Build, settings: Settings, draw: analysis.Draw) -> Build:
     try:
         truth = decide_truth(evidence)
         if declared.files or declared.reviewed:
-            found = analysis.analyse(truth, evidence.cluster, declared.files, declared.reviewed)
+            cache = Path(settings.work) / ANALYSED / build.slug
+            found = analysis.analyse(truth, evidence.cluster, declared.files, declared.reviewed, cache=cache)
             truth = dataclasses.replace(truth, injections=found.injections, notes=(*truth.notes, *found.notes))
             impacts, tests = found.impacts, found.tests
             folder.put_analysis(found.summary)
@@ -290,18 +292,19 @@ def _labeled(labeling: Labeling, settings: Settings, progress: Progress) -> Labe
     return labeling
 
 
-def adopt_labels(made: Settings, slug: str, settings: Settings) -> None:
-    """Take over the files that were labeled elsewhere, under other settings, as if they had been labeled here.
+def adopt(made: Settings, slug: str, settings: Settings) -> None:
+    """Take over what was labeled and analysed elsewhere, under other settings, as if that had been done here.
 
     Raises:
         SetupError: the work folder cannot be written.
     """
-    target = Path(settings.work) / LABELED / slug
-    with reported(target):
-        target.mkdir(parents=True, exist_ok=True)
-        for kept in (Path(made.work) / LABELED).glob("*/*"):
-            if not kept.name.startswith(".") and not (target / kept.name).exists():
-                move(kept, target / kept.name)
+    for cache in (LABELED, ANALYSED):
+        target = Path(settings.work) / cache / slug
+        with reported(target):
+            target.mkdir(parents=True, exist_ok=True)
+            for kept in (Path(made.work) / cache).glob("*/*"):
+                if not kept.name.startswith(".") and not (target / kept.name).exists():
+                    move(kept, target / kept.name)
 
 
 def _labeler(folder: BuildFolder) -> telemetry.Labeler:

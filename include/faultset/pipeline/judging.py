@@ -140,6 +140,6 @@ def _settle(inbox: Path, claim: Claim, verdict: Verdict, settings: Settings) -> 
             name=claim.name,
             content_sha256=verdict.content_sha256,
         )
-        # What was labeled to judge it is not labeled again to rebuild it.
-        building.adopt_labels(settings_of(claim, settings), verdict.slug, settings)
+        # What was labeled and analysed to judge it is not done again to rebuild it.
+        building.adopt(settings_of(claim, settings), verdict.slug, settings)
     filing.file(inbox, claim, verdict)

@@ -83,6 +83,11 @@ def labeled_paths(declared: Sequence[TelemetryFile]) -> tuple[str, ...]:
     return tuple(paths)
 
 
+def identity(file: TelemetryFile) -> str:
+    """Return what the rows of a file depend on: its content, and all that is declared of it but where it lies."""
+    return repr((files.sha256_of(file.uri), dataclasses.replace(file, uri="", hosts=())))
+
+
 # --- labels ---------------------------------------------------------------------------------------------------------
 
 
@@ -138,15 +143,9 @@ class Labeler:
 
     def key(self, file: TelemetryFile) -> str:
         """Return what the labeled file depends on, as one hex digest: content, labels, declaration and recipe."""
-        _, content = files.sha256_of(file.uri)
         described = (
             recipe.digest(),
-            content,
-            file.kind,
-            file.name,
-            file.time_zone,
-            repr((file.shift_us, file.renamed, file.format, file.time_column, file.node_column, file.node)),
-            repr((file.values, file.time_blur_s)),
+            identity(file),
             repr(self.windows),
             repr((sorted(self.nodes or ()), self.hosts)),
             repr(self.run),
