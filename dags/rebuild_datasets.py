@@ -8,7 +8,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task_group
 
 from faultset_dags import rebuilding as tasks
 from faultset_dags.defaults import DEFAULT_ARGS
-from faultset_dags.notices import on_failure
+from faultset_dags.notices import deadlines, on_failure
 
 DOC = """
 ### Rebuild the datasets
@@ -45,6 +45,7 @@ at once, is harmless.
     tags=["faultset", "datasets"],
     doc_md=DOC,
     on_failure_callback=on_failure(),
+    deadline=deadlines(),
     default_args=DEFAULT_ARGS,
     params={
         "experiments": Param(

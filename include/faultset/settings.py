@@ -129,7 +129,10 @@ def _whole(name: str, environment: Mapping[str, str], default: int, *, unit: str
 
 
 def _hours(name: str, environment: Mapping[str, str], default: int) -> float:
-    return _whole(name, environment, default, unit="hours") * 3600.0
+    text = environment.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text, re.ASCII):
+        raise InputError(name, f'"{text}" is no number of hours', f"give one, such as {default}")
+    return float(text) * 3600.0
 
 
 def _mib(name: str, text: str) -> int:

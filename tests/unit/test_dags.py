@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import itertools
 import os
 import subprocess
@@ -20,7 +22,7 @@ USE_CASES = {"faultset.pipeline", "faultset.settings", "faultset.errors", "fault
 LIGHT = {
     "airflow.providers.standard.operators.hitl",
 }
-OURS = {"faultset_dags", "faultset_inbox"}
+OURS = {"faultset_dags", "faultset_inbox", "faultset_notices"}
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +141,17 @@ def test_the_notifiers_of_the_environment_are_told_of_failed_runs(name: str, tmp
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
     )
     assert answer.stdout.splitlines()[-1] == "[('Bell', '{{ dag.dag_id }}')]"
+
+
+def test_a_rebuild_has_deadlines_that_the_triggerer_can_tell_of(rebuild: Any) -> None:
+    assert [(one.name, one.interval.total_seconds() // 3600) for one in rebuild.deadline] == [
+        ("not_ended_in_time", 12),
+        ("datasets_not_refreshed", 36),
+    ]
+    for one in rebuild.deadline:
+        module, _, name = one.callback.path.rpartition(".")
+        assert (ROOT / "plugins" / f"{module}.py").is_file()
+        assert inspect.iscoroutinefunction(getattr(importlib.import_module(module), name))
 
 
 def test_what_was_accepted_sets_off_one_rebuild_however_often_it_is_tried(bag: Any) -> None:

@@ -65,4 +65,4 @@ def test_the_doctor_says_what_lies_in_the_inbox(tmp_path: Path) -> None:
     assert health._inbox(settings).startswith("0 waiting, 0 under way, 0 judged and 0 of them rejected, in ")
     (tmp_path / "inbox" / "run").mkdir(parents=True)
     assert health._inbox(settings).startswith("1 waiting, 0 under way")
-    assert "inbox" in [check.name for check in operating._CHECKS]
+    assert "inbox" in [check.name for check in health._CHECKS]
