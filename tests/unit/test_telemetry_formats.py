@@ -214,6 +214,22 @@ def test_otlp_a_message_a_line_with_a_line_that_is_none(tmp_path: Path) -> None:
     assert read_file(file).series["cmp01", "requests"][1].tolist() == [1.0]
 
 
+def test_values_that_no_column_holds_are_null_and_named_by_their_lines(tmp_path: Path) -> None:
+    records = [
+        {"traceId": 5},
+        {"traceId": {"a": 1}},
+        {"timeUnixNano": "9" * 23},
+        {"spanId": ["b"], "severityText": True},
+    ]
+    known = {"timeUnixNano": str(T0 * 10**9), "severityText": "INFO", "body": {"stringValue": "text"}}
+    lines = [message("Logs", "cmp01", {"logRecords": [{**known, **record}]}) for record in records]
+    found, rows = labeled(written(tmp_path, "\n".join(lines), "logs"), tmp_path)
+    assert rows["trace_id"].to_list() == ["5", '{"a":1}', None, None]
+    assert (rows["span_id"][3], rows["severity"][3]) == ('["b"]', "True")
+    assert found.nulled.first == ((3, f"time_unix_nano: '{'9' * 23}' is no number"),)
+    assert (found.rows, found.without_time, found.left_out.count) == (4, 1, 0)
+
+
 def test_spans_of_otlp_and_of_jaeger_say_the_same(tmp_path: Path) -> None:
     def otlp(span: str, parent: str, start: int, took: int, *, failed: bool) -> dict[str, Any]:
         status = {"code": 2} if failed else {}

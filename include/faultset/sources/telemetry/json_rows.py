@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -12,6 +14,7 @@ import polars as pl
 
 from faultset.records.telemetry import TelemetryFile
 from faultset.sources.kit.collector import collector_paused
+from faultset.sources.kit.redaction import redact
 from faultset.sources.telemetry import json_parts, node_of
 from faultset.sources.telemetry.csv_rows import framed
 from faultset.sources.telemetry.format import Block, ColumnType, Layout, Oddities, Rows, Source, short_name
@@ -22,15 +25,20 @@ NO_HEADER = -1
 
 
 class Table:
-    """Rows in the making: a list a column."""
+    """Rows in the making."""
 
     def __init__(self, columns: Mapping[str, ColumnType]) -> None:
         self._types = columns
         self._rows: list[tuple[object, ...]] = []
         self._nodes: list[str | None] = []
+        self._lines: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def at_line(self, line: int) -> None:
+        """Say on which line the rows stand that are added next."""
+        self._lines.append((len(self._rows), line))
 
     def add(self, node: str | None, *values: object) -> None:
         """Add a row; ``values`` in the order of the columns."""
@@ -39,8 +47,37 @@ class Table:
 
     def block(self, layout: Layout, lines: int = 0) -> Block:
         """Return the rows as a block."""
-        frame = pl.DataFrame(self._rows, schema=dict(self._types), orient="row")
-        return with_nodes(framed(layout, frame, lines), pl.Series(self._nodes, dtype=pl.String))
+        values = zip(*self._rows, strict=True) if self._rows else ((),) * len(self._types)
+        columns, odd = dict(zip(self._types, values, strict=True)), Oddities()
+        try:
+            frame = pl.DataFrame(columns, schema=dict(self._types))
+        except (TypeError, pl.exceptions.PolarsError):
+            fitting = {name: [_fitting(value, kind) for value in columns[name]] for name, kind in self._types.items()}
+            frame = pl.DataFrame(fitting, schema=dict(self._types))
+            odd = Oddities.of([one for name in self._types for one in self._unfit(name, columns[name], fitting[name])])
+        block = with_nodes(framed(layout, frame, lines), pl.Series(self._nodes, dtype=pl.String))
+        return replace(block, nulled=odd + block.nulled) if odd.count else block
+
+    def _unfit(self, name: str, values: Sequence[object], fitting: Sequence[object]) -> Iterator[tuple[int, str]]:
+        """Yield line and problem of each value that its column cannot hold."""
+        for row, (value, kept) in enumerate(zip(values, fitting, strict=True)):
+            if value is not None and kept is None:
+                place = bisect_right(self._lines, row, key=itemgetter(0)) - 1
+                kind = "number" if self._types[name].is_numeric() else "text"
+                yield self._lines[place][1] if place >= 0 else 0, f"{name}: {redact(str(value))[:80]!r} is no {kind}"
+
+
+def _fitting(value: object, kind: ColumnType) -> object:
+    """Return a value as its column holds it; None where it cannot."""
+    if kind == pl.String:
+        return text(value)
+    if not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value) if kind == pl.Float64 else int(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if kind == pl.Float64 or -(2**63) <= number < 2**63 else None
 
 
 def with_nodes(block: Block, nodes: pl.Series) -> Block:
@@ -91,9 +128,10 @@ def _added(
     number: int,
     odd: list[tuple[int, str]],
 ) -> None:
+    table.at_line(number)
     try:
         add(table, value)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, IndexError) as error:
         odd.append((number, f"it has not the form of the others ({type(error).__name__}: {error})"))
 
 

@@ -6,7 +6,7 @@ numbers texts; a resource's attributes name host and service.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,7 @@ from faultset.sources.telemetry.json_rows import Table, first_of, text
 
 _HOSTS = ("host.name", "k8s.node.name", "host.id", "container.name", "k8s.pod.name")
 _CUMULATIVE = (2, "AGGREGATION_TEMPORALITY_CUMULATIVE")  # as protobuf writes it in JSON, too
+_KINDS = ("gauge", "sum", "histogram", "exponentialHistogram", "summary")
 _ERROR = 2
 _SEVERITIES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 
@@ -107,6 +108,10 @@ def _nano(value: object) -> int | None:
     return int(str(value)) or None if value is not None else None
 
 
+_Metric = tuple[str, str, bool, str, str | None]
+"""A metric's name and kind, whether it grows, its unit, and its service."""
+
+
 # --- metrics --------------------------------------------------------------------------------------------------------
 
 
@@ -115,35 +120,36 @@ def _add_metrics(table: Table, batch: Mapping[str, Any], fallback: str | None) -
     for scope in _scopes(batch, "scopeMetrics", "instrumentationLibraryMetrics"):
         for metric in scope.get("metrics", ()):
             name, unit = str(metric["name"]), metric.get("unit") or ""
-            for kind in ("gauge", "sum", "histogram", "exponentialHistogram", "summary"):
-                told = metric.get(kind)
-                if not told:
-                    continue
-                cumulative = told.get("aggregationTemporality") in _CUMULATIVE and kind != "gauge"
-                grows = cumulative and (kind != "sum" or bool(told.get("isMonotonic")))
-                for point in told.get("dataPoints", ()):
-                    _add_point(table, node, (name, kind, grows, unit, service), point)
+            for kind, told in metric.items():
+                if kind in _KINDS and told:
+                    grows = kind != "gauge" and told.get("aggregationTemporality") in _CUMULATIVE
+                    grows = grows and (kind != "sum" or bool(told.get("isMonotonic")))
+                    add = _add_numbers if kind in {"gauge", "sum"} else _add_distributions
+                    add(table, node, (name, kind, grows, unit, service), told.get("dataPoints", ()))
 
 
-def _add_point(
-    table: Table, node: str | None, of: tuple[str, str, bool, str, str | None], point: Mapping[str, Any]
-) -> None:
-    """Add the numbers of a data point; ``of``: its metric's name and kind, whether it grows, its unit, the service."""
+def _add_numbers(table: Table, node: str | None, of: _Metric, points: Sequence[Mapping[str, Any]]) -> None:
+    """Add points that hold a number each."""
     name, kind, grows, unit, service = of
-    attributes = orjson.dumps(point.get("attributes") or ())
-    when = int(point["timeUnixNano"]) or None
-    if kind in {"gauge", "sum"}:
-        value = point.get("asDouble", point.get("asInt"))
-        if value is not None:
-            kpi, written = _named(name, attributes)
-            how = f"{kind}, cumulative" if grows else kind
-            table.add(node, when, kpi, float(value), name, unit, how, service, written)
-        return
-    for suffix, value, adds_up in _numbers(point):
-        metric = f"{name}{suffix}"
-        kpi, written = _named(metric, attributes)
-        how = f"{kind}, cumulative" if grows and adds_up else kind
-        table.add(node, when, kpi, value, metric, unit, how, service, written)
+    how = f"{kind}, cumulative" if grows else kind
+    for point in points:
+        value = point.get("asDouble")
+        if value is None and (value := point.get("asInt")) is None:
+            continue
+        kpi, written = _named(name, orjson.dumps(point.get("attributes") or ()))
+        table.add(node, int(point["timeUnixNano"]) or None, kpi, float(value), name, unit, how, service, written)
+
+
+def _add_distributions(table: Table, node: str | None, of: _Metric, points: Sequence[Mapping[str, Any]]) -> None:
+    """Add the numbers of points that hold several each."""
+    name, kind, grows, unit, service = of
+    for point in points:
+        attributes, when = orjson.dumps(point.get("attributes") or ()), int(point["timeUnixNano"]) or None
+        for suffix, value, adds_up in _numbers(point):
+            metric = f"{name}{suffix}"
+            kpi, written = _named(metric, attributes)
+            how = f"{kind}, cumulative" if grows and adds_up else kind
+            table.add(node, when, kpi, value, metric, unit, how, service, written)
 
 
 @lru_cache(100_000)
