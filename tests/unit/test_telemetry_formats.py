@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import io
 import json
@@ -70,6 +71,23 @@ def answer(*found: dict[str, Any]) -> dict[str, Any]:
 
 
 MEMORY = [(T0 + 15 * place, str(1000 + place * place % 97)) for place in range(40)]
+
+
+def test_a_zone_is_asked_for_only_where_times_are_the_wall_clocks(tmp_path: Path) -> None:
+    known = written(tmp_path, json.dumps(answer(series("memory", "cmp01", MEMORY))))
+    found, _ = labeled(dataclasses.replace(known, time_zone=None), tmp_path)
+    assert (found.rows, found.first_us) == (40, T0 * 1_000_000)
+    walls = written(tmp_path, "time,memory\n2025-11-18 18:33:42,1\n", name="cmp01.csv")
+    walls = dataclasses.replace(walls, time_zone=None)
+    for read in (lambda: labeled(walls, tmp_path), lambda: read_file(walls)):
+        with pytest.raises(InputError) as error:
+            read()
+        assert str(error.value) == (
+            "cmp01.csv: its times are wall-clock times (2025-11-18 18:33:42), and nothing says in which zone; add "
+            "time_zone: to its entry of telemetry in experiment.yaml, such as Europe/Berlin"
+        )
+
+
 LOAD = [(T0 + 0.5 + 15 * place, text) for place, text in enumerate(["1.5", "NaN", "+Inf", "-Inf", "2e3"])]
 
 

@@ -99,8 +99,8 @@ class Telemetry(_Model):
 
     kind: Literal["metrics", "logs", "traces"] = Field(description="metrics, logs or traces")
     files: Reference = Field(description='a path or a pattern such as "metrics/*.csv" that fits at least one file')
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        description="an IANA time zone such as Europe/Berlin or UTC"
+    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = Field(
+        default=None, description="an IANA time zone such as Europe/Berlin or UTC"
     )
     format: Text | None = Field(default=None, description="the id of a format, as faultset formats lists them")
     time_column: Text | None = Field(default=None, description="the name of the column that holds the times")
@@ -298,9 +298,7 @@ class ExperimentFile(_Model):
     runs: tuple[RunDeclaration, ...] = Field(
         min_length=1, description="a list with at least one run, each a mapping with report"
     )
-    telemetry: tuple[Telemetry, ...] = Field(
-        default=(), description="a list of mappings with kind, files and time_zone"
-    )
+    telemetry: tuple[Telemetry, ...] = Field(default=(), description="a list of mappings with kind and files")
     reviewed_impacts: Reference | None = Field(
         default=None, description="the path or URI of a CSV with node, KPI, start and end"
     )

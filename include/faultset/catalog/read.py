@@ -168,6 +168,6 @@ def _check_telemetry_agrees(experiment: Experiment, tree: yaml_tree.YamlNode, wh
                 raise InputError(
                     f"{where}:{line_of(tree, ('telemetry', i, 'files'))}",
                     f"telemetry[{i}].files fits {public_name(name)}, which telemetry[{first}] declares as "
-                    f"{other.kind} in {other.time_zone}",
+                    f"{other.kind} in {other.time_zone or 'no time zone'}",
                     "make the patterns narrower, so that each file has one kind and one time zone",
                 )

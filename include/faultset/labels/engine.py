@@ -38,6 +38,7 @@ from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry.format import Block, Rows
 from faultset.sources.telemetry.opening import no_rows, numbered, open_rows
 from faultset.sources.telemetry.problems import ColumnTypeError
+from faultset.sources.telemetry.wall_clock import declared_zone
 from faultset.storage import reported
 
 _WORKERS = 3
@@ -172,7 +173,7 @@ def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], _T]], ahead: in
 def _passes(plan: Plan) -> repeated_hour.Passes:
     """Decide the passes of a repeated hour: reads the times of the whole file."""
     with open_rows(plan.file, types=plan.types, only=lambda _: ()) as rows:
-        return repeated_hour.decide(_wall_clocks(plan.file, rows), plan.file.time_zone)
+        return repeated_hour.decide(_wall_clocks(plan.file, rows), declared_zone(plan.file))
 
 
 def _wall_clocks(file: TelemetryFile, rows: Rows) -> Iterator[repeated_hour.WallClock]:

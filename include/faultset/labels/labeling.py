@@ -21,7 +21,7 @@ from faultset.sources.kit.redaction import redact
 from faultset.sources.telemetry import node_of, true_name
 from faultset.sources.telemetry.format import NOT_KNOWN, Block, ColumnType, Flags, Microseconds, Rows
 from faultset.sources.telemetry.secrets import without_secrets
-from faultset.sources.telemetry.wall_clock import REPEATED, SKIPPED, in_range, to_utc
+from faultset.sources.telemetry.wall_clock import REPEATED, SKIPPED, declared_zone, in_range, to_utc
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
 _PHASES = arrays.texts(PHASES)
@@ -178,7 +178,8 @@ class BlockLabeler:
         wall = np.flatnonzero(clock.wall)
         if not len(wall):
             return Moments(clock.us, nowhere, nowhere)
-        utc = to_utc(clock.us if len(wall) == len(known) else clock.us[wall], self._plan.file.time_zone)
+        written = clock.us if len(wall) == len(known) else clock.us[wall]
+        utc = to_utc(written, declared_zone(self._plan.file, written))
         if utc.kind is None and len(wall) == len(known):
             return Moments(utc.us, nowhere, nowhere)
         us = clock.us.copy()
@@ -268,7 +269,7 @@ class BlockLabeler:
 
     def _differences(self, block: Block, us: Microseconds) -> Microseconds:
         """Return by how much the rows' second time is off, in microseconds; empty where there is none."""
-        if block.clock.beside is None:
+        if block.clock.beside is None or self._plan.file.time_zone is None:
             return np.array([], np.int64)
         both = block.clock.beside != NOT_KNOWN
         beside = block.clock.beside[both]

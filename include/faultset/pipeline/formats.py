@@ -27,7 +27,7 @@ _RULES = """\
 telemetry:
   - {kind: metrics, files: "grafana/*.csv", time_zone: Europe/Berlin}                      # recognised
   - {kind: metrics, files: "power.csv", time_zone: UTC, time_column: at, values: watts, node: cmp01}
-  - {kind: metrics, files: "prom/*.json", time_zone: UTC, format: prometheus, time_blur_s: 15}
+  - {kind: metrics, files: "prom/*.json", format: prometheus, time_blur_s: 15}
 ```
 
 | key | means |
@@ -43,7 +43,8 @@ telemetry:
 
 Known are seconds, milliseconds, microseconds and nanoseconds since 1970; ISO 8601; `YYYY-MM-DD HH:MM:SS` with or without
 an abbreviation; and Kibana's `Nov 18, 2025 @ 18:33:41.787`. An offset in the text (`Z`, `+01:00`, `+01`) is exact and wins
-over `time_zone`. An abbreviation such as `CEST` is not trusted: the zone gives the offset, and a disagreement is a finding.
+over `time_zone`, which only times of the wall clock need. An abbreviation such as `CEST` is not trusted: the zone gives the
+offset, and a disagreement is a finding.
 
 ## Nodes
 

@@ -229,7 +229,7 @@ class Labeler:
             coverage=dict(counted.clock.coverage),
             abbreviation_note=(
                 clock_names.abbreviation_note(file.time_zone, counted.abbreviations, first, last)
-                if first and last
+                if file.time_zone and first and last
                 else None
             ),
             shift_s=shift.seconds if shift else None,

@@ -17,7 +17,7 @@ class TelemetryFile:
         kind: what it holds.
         uri: where it lies.
         name: as a dataset names it, relative to the experiment's folder; never a machine's own path.
-        time_zone: IANA zone of the wall-clock times in it.
+        time_zone: IANA zone of the wall-clock times in it; None where nobody says, because it should hold none.
         shift_us: microseconds to add to each of its times, as a declared correction says.
         renamed: (name in the source, true name) of nodes, as declared corrections say.
         hosts: (what a source may call a node, lower case; the node's name), of the cluster's nodes.
@@ -32,7 +32,7 @@ class TelemetryFile:
     kind: TelemetryKind
     uri: str
     name: str
-    time_zone: str
+    time_zone: str | None
     shift_us: int = 0
     renamed: tuple[tuple[str, str], ...] = ()
     hosts: tuple[tuple[str, str], ...] = ()
@@ -61,7 +61,7 @@ class TelemetryFacts:
         kind: what it holds.
         source: the source file, as the dataset names it.
         path: the labeled file in the dataset, such as ``metrics/node01_metrics.parquet``.
-        time_zone: zone declared for its wall-clock times.
+        time_zone: zone declared for its wall-clock times; None where it has none.
         nodes: nodes that its rows are of.
         source_rows: rows of the source.
         rows: rows of the labeled file.
@@ -107,7 +107,7 @@ class TelemetryFacts:
     kind: TelemetryKind
     source: str
     path: str
-    time_zone: str
+    time_zone: str | None
     nodes: tuple[str, ...]
     source_rows: int
     rows: int

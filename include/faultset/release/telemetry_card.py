@@ -108,7 +108,7 @@ def _file(entry: Mapping[str, Any]) -> Sequence[object]:
         entry["last"],
         entry["anomalous"],
         entry["boundary"],
-        entry["time_zone"],
+        entry["time_zone"] or "as written",
     )
 
 

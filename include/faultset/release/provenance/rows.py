@@ -68,7 +68,7 @@ def _source(entry: dict[str, Any], number: int) -> tuple[Fact, ...]:
     is_table = not any(part == "json" for part in entry["source"].lower().rsplit("/", 1)[-1].split(".")[1:])
     line = f"{number + 2}, where no value before it holds a line break" if is_table else None
     facts = (("file", entry["source"]), ("source_row", number), ("line", line), ("labeled_file", entry["path"]))
-    return (*facts, ("time_zone", entry["time_zone"]))
+    return (*facts, ("time_zone", entry["time_zone"] or "as written"))
 
 
 def _corrected_file(content: Content, entry: dict[str, Any]) -> Iterator[Step]:

@@ -17,7 +17,7 @@ from faultset.sources.kit.redaction import redact
 from faultset.sources.telemetry.format import NOT_KNOWN, Block, Layout, Microseconds
 from faultset.sources.telemetry.opening import numbered, open_rows
 from faultset.sources.telemetry.series import Kept
-from faultset.sources.telemetry.wall_clock import in_range, to_utc
+from faultset.sources.telemetry.wall_clock import declared_zone, in_range, to_utc
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL")
 ALIASES = {
@@ -214,7 +214,8 @@ def _known(file: TelemetryFile, blocks: Iterator[Block], kept: Kept | None) -> I
             raise InputError(file.name, "has a time outside of 1970 to 2200", "correct the row")
         us = clock.us.copy()
         wall = clock.wall & known
-        us[wall] = to_utc(clock.us[wall], file.time_zone).us
+        if wall.any():
+            us[wall] = to_utc(clock.us[wall], declared_zone(file, clock.us[wall])).us
         us[known] += file.shift_us
         if kept is not None:
             known[known] = kept(us[known])

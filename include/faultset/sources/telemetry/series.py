@@ -15,7 +15,7 @@ from faultset.sources.telemetry import node_of, true_name
 from faultset.sources.telemetry.format import Block, ColumnType, Flags, Layout, Microseconds, Oddities, Rows
 from faultset.sources.telemetry.opening import no_rows, numbered, open_rows
 from faultset.sources.telemetry.problems import ColumnTypeError
-from faultset.sources.telemetry.wall_clock import in_range, to_utc
+from faultset.sources.telemetry.wall_clock import declared_zone, in_range, to_utc
 
 Values = npt.NDArray[np.float64]
 Series = tuple[Microseconds, Values]
@@ -228,7 +228,10 @@ def _utc(file: TelemetryFile, block: Block) -> Microseconds:
     us = block.clock.us
     if not in_range(us):
         raise InputError(file.name, "has a time outside of 1970 to 2200", "correct the row")
-    return np.where(block.clock.wall, to_utc(us, file.time_zone).us, us) + file.shift_us
+    wall = block.clock.wall
+    if wall.any():
+        us = np.where(wall, to_utc(us, declared_zone(file, us[wall])).us, us)
+    return us + file.shift_us
 
 
 def spread_within(us: Microseconds, width_us: int) -> Microseconds:

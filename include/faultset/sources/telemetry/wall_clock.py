@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from faultset.moments import EARLIEST, LATEST, epoch_us
+from faultset.errors import InputError
+from faultset.moments import EARLIEST, LATEST, epoch_us, from_epoch
+from faultset.records.telemetry import TelemetryFile
 from faultset.sources.telemetry.format import Microseconds
 
 PLAIN, REPEATED, SKIPPED = 0, 1, 2
@@ -53,6 +56,22 @@ class Utc:
     second_us: Microseconds
     piece: npt.NDArray[np.int64] | None
     kind: npt.NDArray[np.int8] | None
+
+
+def declared_zone(file: TelemetryFile, wall_us: Sequence[int] | Microseconds = ()) -> str:
+    """Return the zone that a file's wall-clock times are in; ``wall_us``: some of them, as they are written.
+
+    Raises:
+        InputError: nobody says.
+    """
+    if file.time_zone is None:
+        written = next((f"{from_epoch(int(us) / 1e6):%Y-%m-%d %H:%M:%S}" for us in wall_us[:1]), "without an offset")
+        raise InputError(
+            file.name,
+            f"its times are wall-clock times ({written}), and nothing says in which zone",
+            "add time_zone: to its entry of telemetry in experiment.yaml, such as Europe/Berlin",
+        )
+    return file.time_zone
 
 
 def in_range(us: Microseconds) -> bool:
