@@ -45,6 +45,15 @@ def test_a_destroyed_experiment_lasts_from_its_creation_to_its_end(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("action", "means"),
+    [("pod-network delay", "network-delay"), ("pod-pod delete", "kill"), ("node-cpu fullload", "stress"), ("x", "k8s")],
+)
+def test_what_is_done_in_kubernetes_is_told_by_the_action(action, means, tmp_path):
+    (row,) = pipeline.inspect(status(tmp_path, experiment("k8s", action)))["injections"]
+    assert row["action"] == means
+
+
+@pytest.mark.parametrize(
     ("changed", "because"),
     [
         ({"state": "Error"}, "it was not set up"),

@@ -292,6 +292,28 @@ def fis_experiment(faults: Sequence[ToolFault], start: dt.datetime) -> str:
     }})  # fmt: skip
 
 
+# --- ChaosBlade ------------------------------------------------------------------------------------------------------
+
+
+def chaosblade_status(faults: Sequence[ToolFault], start: dt.datetime, namespace: str = "shop") -> str:
+    """A status that lists experiments: destroyed ones, and some that were never set up though the call succeeded."""
+    states: dict[Fate, str] = {"hit": "Destroyed", "refused": "Error", "never_applied": "Created"}
+    listed = [
+        {
+            "Uid": f"{number:016x}",
+            "Command": "k8s",
+            "SubCommand": "pod-network delay",
+            "Flag": f" --namespace={namespace} --names={fault.pod} --time=3000 --timeout={fault.lasts_s:g}",
+            "Status": states[fault.fate],
+            "Error": "" if fault.works else "pod not found",
+            "CreateTime": iso(_after(start, fault.starts_s)),
+            "UpdateTime": iso(_after(start, fault.starts_s + (fault.lasts_s if fault.works else 0.2))),
+        }
+        for number, fault in enumerate(faults, 1)
+    ]
+    return _dumped({"code": 200, "success": True, "result": listed})
+
+
 # --- load ------------------------------------------------------------------------------------------------------------
 
 

@@ -65,6 +65,11 @@ TOOLS: dict[str, Tool] = {
         ("skipped",),
         of_nodes=True,
     ),
+    "chaosblade": Tool(
+        "status.json",
+        lambda faults, start, _node: tool_files.chaosblade_status(faults, start),
+        ("refused", "never_applied"),
+    ),
 }
 LOADS: dict[str, tuple[str, Callable[[Sequence[Request], dt.datetime], str]]] = {
     "k6": ("k6.json", tool_files.k6_json),
@@ -72,7 +77,7 @@ LOADS: dict[str, tuple[str, Callable[[Sequence[Request], dt.datetime], str]]] = 
     "jmeter": ("results.jtl", tool_files.jmeter_jtl),
 }
 # Each load beside a tool, so that every one is met in some scenario.
-_BESIDE = dict(zip(TOOLS, ("locust", "k6", "jmeter", "k6", "locust"), strict=True))
+_BESIDE = dict(zip(TOOLS, ("locust", "k6", "jmeter", "k6", "locust", "jmeter"), strict=True))
 
 
 def simulate_tool(name: str, folder: Path, *, seed: int = 0) -> dict[str, Any]:

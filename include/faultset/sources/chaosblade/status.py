@@ -24,7 +24,7 @@ _FLAG = re.compile(r"--(?P<key>[a-z-]+)[= ](?P<value>[\w.,:@-]{1,400})")
 _VERBS = {
     "cpu": "stress", "mem": "stress", "network delay": "network-delay", "network loss": "network-loss",
     "network corrupt": "network-corrupt", "network dns": "dns", "process kill": "kill", "process stop": "pause",
-    "disk fill": "fill", "disk burn": "stress", "docker": "container", "systemd stop": "stop",
+    "disk fill": "fill", "disk burn": "stress", "docker": "container", "pod delete": "kill", "systemd stop": "stop",
 }  # fmt: skip
 _NAMED: tuple[tuple[str, TargetKind], ...] = (
     ("container-name", "container"),
@@ -66,10 +66,16 @@ def _fault(experiment: Field) -> Fault:
     start, changed = instant(experiment.get("CreateTime")), instant(experiment.get("UpdateTime"))
     if start is None:
         return Fault(plugin, label, said(flags), unfired=f"ChaosBlade calls it {status}, and it has no start")
-    verb = _VERBS.get(f"{command} {action}") or _VERBS.get(command) or word(command, "unknown")
+    verb = _verb(command, action)
     claim = _claim(verb, status, tuple(_targets(flags)), prepares=command == "prepare")
     end = changed if claim.ends_with_command and changed is not None and changed.at >= start.at else start
     return Fault(plugin, label, said(flags), (Firing(start, end, status, claim),))
+
+
+def _verb(command: str, action: str) -> str:
+    """Return what an experiment does; in Kubernetes the action says on what, too: ``pod-network delay``."""
+    whole = action.partition("-")[2] if command == "k8s" else f"{command} {action}"
+    return _VERBS.get(whole) or _VERBS.get(whole.partition(" ")[0]) or word(command, "unknown")
 
 
 def _claim(verb: str, status: str, targets: tuple[FaultTarget, ...], *, prepares: bool) -> Claim:
