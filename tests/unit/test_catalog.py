@@ -472,9 +472,55 @@ def test_a_new_experiment_can_be_read_and_names_all_that_was_given(tmp_path, inp
     assert path == str(tmp_path / "catalog" / "nova-restart" / "experiment.yaml")
     experiment = catalog.read_experiment(str(tmp_path / "catalog"), "nova-restart")
     assert experiment.title == "Restart: nova # twice ✓"
-    assert catalog.resolve(experiment, experiment.runs[0].report) == str(inputs / "report.html")
-    assert experiment.runs[0].results == str(inputs / "results.json")
-    assert experiment.runs[0].hook_scripts == (str(inputs / "restart.sh"),)
+    run = experiment.runs[0]
+    assert run.report == "../../inputs/report.html"
+    named = [catalog.resolve(experiment, one) for one in (run.report, run.results, *run.hook_scripts)]
+    assert [Path(one).resolve() for one in named] == [
+        inputs / "report.html",
+        inputs / "results.json",
+        inputs / "restart.sh",
+    ]
+
+
+def test_files_that_do_not_lie_beside_the_catalog_are_named_by_their_whole_path(tmp_path, inputs):
+    root = tmp_path / "elsewhere" / "catalog"
+    catalog.new_experiment(str(root), "nova", str(inputs / "report.html"), str(inputs / "os-faults.yaml"))
+    experiment = catalog.read_experiment(str(root), "nova")
+    assert (experiment.runs[0].report, experiment.cluster) == (
+        str(inputs / "report.html"),
+        str(inputs / "os-faults.yaml"),
+    )
+
+
+def test_a_new_experiment_names_its_telemetry_and_the_zone_of_its_times(tmp_path, inputs):
+    for name in ("metrics/a.csv", "logs/a.csv"):
+        (inputs / name).parent.mkdir(exist_ok=True)
+        (inputs / name).touch()
+    catalog.new_experiment(
+        str(tmp_path / "catalog"),
+        "nova",
+        str(inputs / "report.html"),
+        str(inputs / "os-faults.yaml"),
+        telemetry=[("metrics", str(inputs / "metrics/*.csv")), ("logs", str(inputs / "logs/a.csv"))],
+        time_zone="Europe/Berlin",
+    )
+    telemetry = catalog.read_experiment(str(tmp_path / "catalog"), "nova").telemetry
+    assert [(one.kind, one.files, one.time_zone) for one in telemetry] == [
+        ("metrics", "../../inputs/metrics/*.csv", "Europe/Berlin"),
+        ("logs", "../../inputs/logs/a.csv", "Europe/Berlin"),
+    ]
+
+
+def test_a_pattern_that_no_file_fits_is_said_at_once(tmp_path, inputs):
+    with pytest.raises(InputError, match="no file fits this pattern"):
+        catalog.new_experiment(
+            str(tmp_path / "catalog"),
+            "nova",
+            str(inputs / "report.html"),
+            str(inputs / "os-faults.yaml"),
+            telemetry=[("metrics", str(inputs / "metricks/*.csv"))],
+        )
+    assert not (tmp_path / "catalog").exists()
 
 
 def test_the_comments_of_a_new_experiment_are_valid_once_uncommented(tmp_path, inputs):

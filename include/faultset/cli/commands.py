@@ -57,17 +57,23 @@ scripts_option = click.option(
 @click.option("--cluster", metavar="FILE", help="os-faults YAML of the cluster, or a cluster.yaml.")
 @results_option
 @scripts_option
+@click.option("--metrics", metavar="FILES", multiple=True, help="A file, or a pattern in quotes such as 'm/*.csv'.")
+@click.option("--logs", metavar="FILES", multiple=True, help="The same of log lines.")
+@click.option("--traces", metavar="FILES", multiple=True, help="The same of spans.")
+@click.option("--time-zone", metavar="ZONE", help="Zone of the times in them, such as Europe/Berlin or UTC.")
 @click.option("--title", help="Title of the dataset; from SLUG where it is not given.")
 @click.pass_obj
 def new(
     call: Call,
+    /,
     slug: str,
     *,
     report: str,
     cluster: str | None,
-    results: str | None,
-    hook_scripts: tuple[str, ...],
-    title: str | None,
+    metrics: tuple[str, ...],
+    logs: tuple[str, ...],
+    traces: tuple[str, ...],
+    **options: Any,
 ) -> Answer:
     """Write a first experiment.yaml for SLUG.
 
@@ -75,9 +81,9 @@ def new(
     """
     from faultset import pipeline
 
-    path = pipeline.new(
-        call.settings, slug, report=report, cluster=cluster, results=results, hook_scripts=hook_scripts, title=title
-    )
+    named = {"metrics": metrics, "logs": logs, "traces": traces}
+    telemetry = [(kind, files) for kind, given in named.items() for files in given]
+    path = pipeline.new(call.settings, slug, report=report, cluster=cluster, telemetry=telemetry, **options)
     return Answer({"slug": slug, "path": str(path)}, show.new)
 
 

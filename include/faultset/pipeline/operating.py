@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,15 @@ def new(
     *,
     report: str,
     cluster: str | None,
-    results: str | None = None,
-    hook_scripts: Sequence[str] = (),
-    title: str | None = None,
+    **options: Any,
 ) -> str:
-    """Write a first ``experiment.yaml`` for a report and return where it lies; never overwrites one."""
+    """Write a first ``experiment.yaml`` for a report and return where it lies; never overwrites one.
+
+    Options are those of ``catalog.new_experiment``.
+    """
     if cluster is None and not names_targets(report):
         raise InputError(report, "a report is declared together with its cluster", "add --cluster FILE")
-    return catalog.new_experiment(
-        settings.catalog, slug, report, cluster, results, hook_scripts=hook_scripts, title=title
-    )
+    return catalog.new_experiment(settings.catalog, slug, report, cluster, **options)
 
 
 def scenarios() -> list[str]:
