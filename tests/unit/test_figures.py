@@ -170,6 +170,35 @@ def test_of_fifty_nodes_those_that_were_hit_are_shown_and_the_figure_says_so(
     assert "node46" not in shown
 
 
+def test_where_something_moved_what_did_not_is_named_and_not_drawn(
+    tmp_path: Path, drawn: list[mpl.figure.Figure]
+) -> None:
+    overview(replace(EVERYTHING, impacts=[impact(300, 400)]), tmp_path / "a.png")
+    shown = texts_of(drawn[0])
+    assert "mem.used (GiB)" in shown
+    assert "cpu.user (%)" not in shown
+    assert "Not shown, did not move: cpu.user, load.min1." in shown
+
+
+def test_what_has_nothing_to_show_is_said_in_a_line_and_is_no_panel(
+    tmp_path: Path, drawn: list[mpl.figure.Figure]
+) -> None:
+    overview(replace(EVERYTHING, iterations=[], series=[]), tmp_path / "a.png")
+    assert {"No iterations are at hand.", "No metrics are at hand."} <= set(texts_of(drawn[0]))
+    assert len(drawn[0].axes) == 1
+
+
+def test_a_close_up_names_what_was_hit_and_explains_the_grey_band(
+    tmp_path: Path, drawn: list[mpl.figure.Figure]
+) -> None:
+    missed = replace(target("cmp02"), effective=False)
+    injection_figure(replace(CLOSE_UP, targets=[target(), missed]), tmp_path / "a.png")
+    injection_figure(replace(CLOSE_UP, injections=[CLOSE_UP.injection]), tmp_path / "b.png")
+    facts = next(text for text in texts_of(drawn[0]) if "hit: cmp01" in text)
+    assert "cmp02" not in facts
+    assert ["another injection" in texts_of(figure) for figure in drawn] == [True, False]
+
+
 def test_a_level_that_never_moves_is_no_row(tmp_path: Path, drawn: list[mpl.figure.Figure]) -> None:
     times = epoch_us(BEGIN) + np.arange(100, dtype=np.int64) * SECOND
     cores = Series.of_rows("cmp01", "load.cpucore", times, np.full(100, 8.0))

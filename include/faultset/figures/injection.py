@@ -25,6 +25,7 @@ _MOST_ROWS = 12
 _LEAST_BEFORE_S = 150
 _MOST_AROUND_S = 1800
 _QUIET_S = 300  # what the normal band is taken from
+_OTHERS = 0.25  # how dense other injections are shaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class InjectionData:
 
 
 def injection_figure(data: InjectionData, path: Path) -> Path:
-    """Draw ``data`` into ``path`` (PNG, 1200 pixels wide) and return it."""
+    """Draw ``data`` into ``path`` (PNG, 1200 pixels wide) and return it; what has nothing to show is no panel."""
     with style.plain_style():
         impacts = [row for row in data.impacts if row.injection_id == data.injection.injection_id]
         targets = [row for row in data.targets if row.injection_id == data.injection.injection_id]
@@ -57,25 +58,26 @@ def injection_figure(data: InjectionData, path: Path) -> Path:
         rows, left_out = _rows(data.series, targets, impacts)
         iterations, depth = _lanes(data.iterations, start_us, end_us)
         drawn = style.by_kpi(rows)
-        heights = [0.35 + 0.11 * min(20, max(3, depth)), *([1.35 * height for height, _, _ in drawn] or [0.85])]
-        lines = [*_facts(data.injection, targets, iterations), *left_out]
+        heights = [0.35 + 0.11 * min(20, max(3, depth))] if iterations or not drawn else []
+        first = len(heights)
+        heights += [1.35 * height for height, _, _ in drawn]
+        lines = [*_facts(data.injection, targets, iterations), *_missing(data, iterations, rows), *left_out]
         figure, panels = style.stacked(heights, head_in=1.2 + 0.2 * len(lines))
         style.heading(figure, _title(data), lines)
         style.time_axis(panels[-1], start_us, end_us)
-        _iterations(panels[0], iterations, depth, len(data.iterations))
-        for panel, (_, one, is_heading) in zip(panels[1:], drawn, strict=False):
+        if first:
+            _iterations(panels[0], iterations, depth)
+        for panel, (_, one, is_heading) in zip(panels[first:], drawn, strict=True):
             if is_heading:
                 style.group_heading(panel, one)
             else:
                 _kpi(panel, one, data.injection, impacts, (start_us, end_us))
-        if not rows:
-            style.nothing(panels[1], "no metrics of its targets are at hand")
-        others = [row for row in data.injections if row.injection_id != data.injection.injection_id]
+        others = _in_view(data, start_us, end_us)
         for panel in panels:
-            _neighbours(panel, others, start_us, end_us)
+            _neighbours(panel, others)
             style.shade(panel, [data.injection])
         _seconds_axis(panels[0], data.injection, start_us, end_us)
-        _legend(figure, panels[0], impacts, data.injection)
+        _legend(figure, panels[0], impacts, data.injection, has_others=bool(others), has_iterations=bool(iterations))
         return style.saved(figure, path)
 
 
@@ -97,13 +99,13 @@ def _title(data: InjectionData) -> str:
 
 
 def _facts(row: InjectionRow, targets: Sequence[TargetRow], iterations: Sequence[_Bar]) -> list[str]:
-    nodes = list(dict.fromkeys(target.node for target in targets if target.commanded is not False))
+    nodes = list(dict.fromkeys(target.node for target in targets if style.is_hit(target)))
     took = (row.ended_at - row.started_at).total_seconds()
     failed = sum(one.failed for one in iterations)
     parts = [
         f"command {row.started_at:%Y-%m-%d %H:%M:%S} UTC, {took:.1f} s",
         *filter(None, [style.fault_end_in_words(row)]),
-        f"targets: {', '.join(nodes[:6]) or 'unknown'}{' …' if len(nodes) > 6 else ''}",
+        f"hit: {', '.join(nodes[:6]) or ('nothing' if targets else 'unknown')}{' …' if len(nodes) > 6 else ''}",
         f"effect: {row.effect}",
         f"outcome: {row.outcome or 'unknown'}",
         f"{failed} failed iteration{'' if failed == 1 else 's'} in view",
@@ -111,20 +113,33 @@ def _facts(row: InjectionRow, targets: Sequence[TargetRow], iterations: Sequence
     return [row.injection_id, "  ·  ".join(parts)]
 
 
+def _missing(data: InjectionData, iterations: Sequence[_Bar], rows: Sequence[Series]) -> list[str]:
+    """Return what there is no panel of, in words."""
+    lines = []
+    if not iterations:
+        why = "no iteration ran here" if data.iterations else "no iterations are at hand"
+        lines.append(f"{why}, as far as the inputs hold times")
+    if not rows:
+        lines.append("no metrics of its targets are at hand")
+    return lines
+
+
 def _rows(
     series: Sequence[Series], targets: Sequence[TargetRow], impacts: Sequence[ImpactRow]
 ) -> tuple[list[Series], list[str]]:
-    """Return the KPIs to draw, those with impacts first, and what is left out, in words."""
-    moved = {(row.node, row.kpi): row for row in impacts}
-    nodes = {row.node for row in targets if row.commanded is not False} | {row.node for row in impacts}
+    """Return the KPIs to draw, and what is left out, in words; where any moved, one that did not is not drawn."""
+    moved = {(row.node, row.kpi) for row in impacts}
+    nodes = {row.node for row in targets if style.is_hit(row)} | {row.node for row in impacts}
     ours = [one for one in series if one.node in nodes and not (one.is_empty or one.is_constant)]
-    drawn = [one for one in ours if (one.node, one.kpi) in moved or not one.is_smoothed]
-    kpis = {kpi for _, kpi in moved}
-    ranked = sorted(drawn, key=lambda one: (one.kpi not in kpis, one.kpi, (one.node, one.kpi) not in moved, one.node))
+    kpis = {kpi for _, kpi in moved} & {one.kpi for one in ours}
+    drawn = [one for one in ours if (one.kpi in kpis if kpis else not one.is_smoothed)]
+    ranked = sorted(drawn, key=lambda one: (one.kpi, (one.node, one.kpi) not in moved, one.node))
     shown = ranked[:_MOST_ROWS]
-    left_out = (
-        [f"Shown are {len(shown)} of {len(ranked)} KPIs: KPIs with impacts first."] if len(ranked) > len(shown) else []
-    )
+    left_out = []
+    if len(ranked) > len(shown):
+        left_out.append(f"Shown are {len(shown)} of {len(ranked)} KPIs of nodes: those that moved first.")
+    if others := sorted({one.kpi for one in ours} - {one.kpi for one in ranked}):
+        left_out.append(f"Not shown, did not move: {', '.join(others[:8])}{' …' if len(others) > 8 else ''}.")
     return shown, left_out
 
 
@@ -158,15 +173,11 @@ def _lanes(iterations: Sequence[IterationRow], start_us: int, end_us: int) -> tu
 # --- panels ---------------------------------------------------------------------------------------------------------
 
 
-def _iterations(panel: Axes, bars: Sequence[_Bar], depth: int, known: int) -> None:
+def _iterations(panel: Axes, bars: Sequence[_Bar], depth: int) -> None:
     style.row_label(panel, "iterations", strong=True)
     panel.set_yticks([])
     panel.grid(visible=False)
-    if not bars:
-        why = "no iteration ran here" if known else "no iterations are at hand"
-        style.nothing(panel, f"{why}, as far as the inputs hold times")
-        return
-    panel.set_ylim(depth, 0)
+    panel.set_ylim(max(depth, 1), 0)
     for failed, colour in ((False, style.SKY), (True, style.VERMILLION)):
         some = [bar for bar in bars if bar.failed == failed]
         panel.barh(
@@ -216,12 +227,20 @@ def _recovery(panel: Axes, start: dt.datetime, end: dt.datetime) -> None:
         )
 
 
-def _neighbours(panel: Axes, others: Sequence[InjectionRow], start_us: int, end_us: int) -> None:
+def _in_view(data: InjectionData, start_us: int, end_us: int) -> list[tuple[float, float]]:
+    """Return from when to when other injections are in view, in days."""
+    spans = [
+        (epoch_us(row.started_at), epoch_us(known_end(row)))
+        for row in data.injections
+        if row.injection_id != data.injection.injection_id
+    ]
+    return [(style.day(start), style.day(end)) for start, end in spans if end >= start_us and start < end_us]
+
+
+def _neighbours(panel: Axes, others: Sequence[tuple[float, float]]) -> None:
     """Show other injections in view as grey spans."""
-    for row in others:
-        start, end = epoch_us(row.started_at), epoch_us(known_end(row))
-        if end >= start_us and start < end_us:
-            panel.axvspan(style.day(start), style.day(end), color=style.GREY, alpha=0.25, linewidth=0.5, zorder=0.5)
+    for start, end in others:
+        panel.axvspan(start, end, color=style.GREY, alpha=_OTHERS, linewidth=0.5, zorder=0.5)
 
 
 def _seconds_axis(panel: Axes, injection: InjectionRow, start_us: int, end_us: int) -> None:
@@ -235,13 +254,22 @@ def _seconds_axis(panel: Axes, injection: InjectionRow, start_us: int, end_us: i
     above.spines["top"].set_visible(True)
 
 
-def _legend(figure: Figure, panel: Axes, impacts: Sequence[ImpactRow], injection: InjectionRow) -> None:
+def _legend(
+    figure: Figure,
+    panel: Axes,
+    impacts: Sequence[ImpactRow],
+    injection: InjectionRow,
+    *,
+    has_others: bool,
+    has_iterations: bool,
+) -> None:
     lasting = "fault lasting" if injection.fault_ended_at else "fault perhaps lasting"
     handles: list[Patch | Line2D] = [
         Patch(facecolor=style.ORANGE, alpha=0.5, label="command running"),
         *([Patch(facecolor=style.ORANGE, alpha=0.2, label=lasting)] if style.outlasts(injection) else []),
-        Patch(facecolor=style.SKY, label="iteration"),
-        Patch(facecolor=style.VERMILLION, label="failed iteration"),
+        *([Patch(facecolor=style.GREY, alpha=_OTHERS, label="another injection")] if has_others else []),
+        *([Patch(facecolor=style.SKY, label="iteration")] if has_iterations else []),
+        *([Patch(facecolor=style.VERMILLION, label="failed iteration")] if has_iterations else []),
         Line2D([], [], color=style.GREEN, linestyle="--", label="normal: 5 min before, ± 3 robust sd"),
     ]
     sources = {row.source for row in impacts}

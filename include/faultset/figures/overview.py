@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,31 +50,30 @@ class OverviewData:
 
 
 def overview(data: OverviewData, path: Path) -> Path:
-    """Draw ``data`` into ``path`` (PNG, 1200 pixels wide) and return it."""
+    """Draw ``data`` into ``path`` (PNG, 1200 pixels wide) and return it; what has nothing to show is no panel."""
     with style.plain_style():
         start_us, end_us = _span(data)
         rows, left_out = _rows(data)
         lanes = _lanes(data.injections)
-        heights = [0.16 + 0.2 * max(1, min(4, max(lanes.values(), default=0) + 1)), 0.8, 0.9]
+        load, no_load = _load(data.iterations, (start_us, end_us))
         drawn = style.by_kpi(rows)
-        heights += [height for height, _, _ in drawn] or [0.8]
-        notes = [_summary(data), *left_out]
+        heights = [0.16 + 0.2 * max(1, min(4, max(lanes.values(), default=0) + 1)), *(height for height, _ in load)]
+        heights += [height for height, _, _ in drawn]
+        notes = [_summary(data), *no_load, *left_out]
         figure, panels = style.stacked(heights, head_in=0.82 + 0.2 * len(notes))
         style.heading(figure, data.title, notes)
         style.time_axis(panels[-1], start_us, end_us)
         _injections(panels[0], data, lanes)
-        _running(panels[1], data.iterations, start_us, end_us)
-        _durations(panels[2], data.iterations)
-        for panel, (_, one, is_heading) in zip(panels[3:], drawn, strict=False):
+        for panel, (_, draw) in zip(panels[1:], load, strict=False):
+            draw(panel)
+        for panel, (_, one, is_heading) in zip(panels[1 + len(load) :], drawn, strict=True):
             if is_heading:
                 style.group_heading(panel, one)
             else:
                 _kpi(panel, one, data, start_us, end_us)
-        if not rows:
-            style.nothing(panels[3], "no metrics are at hand")
         for panel in panels[1:]:
             style.shade(panel, data.injections)
-        _legend(panels[0], data)
+        _legend(panels[0], data, {one.node for one in rows}, has_load=bool(load))
         return style.saved(figure, path)
 
 
@@ -104,22 +105,41 @@ def _ran(row: WorkloadRow) -> tuple[dt.datetime | None, dt.datetime | None]:
 
 
 def _rows(data: OverviewData) -> tuple[list[Series], list[str]]:
-    """Return the series to draw, a KPI after the other, and what is not drawn, in words."""
+    """Return the series to draw, a KPI after the other, and what is not drawn, in words.
+
+    Where anything moved, a KPI that did not is not drawn.
+    """
     by_name = {(one.node, one.kpi): one for one in data.series if not one.is_empty}
-    moving = {one.kpi for one in by_name.values() if not one.is_constant}
-    moved = [row.kpi for row in data.impacts]
+    varying = {one.kpi for one in by_name.values() if not one.is_constant}
+    moved = Counter(row.kpi for row in data.impacts if row.kpi in varying)
     usual = {one.kpi for one in data.series if one.is_usual}
-    ranked = sorted(moving, key=lambda kpi: (kpi not in usual, -moved.count(kpi), kpi))
-    kpis = [kpi for kpi in ranked if kpi in usual or kpi in moved][:_MOST_KPIS] or ranked[:_MOST_KPIS]
+    ranked = sorted(varying, key=lambda kpi: (kpi not in usual, -moved[kpi], kpi))
+    kpis = ([kpi for kpi in ranked if kpi in (moved or usual)] or ranked)[:_MOST_KPIS]
     nodes = style.ranked_nodes(data.series, data.targets, data.impacts)
     most = _MOST_ROWS // max(1, len(kpis))
     shown = sorted(nodes[:most])
-    notes = []
+    notes = [] if by_name else ["No metrics are at hand."]
     if len(nodes) > most:
         notes.append(f"Shown are {most} of {len(nodes)} nodes: those with impacts first, then those hit, then by name.")
-    if others := sorted(moving - set(kpis)):
-        notes.append(f"Recorded too, not shown: {', '.join(others[:8])}{' …' if len(others) > 8 else ''}.")
+    others = varying - set(kpis)
+    for said, some in (("moved too", others & moved.keys()), ("did not move", others - moved.keys())):
+        if some:
+            names = sorted(some)
+            notes.append(f"Not shown, {said}: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}.")
     return [by_name[node, kpi] for kpi in kpis for node in shown if (node, kpi) in by_name], notes
+
+
+def _load(
+    iterations: Sequence[IterationRow], span_us: tuple[int, int]
+) -> tuple[list[tuple[float, Callable[[Axes], None]]], list[str]]:
+    """Return the panels of the load with their heights, and why one is missing, in words."""
+    timed = _timed(iterations)
+    if not len(timed.starts):
+        return [], ["No iteration has a time in the inputs." if iterations else "No iterations are at hand."]
+    durations = (0.9, partial(_durations, timed=timed))
+    if len(timed.starts) < len(iterations) / 2:
+        return [durations], ["How many iterations ran is not drawn: the inputs hold no times of most."]
+    return [(0.8, partial(_running, timed=timed, span_us=span_us)), durations], []
 
 
 def _summary(data: OverviewData) -> str:
@@ -193,25 +213,30 @@ def _labels(
     return found
 
 
-def _timed(iterations: Sequence[IterationRow]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return starts, ends (microseconds) and whether it failed, of iterations with known times, by start."""
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """Iterations with known times, by start: starts and ends in microseconds, and whether each failed."""
+
+    starts: style.Microseconds
+    ends: style.Microseconds
+    failed: np.ndarray
+
+
+def _timed(iterations: Sequence[IterationRow]) -> _Timed:
     known = sorted(
         (epoch_us(row.started_at), epoch_us(row.ended_at), row.failed)
         for row in iterations
         if row.started_at is not None and row.ended_at is not None
     )
     table = np.asarray(known, dtype=np.int64).reshape(-1, 3)
-    return table[:, 0], table[:, 1], table[:, 2].astype(bool)
+    return _Timed(table[:, 0], table[:, 1], table[:, 2].astype(bool))
 
 
-def _running(panel: Axes, iterations: Sequence[IterationRow], start_us: int, end_us: int) -> None:
+def _running(panel: Axes, timed: _Timed, span_us: tuple[int, int]) -> None:
     """Draw how many iterations run at a time, on average over a 400th of the page."""
     style.row_label(panel, "iterations", "running", strong=True)
-    starts, ends, _ = _timed(iterations)
-    if not len(starts) or len(starts) < len(iterations) / 2:
-        style.nothing(panel, "no load to draw: the inputs hold no times of most iterations")
-        return
-    edges = np.linspace(start_us, end_us, 401).astype(np.int64)
+    starts, ends = timed.starts, timed.ends
+    edges = np.linspace(*span_us, 401).astype(np.int64)
     # The time spent in iterations up to each edge: all that began before it, less what they ran on after it.
     spent = sum(
         sign * (np.searchsorted(at, edges) * edges - np.concatenate(([0], np.cumsum(at)))[np.searchsorted(at, edges)])
@@ -224,13 +249,10 @@ def _running(panel: Axes, iterations: Sequence[IterationRow], start_us: int, end
     style.few_ticks(panel, whole=True)
 
 
-def _durations(panel: Axes, iterations: Sequence[IterationRow]) -> None:
+def _durations(panel: Axes, timed: _Timed) -> None:
     """Draw a point an iteration at its start; failed ones are crosses, with a line to their end."""
     style.row_label(panel, "iteration", "time (s)", strong=True)
-    starts, ends, failed = _timed(iterations)
-    if not len(starts):
-        style.nothing(panel, "no iteration has a time in the inputs")
-        return
+    starts, ends, failed = timed.starts, timed.ends, timed.failed
     lasted = (ends - starts) / 1e6
     passed, bad = np.flatnonzero(~failed), np.flatnonzero(failed)
     passed, bad = _some(passed, lasted), _some(bad, lasted)
@@ -267,13 +289,14 @@ def _kpi(panel: Axes, one: Series, data: OverviewData, start_us: int, end_us: in
     style.mark_impacts(panel, impacts)
 
 
-def _legend(panel: Axes, data: OverviewData) -> None:
-    handles: list[Patch | Line2D] = [
-        Patch(facecolor=style.ORANGE, alpha=0.5, label="command running"),
-        Line2D([], [], color=style.VERMILLION, marker="x", linewidth=0, label="failed iteration"),
-    ]
-    if data.series:
+def _legend(panel: Axes, data: OverviewData, nodes: Collection[str], *, has_load: bool) -> None:
+    handles: list[Patch | Line2D] = [Patch(facecolor=style.ORANGE, alpha=0.5, label="command running")]
+    if has_load:
+        handles.append(Line2D([], [], color=style.VERMILLION, marker="x", linewidth=0, label="failed iteration"))
+    hit = {row.node for row in data.targets if style.is_hit(row)}
+    if hit & set(nodes):
         handles.append(Line2D([], [], color=style.BLUE, label="node that was hit"))
+    if set(nodes) - hit:
         handles.append(Line2D([], [], color=style.GREY, label="other node"))
     sources = {row.source for row in data.impacts}
     if "detected" in sources:
