@@ -45,6 +45,17 @@ def test_a_move_that_fades_out_ends_where_it_has_faded(seed: int):
     assert abs(end - BEGIN - LENGTH) <= 9
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_what_comes_back_slowly_is_no_level_around_the_move(seed: int):
+    # Held for 36 cells, then back within 28: at cell 36 it is as far away as before.
+    back = np.concatenate([np.ones(36), np.linspace(0.9, 0.6, 15), np.linspace(0.6, 0.0, 13)])
+    value = course(back, seed=seed)
+    told, start, end = extent(value, BEGIN, 36, (BEGIN - 5, BEGIN + 30))
+    assert told == pytest.approx(6.0, abs=1.0)
+    assert abs(start - BEGIN) <= 1
+    assert 55 <= end - BEGIN <= 70
+
+
 def test_nothing_has_no_size():
     assert seen(np.zeros(800))[0] == 0.0
 

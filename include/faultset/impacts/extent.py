@@ -9,6 +9,7 @@ from faultset.impacts.windows import Floats
 _SLOPES = (2, 4, 6, 9, 13, 19, 27, 38, 54, 76)  # cells that a ramp may take
 _MOST_SLOPE = 0.8  # of the length of the move
 _LEVEL_CELLS = 5  # beside a ramp that are compared too
+_ROUNDS = 3  # what first is taken to be around a move can be a part of it: where it was tells the level around anew
 _CLEARLY = 0.9  # of the deviation from a step, that a ramp may have at most: else it is a step
 
 
@@ -25,15 +26,17 @@ def extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> t
         onsets: cells [first, last) at which it may begin.
     """
     first, last = max(onsets[0], 0), min(begun + length + max(length, 20), len(value))
-    beside = max(5, min(length, 20))
-    around = np.concatenate([value[max(begun - beside, 0) : begun], value[begun + length : begun + length + beside]])
-    if not len(around) or last - first < 1:
+    start, end = begun - first, begun + length - first
+    if last - first < 1:
         return 0.0, begun, begun + length
-    base = float(np.median(around))
-    size = float(np.median(value[begun : begun + length])) - base
-    away = np.sign(size) * (value[first:last] - base)
-    gain = np.abs(away) - np.abs(away - abs(size))
-    start, end = _heaviest(gain, (begun - first, begun + length - first), onsets[1] - first)
+    for _ in range(_ROUNDS):
+        base = _base(value, first + start, first + end)
+        size = float(np.median(value[first + start : first + end])) - base
+        away = np.sign(size) * (value[first:last] - base)
+        gain = np.abs(away) - np.abs(away - abs(size))
+        before, (start, end) = (start, end), _heaviest(gain, (start, end), onsets[1] - first)
+        if (start, end) == before:
+            break
     if not size:
         return size, first + start, first + end
     course = np.clip(away / abs(size), -1.0, 2.0)
@@ -41,6 +44,13 @@ def extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> t
     foot = start - _ramp(course, start, most) // 2
     over = end + _ramp(course[::-1], len(course) - end, most) // 2
     return size, first + max(foot, 0), first + min(over, len(course))
+
+
+def _base(value: Floats, start: int, end: int) -> float:
+    """Return the level around the cells [start, end)."""
+    beside = max(5, min(end - start, 20))
+    around = np.concatenate([value[max(start - beside, 0) : start], value[end : end + beside]])
+    return float(np.median(around)) if len(around) else float(np.median(value))
 
 
 def _ramp(course: Floats, half: int, most: float) -> int:
