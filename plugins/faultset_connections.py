@@ -1,4 +1,4 @@
-"""Credentials of object storage from Airflow's connections, so that no process needs them in its environment.
+"""Credentials of storage and archives from Airflow's connections, so that no process needs them in its environment.
 
 Here, and not beside the DAGs, because the triggerer imports plugins alone.
 """
@@ -15,6 +15,8 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from faultset.deposits import Access
+    from faultset.settings import Archive
     from faultset.storage.credentials import Credentials
 
 DEFAULT = "FAULTSET_S3_CONNECTION"
@@ -31,8 +33,41 @@ def of_connection(name: str) -> Credentials | None:
     name = _or_default(name)
     if not name:
         return None
-    with _explained(name):
+    with _explained(name, "aws"):
         return _credentials(Connection.get(name))
+
+
+def of_archive(to: Archive) -> Access | None:
+    """Return who may write to an archive, after ``FAULTSET_ZENODO_CONNECTION`` or ``FAULTSET_HUGGINGFACE_CONNECTION``.
+
+    The connection's password is the token, its host the archive's address where it is not the usual one, and of its
+    extra ``namespace`` counts. None where no connection is named: the environment is asked.
+
+    Raises:
+        InputError: an address, a token or a name is none.
+        SetupError: there is no such connection, or Airflow cannot be asked now.
+    """
+    name = os.environ.get(f"FAULTSET_{to.upper()}_CONNECTION", "")
+    if not name:
+        return None
+    from faultset.deposits import of_environment
+    from faultset.errors import SetupError
+
+    with _explained(name, "http"):
+        found = Connection.get(name)
+    if not found.password:
+        raise SetupError(f"connection {name}", "it has no password", "put the token there")
+    return of_environment(
+        to, os.environ, token=found.password, url=_address(found), namespace=found.extra_dejson.get("namespace")
+    )
+
+
+def _address(found: Connection) -> str | None:
+    """Return a connection's address; https where it does not say."""
+    host: str = found.host or ""
+    if not host or "://" in host:
+        return host or None
+    return f"{found.schema or 'https'}://{host}{f':{found.port}' if found.port else ''}"
 
 
 async def of_connection_in_a_trigger(name: str) -> Credentials | None:
@@ -40,7 +75,7 @@ async def of_connection_in_a_trigger(name: str) -> Credentials | None:
     name = _or_default(name)
     if not name:
         return None
-    with _explained(name):
+    with _explained(name, "aws"):
         return _credentials(await Connection.async_get(name))
 
 
@@ -49,14 +84,14 @@ def _or_default(name: str) -> str:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def _explained(name: str, kind: str) -> Iterator[None]:
     from faultset.errors import SetupError
 
     where = f"connection {name}"
     try:
         yield
     except AirflowNotFoundException:
-        raise SetupError(where, "Airflow knows no such connection", "add one of type aws") from None
+        raise SetupError(where, "Airflow knows no such connection", f"add one of type {kind}") from None
     except AirflowRuntimeError as error:
         problem = f"Airflow cannot be asked for it now ({error.error.error.value})"
         raise SetupError(where, problem, "see the log of the API server; it is tried again") from None

@@ -12,9 +12,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from faultset.errors import InputError
 from faultset.limits import Limits
+
+Archive = Literal["zenodo", "huggingface"]
+"""A public archive that versions are deposited in: any InvenioRDM, and Hugging Face."""
+ARCHIVES: tuple[Archive, ...] = get_args(Archive)
 
 
 def project_root() -> Path:
@@ -49,6 +54,8 @@ class Settings:
             MiB).
         stale_after_s: seconds after which a dataset is stale that no rebuild found up to date (``FAULTSET_STALE_H``).
         waits_long_s: seconds after which a candidate waits for too long (``FAULTSET_WAITS_LONG_H``).
+        deposit_to: the archives that each version goes to, of experiments that do not say so themselves
+            (``FAULTSET_DEPOSIT_TO``).
     """
 
     catalog: str
@@ -63,6 +70,7 @@ class Settings:
     large_bytes: int = 256 * 1024**2
     stale_after_s: float = 36 * 3600.0
     waits_long_s: float = 72 * 3600.0
+    deposit_to: tuple[Archive, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -82,6 +90,7 @@ class Settings:
             large_bytes=_mib("FAULTSET_LARGE_MB", environment.get("FAULTSET_LARGE_MB") or "256"),
             stale_after_s=_hours("FAULTSET_STALE_H", environment, 36),
             waits_long_s=_hours("FAULTSET_WAITS_LONG_H", environment, 72),
+            deposit_to=_archives("FAULTSET_DEPOSIT_TO", environment.get("FAULTSET_DEPOSIT_TO") or ""),
         )
 
     def __post_init__(self) -> None:
@@ -141,12 +150,23 @@ def _mib(name: str, text: str) -> int:
     return round(float(text) * 1024**2)
 
 
+def _archives(name: str, text: str) -> tuple[Archive, ...]:
+    words = text.replace(",", " ").split()
+    if wrong := [word for word in words if word not in ARCHIVES]:
+        raise InputError(name, f'"{wrong[0]}" is no archive', f"name some of {', '.join(ARCHIVES)}, or none")
+    return tuple(archive for archive in ARCHIVES if archive in words)
+
+
+_OF_ARCHIVES = ("URL", "TOKEN", "TOKEN_FILE", "CONNECTION")
 KNOWN = (
     *("FAULTSET_CATALOG", "FAULTSET_DATASETS", "FAULTSET_WORK", "FAULTSET_INPUTS_GB", "FAULTSET_BATCHES"),
     *("FAULTSET_INBOX", "FAULTSET_INBOX_SETTLE_S", "FAULTSET_INBOX_TIME_ZONE", "FAULTSET_LARGE_MB"),
     *("FAULTSET_POOL_JUDGES", "FAULTSET_POOL_LARGE", "FAULTSET_NOTIFIERS", "FAULTSET_DEADLINE_H"),
     *("FAULTSET_STALE_H", "FAULTSET_WAITS_LONG_H", "FAULTSET_AIRFLOW_URL", "FAULTSET_AIRFLOW_TOKEN"),
     *("FAULTSET_S3_CONNECTION", "FAULTSET_S3_RETRIES", "FAULTSET_S3_RETRY_SECONDS"),
+    *("FAULTSET_DEPOSIT_TO", "FAULTSET_DEPOSIT_VISIBILITY", "FAULTSET_HUGGINGFACE_NAMESPACE"),
+    *("FAULTSET_DEPOSIT_TIMEOUT_SECONDS", "FAULTSET_DEPOSIT_RETRY_SECONDS"),
+    *(f"FAULTSET_{archive.upper()}_{what}" for archive in ARCHIVES for what in _OF_ARCHIVES),
 )
 """Variables that people misspell, to their loss: one that is no setting is passed over silently."""
 

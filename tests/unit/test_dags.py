@@ -17,7 +17,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = ROOT / "dags"
 FILES = sorted(DAGS.rglob("*.py"))
-USE_CASES = {"faultset.pipeline", "faultset.settings", "faultset.errors", "faultset.storage.credentials"}
+USE_CASES = {
+    "faultset.deposits",
+    "faultset.pipeline",
+    "faultset.settings",
+    "faultset.errors",
+    "faultset.storage.credentials",
+}
 # Beside the task SDK: what it has no equal for, and what imports in milliseconds once the SDK is there.
 LIGHT = {
     "airflow.providers.standard.operators.hitl",

@@ -12,6 +12,7 @@ from faultset.catalog.model import (
 from faultset.catalog.new import new_experiment
 from faultset.catalog.read import (
     FILE_NAME,
+    deposit_of,
     list_slugs,
     parse_declared,
     read_experiment,
@@ -31,6 +32,7 @@ __all__ = [
     "ExperimentFile",
     "Telemetry",
     "catalog_root",
+    "deposit_of",
     "fitting",
     "list_slugs",
     "local_or_bucket",

@@ -25,6 +25,7 @@ from pydantic import (
 from faultset.catalog.references import public_name
 from faultset.errors import nearest
 from faultset.moments import EARLIEST, LATEST
+from faultset.settings import Archive
 from faultset.severity import Severity
 
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
@@ -308,6 +309,9 @@ class ExperimentFile(_Model):
         default=Approval(),
         description="always, on_change_of_labels, never, or a mapping with policy, timeout, approvers",
     )
+    deposit: tuple[Archive, ...] | None = Field(
+        default=None, description="a list of archives that each version goes to: zenodo, huggingface"
+    )
     corrections: tuple[Correction, ...] = Field(default=(), description="a list of mappings with what and reason")
     expectations: dict[Text, ExpectationSetting] = Field(
         default={}, description="a mapping of expectations to mappings with severity, at_least or at_most, and reason"
@@ -349,10 +353,10 @@ class Experiment(ExperimentFile):
 
         The same wherever the catalog lies, in a folder or a bucket, and however the file is formatted: keys are
         sorted, and so are runs, scripts and telemetry, whose order says nothing; what equals a default is left out, and
-        references are written as in ``public_name``. Where the inputs lie and who has to approve is left out, too: it
-        changes nothing in a dataset.
+        references are written as in ``public_name``. Where the inputs lie, who has to approve and where versions are
+        deposited is left out, too: it changes nothing in a dataset.
         """
-        elsewhere = {"slug", "file", "folder", "inputs", "approval"}
+        elsewhere = {"slug", "file", "folder", "inputs", "approval", "deposit"}
         declared = self.model_dump(mode="json", exclude=elsewhere, exclude_defaults=True)
         for run in declared["runs"]:
             run.update({key: public_name(run[key]) for key in ("report", "results") if key in run})

@@ -14,6 +14,7 @@ from faultset.catalog.errors import Loc, dotted, expected, first_error, line_of
 from faultset.catalog.model import Experiment, ExperimentFile, Telemetry
 from faultset.catalog.references import catalog_root, fitting, local_or_bucket, nearest_file, public_name
 from faultset.errors import InputError, nearest
+from faultset.settings import Archive
 from faultset.slug import check_slug
 from faultset.sources.kit import files, locations, yaml_tree
 from faultset.storage.bucket import public
@@ -63,6 +64,18 @@ def read_experiment(catalog: str, slug: str) -> Experiment:
         )
     text = yaml_tree.decode(files.read_bytes(path, limit=_SIZE_LIMIT), public(path))
     return experiment_of(text, path, slug)
+
+
+def deposit_of(catalog: str, slug: str) -> tuple[Archive, ...] | None:
+    """Return the archives that an experiment names for its versions; None where it names none. A light look.
+
+    Raises:
+        InputError: there is no such experiment, or its file is not valid.
+        SetupError: a bucket cannot be asked.
+    """
+    path = locations.join(locations.join(catalog_root(catalog), check_slug(slug)), FILE_NAME)
+    data = files.read_bytes(path, limit=_SIZE_LIMIT)
+    return parse_declared(data, public(path)).deposit if b"deposit" in data else None
 
 
 def resolve(experiment: Experiment, reference: str) -> str:

@@ -109,7 +109,8 @@ class AnsweringCommand(click.Command):
 def _missing(command: str, error: ModuleNotFoundError) -> SetupError:
     """Return what to install; whoever only reads datasets has no more than reading needs."""
     package = (error.name or "a package").partition(".")[0]
-    extra = "airflow" if package == "airflow" else "build"
+    extra = {"airflow": "airflow", "httpx": "outward", "httpx2": "outward", "huggingface_hub": "outward"}.get(package)
+    extra = extra or "build"
     return SetupError(command, f"it needs {package}, which is not installed", f"run pip install 'faultset[{extra}]'")
 
 

@@ -11,6 +11,7 @@ import click
 
 from faultset.cli import show
 from faultset.cli.call import Answer, AnsweringCommand, Call, console, progress, shared_options
+from faultset.cli.depositing import deposit
 from faultset.errors import AnswerIsNo, FaultsetError, InputError
 from faultset.version import __version__
 
@@ -268,6 +269,9 @@ def export(call: Call, slug: str, folder: str, *, layout: str, version: str | No
     for text in written.lost:
         click.echo(f"not carried over: {text}", err=True)
     return Answer(dataclasses.asdict(written), show.exported)
+
+
+faultset.add_command(deposit)
 
 
 @command(cls=AnsweringCommand)

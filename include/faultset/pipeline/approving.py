@@ -64,6 +64,7 @@ class Proposal:
         why: why or why not.
         timeout_s: how long to wait for the answer, in seconds.
         approvers: names of the users who may answer; empty where anyone may.
+        deposit: the archives that the version goes to then.
     """
 
     slug: str
@@ -76,15 +77,17 @@ class Proposal:
     why: str
     timeout_s: float
     approvers: tuple[str, ...]
+    deposit: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {**dataclasses.asdict(self), "approvers": list(self.approvers)}
+        return {**dataclasses.asdict(self), "approvers": list(self.approvers), "deposit": list(self.deposit)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Return the proposal that ``as_dict`` described."""
-        return cls(**{**values, "approvers": tuple(values["approvers"])})
+        lists = {name: tuple(values.get(name, ())) for name in ("approvers", "deposit")}
+        return cls(**{**values, **lists})
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,8 @@ def _latest(known: History) -> str | None:
 
 
 def _proposal(slug: str, found: _Compared, settings: Settings) -> Proposal:
-    declared = catalog.read_experiment(settings.catalog, slug).approval
+    entry = catalog.read_experiment(settings.catalog, slug)
+    declared = entry.approval
     known = manifests.validation_from(found.before.validation).findings if found.before else ()
     needed = policy.need(declared.policy, found.difference, found.note.validation.findings, known)
     return Proposal(
@@ -213,6 +217,7 @@ def _proposal(slug: str, found: _Compared, settings: Settings) -> Proposal:
         why=printable(needed.why),
         timeout_s=declared.timeout.total_seconds(),
         approvers=declared.approvers,
+        deposit=settings.deposit_to if entry.deposit is None else entry.deposit,
     )
 
 
@@ -290,6 +295,8 @@ def _facts(made: Proposal) -> Iterator[tuple[str, str]]:
     yield "policy", made.policy
     yield "why a person is asked" if made.needs_person else "why nobody is asked", made.why
     yield "candidate", made.fingerprint
+    if made.deposit:
+        yield "will be deposited in", f"{' and '.join(made.deposit)}, where it cannot be taken back"
 
 
 def _counted(drawn: Sequence[_Picture]) -> str:
