@@ -56,30 +56,36 @@ def _seconds(environment: Mapping[str, str], name: str, default: float) -> float
 
 
 class Trouble:
-    """How long nothing has succeeded, and how long to pause before the next try."""
+    """How long nothing has succeeded, and how long to pause before the next try.
+
+    A far side that answers questions and does nothing is in trouble, too: what changes something is counted by itself.
+    """
 
     def __init__(self, where: str, patience: Patience) -> None:
         self._where, self._patience = where, patience
-        self._since: float | None = None
-        self._pause = 0.5
+        self._since: dict[bool, float] = {}  # whether a change failed -> since when
+        self._failed = {False: 0, True: 0}
 
-    def over(self) -> None:
-        """Note that something succeeded."""
-        self._since, self._pause = None, 0.5
+    def over(self, *, change: bool) -> None:
+        """Note that a question was answered, or a change made."""
+        for kind in (False, True) if change else (False,):
+            self._since.pop(kind, None)
+            self._failed[kind] = 0
 
-    def wait(self, error: UnavailableError) -> None:
+    def wait(self, error: UnavailableError, *, change: bool) -> None:
         """Pause before the next try, for as long as the far side asks to.
 
         Raises:
             SetupError: it would be longer than patience lasts.
         """
         now = time.monotonic()
-        self._since = now if self._since is None else self._since
-        pause = random.uniform(0.5, 1) * self._pause if error.after_s is None else error.after_s  # noqa: S311
-        if now + pause - self._since > self._patience.trouble_s:
+        since = self._since.setdefault(change, now)
+        longest = min(0.5 * 2 ** self._failed[change], _LONGEST_PAUSE_S)
+        pause = random.uniform(0.5, 1) * longest if error.after_s is None else error.after_s  # noqa: S311
+        if now + pause - since > self._patience.trouble_s:
             remedy = "see whether it is well, then try again; what was sent is kept and is not sent again"
             raise SetupError(self._where, error.why, remedy)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
+        self._failed[change] += 1
         time.sleep(pause)
 
 
@@ -106,8 +112,9 @@ class Client:
             try:
                 answer = self._ask("GET", path, params=params)
             except UnavailableError as error:
-                self.trouble.wait(error)
+                self.trouble.wait(error, change=False)
             else:
+                self.trouble.over(change=False)
                 return None if answer.status_code in (404, 410) else self._document(answer)
 
     def change(self, method: str, path: str, body: Any = None) -> dict[str, Any] | None:
@@ -119,7 +126,7 @@ class Client:
             SetupError: the token was.
         """
         answer = self._ask(method, path, json=body)
-        self.trouble.over()
+        self.trouble.over(change=True)
         if answer.status_code in (404, 410):
             return None
         return {} if answer.status_code == 204 else self._document(answer)
@@ -135,7 +142,7 @@ class Client:
         answer = self._ask("PUT", path, content=pieces, headers=headers)
         if answer.status_code in (404, 410):
             raise UnavailableError("the draft that a file was sent to is gone")
-        self.trouble.over()
+        self.trouble.over(change=True)
 
     def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         try:
@@ -178,7 +185,7 @@ def until_done(step: Callable[[], T], trouble: Trouble, lost: type[Exception]) -
                 try:
                     return step()
                 except UnavailableError as error:
-                    trouble.wait(error)
+                    trouble.wait(error, change=True)
         except lost:
             continue
     raise SetupError("the archive", "other writers were always faster", "end some of them, then run it again")

@@ -60,6 +60,11 @@ class Deposit(Job):
 
     def run(self) -> Note:
         """As in ``Job``."""
+        done = 0
+        for file in self.version.files:
+            self.tell(done, self._bytes, f"reading {file.path}")
+            self._git[file.path] = archive.git_sha1(self.folder, file)
+            done += file.bytes
         return until_done(self._step, self.trouble, ConflictError)
 
     # --- one look, and what follows from it ---------------------------------------------------------------------------
@@ -130,7 +135,7 @@ class Deposit(Job):
             self.tell(done, self._bytes, f"sending {some[0].path_in_repo}")
             with self._explained():
                 self.hub.preupload_lfs_files(self.repo, some, repo_type=_KIND, num_threads=2, free_memory=False)
-            self.trouble.over()
+            self.trouble.over(change=True)
             done += sum(sizes[one.path_in_repo] for one in some)
         return additions
 
@@ -156,11 +161,7 @@ class Deposit(Job):
 
     def _same(self, file: FileEntry, there: tuple[int, str]) -> bool:
         size, digest = there
-        if size != file.bytes or digest == file.sha256:
-            return size == file.bytes
-        if file.path not in self._git:
-            self._git[file.path] = archive.git_sha1(self.folder, file)
-        return digest == self._git[file.path]
+        return size == file.bytes and digest in {file.sha256, self._git[file.path]}
 
     def _insist(self, commit: str, what: str) -> None:
         wrong = self._differences(commit)
