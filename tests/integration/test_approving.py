@@ -139,6 +139,17 @@ def test_the_policy_is_that_of_the_catalog_now_and_no_reason_to_build_again(plac
     assert pipeline.extract(SLUG, settings).standing == "proposed"
 
 
+def test_the_page_says_where_the_version_will_go_which_is_no_reason_to_build_again(
+    place: Path, settings: Settings
+) -> None:
+    declare(place, deposit=["zenodo", "huggingface"])
+    made = proposed(settings)
+    assert pipeline.Proposal.from_dict(made.as_dict()) == made
+    said = "will be deposited in | zenodo and huggingface, where it cannot be taken back"
+    assert said in pipeline.page(made, settings).replace("\\", "")
+    assert pipeline.extract(SLUG, settings).standing == "proposed"
+
+
 def test_texts_of_inputs_are_no_markup_on_the_page(place: Path, settings: Settings) -> None:
     publish(settings)
     declare(place, title=HOSTILE, components={"nova_compute": HOSTILE})

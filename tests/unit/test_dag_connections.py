@@ -57,3 +57,35 @@ def test_a_connection_that_leads_nowhere_is_one_clear_line(of_connection: Any, m
         with credentials(of_connection), pytest.raises(SetupError, match=said) as error:
             credentials_for(name)
         assert "lab-secret" not in str(error.value)
+
+
+@pytest.fixture
+def of_archive(of_connection: Any) -> Any:
+    from faultset_connections import of_archive
+
+    return of_archive
+
+
+def test_a_connection_gives_the_token_and_the_address_of_an_archive(
+    of_archive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAULTSET_ZENODO_CONNECTION", "archive")
+    monkeypatch.setenv("FAULTSET_HUGGINGFACE_CONNECTION", "hub")
+    connection(monkeypatch, "archive", conn_type="http", host="sandbox.zenodo.org", password="a-token")
+    connection(monkeypatch, "hub", conn_type="http", password="another", extra={"namespace": "a-lab"})
+    zenodo, hub = of_archive("zenodo"), of_archive("huggingface")
+    assert (zenodo.url, zenodo.token) == ("https://sandbox.zenodo.org", "a-token")
+    assert (hub.url, hub.token, hub.namespace) == ("https://huggingface.co", "another", "a-lab")
+    assert "token" not in repr(zenodo)
+
+
+def test_an_archive_without_a_connection_is_left_to_the_environment(
+    of_archive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert of_archive("zenodo") is None
+    monkeypatch.setenv("FAULTSET_ZENODO_CONNECTION", "archive")
+    with pytest.raises(SetupError, match="Airflow knows no such connection; add one of type http"):
+        of_archive("zenodo")
+    connection(monkeypatch, "archive", conn_type="http", password="")
+    with pytest.raises(SetupError, match="connection archive: it has no password"):
+        of_archive("zenodo")

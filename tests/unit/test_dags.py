@@ -124,7 +124,7 @@ def test_a_plugin_which_each_tasks_process_loads_imports_neither_pages_nor_what_
     assert answer.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["rebuild_datasets", "publish_dataset", "validate_reports"])
+@pytest.mark.parametrize("name", ["rebuild_datasets", "publish_dataset", "validate_reports", "deposit_versions"])
 def test_the_notifiers_of_the_environment_are_told_of_failed_runs(name: str, tmp_path: Path) -> None:
     code = (
         f"from airflow.dag_processing.dagbag import DagBag; dag = DagBag({str(DAGS / name)!r} + '.py').dags[{name!r}]\n"
@@ -293,6 +293,16 @@ def test_a_pause_piles_up_no_runs(bag: Any) -> None:
     for dag in bag.dags.values():
         assert not dag.catchup
         assert not isinstance(dag.timetable, PartitionedAssetTimetable)
+
+
+def test_deposits_are_looked_for_by_the_clock_one_run_at_a_time_and_few_at_once(bag: Any) -> None:
+    dag = bag.dags["deposit_versions"]
+    assert dag.timetable.expression == "*/15 * * * *"
+    assert dag.max_active_runs == 1
+    assert dag.get_task("deposit").is_mapped
+    assert dag.get_task("deposit").max_active_tis_per_dag == 2
+    assert dag.leaves == [dag.get_task("report")]
+    assert outlets(dag) == {}
 
 
 def test_one_question_has_one_run_however_often_it_is_found(publish: Any) -> None:
