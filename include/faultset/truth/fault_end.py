@@ -11,7 +11,8 @@ import dataclasses
 import datetime as dt
 import itertools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -124,7 +125,7 @@ def fault_ends(
     nothing = Deeds(unread="nothing says what it did")
     firings = [_Firing(row, deeds.get(row.injection_id, nothing)) for row in injections]
     firings.sort(key=lambda firing: (firing.row.started_at, firing.row.injection_id))
-    touched = _touched(firings)
+    touched = _Touched(firings)
     return {firing.row.injection_id: _end_of(firing, touched, run_end) for firing in firings}
 
 
@@ -153,16 +154,35 @@ class _Firing:
 
 
 _Thing = tuple[str, str, str]  # node, thing, part of it
-_Touched = dict[tuple[str, str], list[tuple[_Firing, Step]]]
 
 
-def _touched(firings: Iterable[_Firing]) -> _Touched:
-    """Return (node, thing) -> what was done to it, in order of the injections' starts."""
-    found: _Touched = {}
-    for firing in firings:
-        for step in firing.deeds.steps:
-            found.setdefault((step.node, step.thing), []).append((firing, step))
-    return found
+class _Touched:
+    """What was done to which thing, in order of the injections' starts; what could undo what is looked up once."""
+
+    def __init__(self, firings: Iterable[_Firing]) -> None:
+        self._done: dict[tuple[str, str], list[tuple[_Firing, Step]]] = {}
+        for firing in firings:
+            for step in firing.deeds.steps:
+                self._done.setdefault((step.node, step.thing), []).append((firing, step))
+        self._undoing: dict[tuple[_Thing, str], tuple[list[dt.datetime], list[tuple[_Firing, Step]]]] = {}
+
+    def later(self, firing: _Firing, key: _Thing, verb: str) -> Iterator[tuple[_Firing, Step]]:
+        """Yield what later firings did that undoes ``verb`` of a thing, or may; "": whatever is left."""
+        if (key, verb) not in self._undoing:
+            found = [pair for pair in self._all(key) if _undoes(pair[1], verb)]
+            found.sort(key=lambda pair: (pair[0].row.started_at, pair[0].row.injection_id))
+            self._undoing[key, verb] = [other.row.started_at for other, _ in found], found
+        starts, found = self._undoing[key, verb]
+        for place in range(bisect_left(starts, firing.row.started_at), len(found)):
+            if found[place][0] is not firing:
+                yield found[place]
+
+    def _all(self, key: _Thing) -> list[tuple[_Firing, Step]]:
+        node, thing, part = key
+        on_thing = [pair for pair in self._done.get((node, thing), []) if _holds(pair[1].part, part)]
+        # What is done to the whole of it may undo what was done to a part, as a reboot clears all rules.
+        on_whole = [pair for pair in self._done.get((node, thing), []) if part and not pair[1].part]
+        return [*on_thing, *on_whole, *(self._done.get((node, ""), []) if thing else [])]
 
 
 def _by_thing(steps: Sequence[Step]) -> dict[_Thing, list[Step]]:
@@ -346,9 +366,9 @@ def _after_later(firing: _Firing, fate: _Fate, key: _Thing, touched: _Touched) -
     if fate.source == "command" or (fate.source == "script" and not fate.verb):
         return fate
     perhaps: list[_Firing] = []
-    for other, undoing in _later_steps(firing, key, touched):
-        if not _undoes(undoing, fate):
-            continue
+    for other, undoing in touched.later(firing, key, fate.verb):
+        if fate.at is not None and other.row.started_at >= fate.at.at:
+            break
         if fate.at is not None and other.span_of(undoing)[0] >= fate.at.at:
             continue
         after = other.span_of(undoing)[0] >= firing.row.ended_at  # while the command runs, either may come first
@@ -357,32 +377,16 @@ def _after_later(firing: _Firing, fate: _Fate, key: _Thing, touched: _Touched) -
         perhaps.append(other)
     if not perhaps:
         return fate
-    names = ", ".join(dict.fromkeys(other.row.injection_id for other in perhaps))
+    names = _named(perhaps)
     bound = fate.at.latest if fate.at else None
     return dataclasses.replace(
         fate, source="unknown", at=None, bound=bound, reason=f"{fate.reason}; {names} may have undone it"
     )
 
 
-def _later_steps(firing: _Firing, key: _Thing, touched: _Touched) -> list[tuple[_Firing, Step]]:
-    node, thing, part = key
-    on_thing = [pair for pair in touched.get((node, thing), []) if _holds(pair[1].part, part)]
-    # What is done to the whole of it may undo what was done to a part, as a reboot clears all rules.
-    on_whole = [pair for pair in touched.get((node, thing), []) if part and not pair[1].part]
-    on_node = [*on_whole, *(touched.get((node, ""), []) if thing else [])]
-    found = [
-        (other, one) for other, one in (*on_thing, *on_node) if other is not firing and _starts_after(other, firing)
-    ]
-    return sorted(found, key=lambda pair: (pair[0].row.started_at, pair[0].row.injection_id))
-
-
-def _starts_after(other: _Firing, firing: _Firing) -> bool:
-    return other.row.started_at >= firing.row.started_at
-
-
-def _undoes(step: Step, fate: _Fate) -> bool:
+def _undoes(step: Step, verb: str) -> bool:
     """Whether a step undoes what is left, or may."""
-    possible = _UNDONE_BY[fate.verb] if fate.verb else _ENDS_SOMETHING
+    possible = _UNDONE_BY[verb] if verb else _ENDS_SOMETHING
     return step.verb in possible or (not step.thing and step.verb in _OF_NODE)
 
 
@@ -396,7 +400,7 @@ def _undone(firing: _Firing, fate: _Fate, other: _Firing, undoing: Step, perhaps
     first, last = other.span_of(undoing)
     name = other.row.injection_id
     if perhaps or fate.returns or not fate.verb:
-        may = ", ".join(dict.fromkeys(one.row.injection_id for one in perhaps))
+        may = _named(perhaps)
         doubt = f"; {may} may have undone it before" if may else ""
         return dataclasses.replace(
             fate, source="unknown", at=None, bound=last, reason=f"{fate.reason}{doubt}; at the latest {name} undid it"
@@ -422,6 +426,11 @@ def _latest(instant: Instant | None) -> dt.datetime:
 
 def _interval(first: dt.datetime, last: dt.datetime) -> Instant:
     return Instant(first, max((last - first).total_seconds(), 0.0))
+
+
+def _named(firings: Sequence[_Firing], shown: int = 20) -> str:
+    names = list(dict.fromkeys(firing.row.injection_id for firing in firings))
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
 def _listed(reasons: Sequence[str], shown: int = 4) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from faultset.errors import InputError
 from faultset.moments import Instant
@@ -58,7 +59,11 @@ def read(uri: str, beside: str | None) -> RunEvidence:
     if not results:
         raise InputError(uri, "holds no ChaosResult", _REMEDY)
     events = [one for one in (*objects, *more) if one.get("kind").value == "Event"]
-    return RunEvidence(record_of(uri, SOURCE.name, None, [_workload(one, events) for one in results]))
+    of_engine: dict[str | None, list[tuple[int, Field]]] = defaultdict(list)
+    for place, event in enumerate(events):
+        of_engine[_involved(event)].append((place, event))
+    workloads = [_workload(one, [pair for name in _names(one) for pair in of_engine.get(name, ())]) for one in results]
+    return RunEvidence(record_of(uri, SOURCE.name, None, workloads))
 
 
 def _objects(uri: str) -> Iterator[Field]:
@@ -83,7 +88,8 @@ def _involved(event: Field) -> str | None:
     return None
 
 
-def _workload(result: Field, events: list[Field]) -> Workload:
+def _workload(result: Field, events: list[tuple[int, Field]]) -> Workload:
+    """Return a result as a workload; ``events``: those of its engine, each with its place in the file."""
     metadata = result.get("metadata")
     names = (metadata.get("namespace").text_or_none(), metadata.get("name").text_or_none())
     label = name_of("/".join(name for name in names if name), "chaosresult")
@@ -92,7 +98,7 @@ def _workload(result: Field, events: list[Field]) -> Workload:
     return fault_workload(
         SOURCE.name,
         label,
-        [_fault(result, events, label)],
+        [_fault(result, [event for _, event in sorted(events, key=itemgetter(0))], label)],
         uuid=uid.lower() if uid and len(uid) >= 8 and uid.replace("-", "").isalnum() else None,
         started_at=created.at if created else None,
     )
@@ -101,8 +107,7 @@ def _workload(result: Field, events: list[Field]) -> Workload:
 def _fault(result: Field, events: list[Field], label: str) -> Fault:
     experiment = word(result.get("spec").get("experiment").text_or_none(), "experiment")
     verb = _VERBS.get(experiment, experiment)
-    mine = [event for event in events if _involved(event) in _names(result)]
-    runs = _runs(mine)
+    runs = _runs(events)
     history = result.get("status").get("history")
     counted = sum(history.get(key).count_or_none() or 0 for key in ("passedRuns", "failedRuns", "stoppedRuns"))
     only = len(runs) <= 1 and counted <= 1
