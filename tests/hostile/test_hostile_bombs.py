@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 import samples
+from faultset.simulator import tool_files
+from faultset.simulator.tool_files import ToolFault
 
+START = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 ROOT = Path(__file__).resolve().parents[2]
 
 READER = """
@@ -66,6 +70,20 @@ def compared(hooks: int) -> bytes:
     return samples.report([samples.scenario(config=json.dumps(config), hooks=[shown] * (hooks - 1))]).encode()
 
 
+def faults(count: int) -> list[ToolFault]:
+    return [ToolFault(f"f{number}", f"web-{number}", "n", 100.0 * number, 50) for number in range(count)]
+
+
+def applied_again_and_again() -> bytes:
+    chaos = json.loads(tool_files.chaos_mesh_list(faults(1), START))
+    (record,) = chaos["items"][0]["status"]["experiment"]["containerRecords"]
+    record["events"] = [
+        {"operation": ("Apply", "Recover")[second % 2], "type": "Succeeded",
+         "timestamp": tool_files.zulu(START + dt.timedelta(seconds=second))} for second in range(20_000)
+    ]  # fmt: skip
+    return json.dumps(chaos).encode()
+
+
 BOMBS = {
     "lists": lambda: page("[" + "[]," * 5_000_000 + "[]]"),
     "mappings": lambda: page("[" + '{"a":1},' * 2_900_000 + "{}]"),
@@ -84,8 +102,13 @@ BOMBS = {
     "elements to parse": lambda: b"<html><head>" + b"<meta name=generator content=x><b>" * 500_000,
     "passwords": lambda: samples.report([samples.scenario(errors=[
         {**samples.SCENARIO["errors"][0], "message": "password=" * 1_000_000}])]).encode(),
+    "events of a fault": applied_again_and_again,
+    "events of many engines": lambda: tool_files.litmus_list(faults(1000), START).encode(),
 }  # fmt: skip
-READ = {"one text": 2, "triggers": 2, "hooks to compare": 0, "iterations": 0, "passwords": 0}
+READ = {
+    "one text": 2, "triggers": 2, "hooks to compare": 0, "iterations": 0, "passwords": 0, "events of a fault": 0,
+    "events of many engines": 0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
