@@ -194,6 +194,15 @@ def test_a_document_that_ends_within_a_value_is_told() -> None:
         list(json_parts.elements(b'{"data":{"result":[{"a":1},{"b":', ByteStream(io.BytesIO(b""), "x", None), 3))
 
 
+def test_an_exemplar_behind_a_sample_is_no_part_of_it(tmp_path: Path) -> None:
+    sample = f'lat_bucket{{instance="cmp01:9100",le="0.1",path="/{{id}}"}} 4.0 {T0}'
+    lines = [f'{sample} # {{trace_id="a"}} 0.05 {T0 + 1}', sample.replace("4.0", "5.0").replace(str(T0), str(T0 + 15))]
+    found, frame = labeled(written(tmp_path, "\n".join([*lines, "# EOF", ""])), tmp_path)
+    assert frame["value"].to_list() == [4.0, 5.0]
+    assert frame["kpi"].unique().to_list() == ['lat_bucket{le="0.1",path="/{id}"}']
+    assert (found.nodes, found.last_us) == ({"cmp01": 2}, (T0 + 15) * 1_000_000)
+
+
 # --- OTLP and Jaeger ------------------------------------------------------------------------------------------------
 
 

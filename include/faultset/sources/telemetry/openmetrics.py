@@ -18,7 +18,9 @@ from faultset.sources.telemetry import json_parts, json_rows, nodes, prometheus
 from faultset.sources.telemetry.format import Block, Format, Layout, Missing, Oddities, Rows, Source
 from faultset.sources.telemetry.head import Head
 
-_SAMPLE = r"^([A-Za-z_:][\w:.]*(?:\{.*\})?|\{.*\}) +(\S+) +(-?\d+(?:\.\d+)?)\s*$"
+_LABELS = r'\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\}'
+# An exemplar may stand behind a sample, with labels, a value and a time of its own.
+_SAMPLE = rf"^([A-Za-z_:][\w:.]*(?:{_LABELS})?|{_LABELS}) +(\S+) +(-?\d+(?:\.\d+)?)(?:\s+#\s.*)?\s*$"
 _LINE = re.compile(_SAMPLE)
 _SERIES = re.compile(r"(?P<name>[^{]*)(?:\{(?P<labels>.*)\})?$", re.S)
 _LOOKED_AT = 50
