@@ -353,6 +353,13 @@ def test_an_archive_that_is_down_is_one_line(
         deposit(root, to)
 
 
+def test_signed_addresses_of_large_files_reach_no_log(root: Path, hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    deposit(root, "huggingface")
+    assert any("/storage/" in request for request in hub.requests)
+    assert "/storage/" not in caplog.text
+
+
 def test_what_others_put_under_a_tag_is_never_moved(root: Path, hub: Hub) -> None:
     note = deposit(root, "huggingface")
     [commit] = hub.commits_of(REPO, note.manifest_sha256)

@@ -7,6 +7,7 @@ files go in one commit that rests on the one before; where another writer was fa
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,8 @@ class Deposit(Job):
     def __post_init__(self) -> None:
         """Prepare; nothing is asked yet."""
         disable_progress_bars()
+        # It logs each address that it asks; those that large files go to are signed, and let anybody write there.
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
         huggingface_hub.set_client_factory(self._client)
         self.hub = huggingface_hub.HfApi(endpoint=self.access.url, token=self.access.token, library_name="faultset")
         self.repo = f"{self.access.namespace}/{self.version.manifest.slug}"
