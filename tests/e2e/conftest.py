@@ -56,6 +56,7 @@ class Airflow:
         viewers: people who may look and change nothing.
         parts: the components that run.
         configuration: keys of ``airflow.cfg`` that are other than usual.
+        modules: name -> text of modules that all components can import.
     """
 
     home: Path
@@ -66,10 +67,13 @@ class Airflow:
     viewers: tuple[str, ...] = ("vera",)
     parts: tuple[str, ...] = ("api-server", "scheduler", "dag-processor")
     configuration: dict[str, str] = field(default_factory=dict)
+    modules: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self) -> None:
-        self.home.mkdir(parents=True)
+        (self.home / "config").mkdir(parents=True)
+        for name, text in self.modules.items():
+            (self.home / "config" / f"{name}.py").write_text(text)
         migrate = self._spawn("db", "migrate")
         assert migrate.wait(PATIENCE_S) == 0, self._log("db")
         self._name_users()
@@ -220,8 +224,9 @@ def running_airflow(
     environment: dict[str, str],
     parts: tuple[str, ...] = Airflow.parts,
     configuration: dict[str, str] | None = None,
+    modules: dict[str, str] | None = None,
 ) -> Iterator[Airflow]:
-    airflow = Airflow(home, environment, parts=parts, configuration=configuration or {})
+    airflow = Airflow(home, environment, parts=parts, configuration=configuration or {}, modules=modules or {})
     try:
         airflow.start()
         yield airflow

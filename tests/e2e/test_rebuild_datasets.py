@@ -16,9 +16,12 @@ from urllib.parse import quote
 import pytest
 import yaml
 
+import lineage_events
 from e2e.conftest import ROOT, Airflow, running_airflow, wait_for
 from faultset import pipeline, simulator
+from faultset.pipeline import airflow_health
 from faultset.settings import Settings
+from monitoring import StatsD, prometheus, prometheus_is_there, statsd
 
 pytestmark = pytest.mark.e2e
 
@@ -39,6 +42,22 @@ FILES = [
     {"kind": "metrics", "files": "metrics/ct*.csv", "time_zone": "Europe/Berlin"},
     {"kind": "logs", "files": "logs/*.csv", "time_zone": "Europe/Berlin"},
 ]
+PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+RUNG = "{{ dag.dag_id }} {{ run_id }}: {{ reason }}"
+BELL = """
+from airflow.sdk import BaseNotifier
+
+class Bell(BaseNotifier):
+    template_fields = ("text",)
+
+    def __init__(self, file, text):
+        super().__init__()
+        self.file, self.text = file, text
+
+    def notify(self, context):
+        with open(self.file, "a") as file:
+            file.write(self.text + "\\n")
+"""
 UNPUBLISHED = (REFUSED, UNANSWERED, OUTDATED)
 WHY_APPROVED, WHY_REFUSED = "the new windows fit", "cmp02 was not\ntouched {{ ti }} <b>"
 SECRET = re.compile(r"(?:password|private_key_file):\s*(\S+)|sshpass -p ['\"]?([^'\"\s]+)")
@@ -107,6 +126,7 @@ class Ended:
     run: dict[str, Any]
     publishing: dict[str, dict[str, Any]] = field(default_factory=dict)
     questions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    statsd: StatsD = field(default_factory=StatsD)
     answers: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     @property
@@ -193,24 +213,51 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     folder = tmp_path_factory.mktemp("rebuild")
     catalog, datasets = folder / "catalog", folder / "datasets"
     catalogue(catalog)
-    environment = {
-        "FAULTSET_CATALOG": str(catalog),
-        "FAULTSET_DATASETS": str(datasets),
-        "FAULTSET_LARGE_MB": LARGE_MB,
+    (folder / "inbox" / "half-a-run").mkdir(parents=True)
+    shutil.copy(catalog / BROKEN / "report.html", folder / "inbox" / "half-a-run")
+    (folder / "inbox" / "half-a-run" / "_COMPLETE").touch()
+    with statsd() as listening:
+        environment = {
+            "FAULTSET_CATALOG": str(catalog),
+            "FAULTSET_DATASETS": str(datasets),
+            "FAULTSET_INBOX": str(folder / "inbox"),
+            "FAULTSET_LARGE_MB": LARGE_MB,
+            **observed(folder),
+        }
+        to_statsd = {"statsd_on": "True", "statsd_host": "127.0.0.1", "statsd_port": str(listening.port)}
+        with running_airflow(folder / "airflow", environment, PARTS, to_statsd, {"bell": BELL}) as airflow:
+            ended = Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}), statsd=listening)
+            let_people_answer(ended)
+            airflow.run("validate_reports", {})
+            yield ended
+
+
+def observed(folder: Path) -> dict[str, str]:
+    """Lineage into files, and deadlines that pass while the tests run."""
+    (folder / "airflow-told").mkdir()
+    return {
+        "OPENLINEAGE__TRANSPORT__TYPE": "file",
+        "OPENLINEAGE__TRANSPORT__LOG_FILE_PATH": str(folder / "airflow-told" / "lineage"),
+        "FAULTSET_DEADLINE_H": "0.001",
+        "FAULTSET_STALE_H": "0.001",
+        "FAULTSET_NOTIFIERS": json.dumps(
+            [{"class": "bell.Bell", "arguments": {"file": str(folder / "airflow-told" / "bell"), "text": RUNG}}]
+        ),
     }
-    with running_airflow(folder / "airflow", environment) as airflow:
-        ended = Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}))
-        ended.wait_for_questions()
-        # While a person thinks about it, the candidate is replaced.
-        declare(catalog, OUTDATED, description="corrected meanwhile")
-        pipeline.build(OUTDATED, ended.settings)
-        ended.answer(APPROVED, "Approve", WHY_APPROVED)
-        with pytest.raises(HTTPError, match="403"):
-            ended.answer(REFUSED, "Approve", "it was another's to say")
-        ended.answer(REFUSED, "Reject", WHY_REFUSED, by="ann")
-        ended.answer(OUTDATED, "Approve", None)
-        ended.wait_for_ends()
-        yield ended
+
+
+def let_people_answer(ended: Ended) -> None:
+    catalog = ended.catalog
+    ended.wait_for_questions()
+    # While a person thinks about it, the candidate is replaced.
+    declare(catalog, OUTDATED, description="corrected meanwhile")
+    pipeline.build(OUTDATED, ended.settings)
+    ended.answer(APPROVED, "Approve", WHY_APPROVED)
+    with pytest.raises(HTTPError, match="403"):
+        ended.answer(REFUSED, "Approve", "it was another's to say")
+    ended.answer(REFUSED, "Reject", WHY_REFUSED, by="ann")
+    ended.answer(OUTDATED, "Approve", None)
+    ended.wait_for_ends()
 
 
 def test_one_broken_experiment_never_blocks_the_others(ended: Ended) -> None:
@@ -348,6 +395,81 @@ def test_no_secret_of_the_inputs_is_anywhere_after_the_run(ended: Ended) -> None
     secrets = secrets_of(ended.catalog, *([SHARED / "msod", SHARED / "hook_scripts"] if SHARED.is_dir() else []))
     assert secrets
     words = [word.encode() for word in secrets | {"CANARY"}]
-    written = [p for root in (ended.datasets, ended.airflow.home) for p in root.rglob("*") if p.is_file()]
+    told = ended.datasets.parent / "airflow-told"
+    assert list(told.glob("lineage*"))
+    written = [p for root in (ended.datasets, ended.airflow.home, told) for p in root.rglob("*") if p.is_file()]
     assert written
     assert [(path, word) for path in written for word in words if word in path.read_bytes()] == []
+
+
+# --- what is seen from outside ----------------------------------------------------------------------------------------
+
+
+def lineage(ended: Ended) -> list[dict[str, Any]]:
+    files = sorted((ended.datasets.parent / "airflow-told").glob("lineage*"))
+    return [event for file in files for event in lineage_events.read(file)]
+
+
+def test_every_event_of_lineage_is_as_the_specification_says(ended: Ended) -> None:
+    events = lineage(ended)
+    assert {event["job"]["name"] for event in events} >= {"rebuild_datasets", "publish_dataset", "faultset.judge"}
+    assert [problem for event in events for problem in lineage_events.problems(event)] == []
+
+
+def test_lineage_leads_from_the_files_of_an_experiment_to_its_dataset_below_the_run_of_the_dag(ended: Ended) -> None:
+    events = lineage(ended)
+    runs = {event["run"]["runId"] for event in events if event["job"]["name"] == "rebuild_datasets"}
+    for slug in ended.published():
+        [built] = [
+            one
+            for one in events
+            if (one["job"]["name"], one["eventType"]) == (f"faultset.build.{slug}", "COMPLETE") and one.get("outputs")
+        ]
+        assert built["run"]["facets"]["parent"]["run"]["runId"] in runs
+        assert any(one["name"].endswith(".html") and one["namespace"] == "file" for one in built["inputs"])
+        [put] = [
+            one for one in events if (one["job"]["name"], one["eventType"]) == (f"faultset.publish.{slug}", "COMPLETE")
+        ]
+        assert [one["name"] for one in put["inputs"]] == [one["name"] for one in built["outputs"]]
+        [dataset] = put["outputs"]
+        assert dataset["name"] == str(ended.datasets / slug)
+        assert dataset["facets"]["version"]["datasetVersion"] == ended.latest(slug)["version"]
+    broken = [one for one in events if one["job"]["name"] == f"faultset.build.{BROKEN}" and one["eventType"] == "FAIL"]
+    assert broken
+    assert all("report.html" in one["run"]["facets"]["errorMessage"]["message"] for one in broken)
+
+
+@pytest.mark.skipif(not prometheus_is_there(), reason="there is no prometheus; tools/prometheus installs it")
+def test_every_query_of_the_dashboard_is_answered_from_what_the_tasks_sent(ended: Ended, tmp_path: Path) -> None:
+    board = json.loads((ROOT / "deploy" / "grafana" / "faultset.json").read_text())
+    queries = {target["expr"] for panel in board["panels"] for target in panel.get("targets", ())}
+    rules = yaml.safe_load((ROOT / "deploy" / "grafana" / "alerts.yaml").read_text())["groups"][0]["rules"]
+    sides = {re.split(" > ", rule["expr"])[0] for rule in rules}
+    with prometheus(ended.statsd, tmp_path, wait_for) as asked:
+        assert {query for query in queries | sides if not asked.ask(query)} == set()
+        [failed] = asked.ask('last_over_time(airflow_faultset_experiments{outcome="failed"}[2d])')
+        [published] = asked.ask('airflow_faultset_work_total{stage="publish",outcome="published"}')
+        [verdicts] = asked.ask('airflow_faultset_work_total{stage="judge",outcome="rejected"}')
+    assert float(failed["value"][1]) == 1
+    assert float(published["value"][1]) == len(ended.published())
+    assert float(verdicts["value"][1]) == 1
+
+
+def test_the_doctor_asks_airflow_itself(ended: Ended) -> None:
+    url = {"FAULTSET_AIRFLOW_URL": f"http://127.0.0.1:{ended.airflow.port}"}
+    assert airflow_health.health(url).well.startswith("metadatabase, scheduler, triggerer, dag_processor are well, at ")
+    asks = {**url, "FAULTSET_AIRFLOW_TOKEN": ended.airflow.token, "FAULTSET_POOL_LARGE": "default_pool"}
+    assert airflow_health.pools(asks) == airflow_health.Found("default_pool with 128 slots")
+    assert airflow_health.pools({**asks, "FAULTSET_POOL_JUDGES": "judges"}).wrong == "judges does not exist"
+
+
+def test_people_are_told_of_a_rebuild_that_does_not_end_in_time_and_of_datasets_that_stay_stale(ended: Ended) -> None:
+    bell, run = ended.datasets.parent / "airflow-told" / "bell", ended.run["dag_run_id"]
+
+    def rung(what: str) -> list[str]:
+        lines = bell.read_text().splitlines() if bell.exists() else []
+        return [line for line in lines if line.startswith(f"rebuild_datasets {run}: ") and what in line]
+
+    assert wait_for("the notice of a late run", lambda: rung("it has not ended within 0.001 h"))
+    [stale] = wait_for("the notice of stale datasets", lambda: rung("were not brought up to date for 0.001 h"))
+    assert BROKEN in stale

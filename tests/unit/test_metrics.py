@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import math
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from faultset.pipeline import freshness, metrics, observing
 from faultset.pipeline.metrics import METRICS, MetricsObserver
@@ -182,3 +184,43 @@ def test_over_statsd_with_tags_they_are_tags(tmp_path: Path) -> None:
 
 def test_every_stage_and_outcome_that_is_told_is_declared() -> None:
     assert set(metrics.STAGES) == set(observing.Stage.__args__)
+
+
+# --- what operators are given -----------------------------------------------------------------------------------------
+
+
+def in_prometheus(metric: metrics.Metric) -> str:
+    return f"airflow_faultset_{metric.name}" + ("_total" if metric.type == "counter" else "")
+
+
+def test_the_mapping_makes_labels_of_all_parts_of_the_names() -> None:
+    rules = yaml.safe_load((ROOT / "deploy" / "grafana" / "statsd-mapping.yaml").read_text())["mappings"]
+    assert [(rule["match"], rule["name"], rule.get("labels", {})) for rule in rules] == [
+        (
+            f"airflow.faultset.{metric.name}{'.*' * len(metric.labels)}",
+            in_prometheus(metric),
+            {label: f"${place}" for place, label in enumerate(metric.labels, start=1)},
+        )
+        for metric in METRICS
+    ]
+
+
+@pytest.mark.parametrize("file", ["faultset.json", "alerts.yaml"])
+def test_dashboard_and_alerts_ask_for_metrics_and_labels_that_there_are(file: str) -> None:
+    text = (ROOT / "deploy" / "grafana" / file).read_text()
+    known = {in_prometheus(metric): metric.labels for metric in METRICS}
+    asked = re.findall(r"(airflow_faultset_\w+)(?:\{([^}]*)\})?", text)
+    assert asked
+    for name, selection in asked:
+        for label, values in re.findall(r'(\w+)=~?\\?"([^"\\]*)', selection):
+            assert set(values.split("|")) <= set(known[name][label])
+        assert name in known
+
+
+def test_every_metric_is_drawn_and_described() -> None:
+    board = (ROOT / "deploy" / "grafana" / "faultset.json").read_text()
+    page = (ROOT / "docs" / "how-to" / "observe.md").read_text()
+    for metric in METRICS:
+        assert in_prometheus(metric) in board
+        labels = ", ".join(f"`{label}`: {' '.join(values)}" for label, values in metric.labels.items()) or "-"
+        assert f"| `{metric.name}` | {metric.type} | {metric.unit} | {labels} | {metric.meaning} |" in page

@@ -109,8 +109,8 @@ class AnsweringCommand(click.Command):
 def _missing(command: str, error: ModuleNotFoundError) -> SetupError:
     """Return what to install; whoever only reads datasets has no more than reading needs."""
     package = (error.name or "a package").partition(".")[0]
-    extra = {"airflow": "airflow", "httpx": "outward", "httpx2": "outward", "huggingface_hub": "outward"}.get(package)
-    extra = extra or "build"
+    outward = dict.fromkeys(("httpx", "httpx2", "huggingface_hub"), "outward")
+    extra = {"airflow": "airflow", "openlineage": "lineage", **outward}.get(package, "build")
     return SetupError(command, f"it needs {package}, which is not installed", f"run pip install 'faultset[{extra}]'")
 
 
