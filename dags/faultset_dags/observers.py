@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,23 @@ if TYPE_CHECKING:
 
     from faultset.settings import Settings
 
+log = logging.getLogger(__name__)
+
 
 def observers(context: Context, settings: Settings) -> list[Any]:
-    """Return whoever wants to know; where metrics and lineage are off, nobody, and nothing is imported for it."""
-    found: list[Any] = []
-    if metrics_are_on():
-        from faultset import pipeline
+    """Return whoever wants to know; where metrics and lineage are off, nobody, and nothing is imported for it.
 
-        found.append(pipeline.MetricsObserver(AirflowMeter(in_names=not _keeps_labels()), settings))
-    if lineage_is_on():
-        found.append(_lineage(context, settings))
+    One that is set up wrongly is left out, with a warning: no work waits for its metrics.
+    """
+    found: list[Any] = []
+    for name, make in (("metrics", _metrics), ("lineage", _lineage)):
+        try:
+            one = make(context, settings)
+        except Exception as error:  # noqa: BLE001 (its text may quote a token of the configuration)
+            log.warning("There is no %s, since its set-up fails with %s", name, type(error).__name__)
+            continue
+        if one is not None:
+            found.append(one)
     return found
 
 
@@ -31,6 +39,14 @@ def observers(context: Context, settings: Settings) -> list[Any]:
 def metrics_are_on() -> bool:
     """Whether Airflow sends its metrics anywhere (``[metrics] statsd_on``, ``statsd_datadog_enabled``, ``otel_on``)."""
     return any(_says(key) for key in ("statsd_on", "statsd_datadog_enabled", "otel_on"))
+
+
+def _metrics(_: Context, settings: Settings) -> Any:
+    if not metrics_are_on():
+        return None
+    from faultset import pipeline
+
+    return pipeline.MetricsObserver(AirflowMeter(in_names=not _keeps_labels()), settings)
 
 
 def _keeps_labels() -> bool:
@@ -87,6 +103,8 @@ def lineage_is_on() -> bool:
 
 
 def _lineage(context: Context, settings: Settings) -> Any:
+    if not lineage_is_on():
+        return None
     from airflow.providers.openlineage.api import emit
     from airflow.providers.openlineage.plugins.macros import (
         lineage_job_namespace,

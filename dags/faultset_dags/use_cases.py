@@ -51,6 +51,8 @@ def use_case(subject: str, *page: str) -> Iterator[Settings]:
     context = get_current_context()
     context["subject"] = subject
     ti = context["ti"]
+    # It tells of a hundred of its own functions at each import, in front of what there is to know.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     log.info("Working on %s: %s", subject, ti.task_id)
     log.info("See %s", address(*page))
     try:

@@ -95,10 +95,14 @@ def _tell(outcomes: Sequence[Outcome], found: Known, settings: Settings, now: fl
 
 
 def stale(settings: Settings) -> list[str]:
-    """Return the catalog's experiments whose datasets are stale (``FAULTSET_STALE_H``).
+    """Return the catalog's experiments whose datasets are stale (``FAULTSET_STALE_H``), so long after a rebuild began.
+
+    One that none ever brought up to date is among them, also where no rebuild has come to an end yet.
 
     Raises:
         InputError: the catalog cannot be read.
         SetupError: a storage cannot be asked.
     """
-    return known(settings).stale(catalog.list_slugs(settings.catalog), settings.stale_after_s, time.time())
+    found = known(settings)
+    begun = dataclasses.replace(found, of_all=found.of_all or 0.0)
+    return begun.stale(catalog.list_slugs(settings.catalog), settings.stale_after_s, time.time())
