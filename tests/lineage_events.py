@@ -129,8 +129,8 @@ def _without_facets(value: Any) -> Any:
 def _judge(where: str, facet: dict[str, Any]) -> None:
     schema = facet["_schemaURL"]
     assert facet["_producer"].startswith("https://")
-    if not schema.startswith(SPECIFICATION):
-        return  # a facet of somebody's own, such as Airflow's
+    if not schema.startswith(SPECIFICATION) or "/OpenLineage.json#" in schema:
+        return  # a facet of somebody's own, such as Airflow's, of which the specification says no more than this
     known = _BY_SCHEMA[schema]
     fields = {field.alias: field.name for field in attrs.fields(known)}
     plain = {key: value for key, value in facet.items() if key not in ("_producer", "_schemaURL", "_deleted")}

@@ -22,6 +22,7 @@ from faultset.pipeline.metrics import METRICS, MetricsObserver
 from faultset.pipeline.observing import Begun, Ended, Watch, observed, tell
 from faultset.pipeline.outcomes import Outcome
 from faultset.settings import Settings
+from monitoring import collector
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -180,6 +181,25 @@ def test_over_statsd_with_tags_they_are_tags(tmp_path: Path) -> None:
         "airflow.faultset.work_seconds,stage=build:1.25|c",
         "airflow.faultset.datasets:3|g",
     ]
+
+
+def test_over_opentelemetry_they_are_attributes_of_differences_that_a_collector_adds_up(tmp_path: Path) -> None:
+    with collector() as told:
+        environment = {
+            **os.environ,
+            "AIRFLOW_HOME": str(tmp_path),
+            "AIRFLOW__METRICS__OTEL_ON": "True",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": told.endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
+        }
+        for _ in range(2):  # as two tasks, each a process of its own
+            subprocess.run([sys.executable, "-c", SEND], cwd=ROOT, env=environment, check=True, capture_output=True)
+    work = ("airflow.faultset.work", (("outcome", "candidate"), ("stage", "build")))
+    assert told.sums[work] == 2
+    assert told.sums["airflow.faultset.work_seconds", (("stage", "build"),)] == 2.5
+    assert told.levels["airflow.faultset.datasets", ()] == 3
+    assert not any(name.startswith("airflow.faultset.") for name in told.others)
 
 
 def test_every_stage_and_outcome_that_is_told_is_declared() -> None:
