@@ -28,9 +28,9 @@ def of(emitted: list[Any]) -> list[dict[str, Any]]:
     return [json.loads(Serde.to_json(event)) for event in emitted]
 
 
-def _strict() -> cattrs.Converter:
-    """A converter that refuses what a class does not know, and turns no type into another."""
-    converter = cattrs.Converter(forbid_extra_keys=True)
+def _converter(*, strict: bool) -> cattrs.Converter:
+    """A converter that turns no type into another and, if strict, refuses what a class does not know."""
+    converter = cattrs.Converter(forbid_extra_keys=strict)
 
     def exactly(value: Any, kind: Any) -> Any:
         allowed = (int, float) if kind is float else (kind,)
@@ -44,7 +44,7 @@ def _strict() -> cattrs.Converter:
     return converter
 
 
-_CONVERTER = _strict()
+_STRICT, _LENIENT = _converter(strict=True), _converter(strict=False)
 
 
 def _by_schema() -> dict[str, type]:
@@ -65,15 +65,17 @@ _BY_SCHEMA = _by_schema()
 def problems(event: dict[str, Any]) -> list[str]:
     """What of an event the specification does not allow; empty where all is well."""
     found = []
+    # The specification lets everybody add what it does not know, as Airflow's provider does; we add nothing.
+    converter = _STRICT if "/faultset/" in event["producer"] else _LENIENT
     for where, facet in _facets(event):
         try:
-            _judge(where, facet)
+            _judge(where, facet, converter)
         except Exception as error:  # noqa: BLE001 (cattrs gathers all kinds)
             found.append(f"{where}: {cattrs.transform_error(error)}")
     bare = _without_facets(event)
     try:
         kind = bare.pop("eventType")
-        _CONVERTER.structure(bare, _Event)
+        _STRICT.structure(bare, _Event)
         event_v2.RunState[kind]
     except Exception as error:  # noqa: BLE001
         found.append(f"event: {cattrs.transform_error(error)}")
@@ -126,7 +128,7 @@ def _without_facets(value: Any) -> Any:
     return [_without_facets(one) for one in value] if isinstance(value, list) else value
 
 
-def _judge(where: str, facet: dict[str, Any]) -> None:
+def _judge(where: str, facet: dict[str, Any], converter: cattrs.Converter) -> None:
     schema = facet["_schemaURL"]
     assert facet["_producer"].startswith("https://")
     if not schema.startswith(SPECIFICATION) or "/OpenLineage.json#" in schema:
@@ -136,8 +138,7 @@ def _judge(where: str, facet: dict[str, Any]) -> None:
     plain = {key: value for key, value in facet.items() if key not in ("_producer", "_schemaURL", "_deleted")}
     unknown = plain.keys() - {field.name for field in attrs.fields(known)}
     assert not unknown, f"{where} has {sorted(unknown)}"
-    known(**{alias: _value(plain[name], known, name) for alias, name in fields.items() if name in plain})
-
-
-def _value(value: Any, owner: type, name: str) -> Any:
-    return _CONVERTER.structure(value, attrs.fields_dict(attrs.resolve_types(owner))[name].type)
+    kinds = attrs.fields_dict(attrs.resolve_types(known))
+    known(
+        **{alias: converter.structure(plain[name], kinds[name].type) for alias, name in fields.items() if name in plain}
+    )

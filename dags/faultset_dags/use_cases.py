@@ -78,5 +78,6 @@ def run_name() -> str:
 
 
 def progress(done: int, total: int, line: str) -> None:
-    """Log how far a batch is, and what became of the last piece of its work."""
-    log.info("%d of %d: %s", done, total, line)
+    """Log how far a batch is, and what became of the last piece of its work; what failed stands out."""
+    failed = ": failed: " in line or ": trouble: " in line
+    log.log(logging.WARNING if failed else logging.INFO, "%d of %d: %s", done, total, line)

@@ -16,7 +16,6 @@ from e2e.conftest import Airflow, running_airflow, wait_for
 from faultset import simulator
 from faultset.inbox import claims, filing, landing
 from faultset.inbox.verdicts import Verdict
-from monitoring import Collector, collector
 
 pytestmark = pytest.mark.e2e
 
@@ -25,13 +24,7 @@ MANY = int(os.environ.get("FAULTSET_TEST_RUNS", "100"))
 
 
 @pytest.fixture(scope="module")
-def collected() -> Iterator[Collector]:
-    with collector() as told:
-        yield told
-
-
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory, collected: Collector) -> Iterator[Airflow]:
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     base = tmp_path_factory.mktemp("inbox")
     for name in ("catalog", "inbox"):
         (base / name).mkdir()
@@ -40,11 +33,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, collected: Collector) -> I
         "FAULTSET_DATASETS": str(base / "datasets"),
         "FAULTSET_INBOX": str(base / "inbox"),
         "FAULTSET_INBOX_SETTLE_S": "3",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collected.endpoint,
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
     }
-    with running_airflow(base / "airflow", environment, PARTS, {"otel_on": "True"}) as running:
+    with running_airflow(base / "airflow", environment, PARTS) as running:
         # What follows an accepted run has tests of its own.
         pause(running, "publish_dataset")
         pause(running, "rebuild_datasets")
@@ -142,24 +132,6 @@ def test_each_of_many_runs_dropped_at_once_gets_one_verdict(airflow: Airflow, in
     assert {name: by_name[name].accepted for name in made} == {name: int(name[3:6]) % 5 in {0, 1, 4} for name in made}
     assert not any(by_name[name].accepted for name in names_of_growing)
     assert any(one.same_as for one in found)
-
-
-def test_verdicts_arrive_over_opentelemetry_as_differences_with_labels(
-    airflow: Airflow, inbox: Path, collected: Collector
-) -> None:
-    verdicts = collections.Counter("accepted" if one.accepted else "rejected" for one in filing.recorded(inbox))
-
-    def arrived() -> collections.Counter[str]:
-        found: collections.Counter[str] = collections.Counter()
-        for (name, labels), value in collected.sums.items():
-            if name == "airflow.faultset.work" and ("stage", "judge") in labels:
-                found[dict(labels)["outcome"]] += int(value)
-        return found
-
-    # A process tells when it ends.
-    wait_for("the counts of all verdicts", lambda: arrived() == verdicts)
-    assert ("airflow.faultset.inbox_runs", (("state", "whole"),)) in collected.levels
-    assert not any(name.startswith("airflow.faultset.") for name in collected.others)
 
 
 def test_what_is_accepted_is_in_the_catalog_and_its_rebuild_asked_for(
