@@ -36,12 +36,10 @@ class StatsD:
     """Adds up what arrives, by the mapping that operators give to their exporter.
 
     Attributes:
-        port: where it listens, UDP.
         values: name and labels of a series -> its value.
         counters: names of those that only grow.
     """
 
-    port: int = 0
     values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(default_factory=dict)
     counters: set[str] = field(default_factory=set)
 
@@ -82,28 +80,6 @@ def _mapped(name: str) -> tuple[str, dict[str, str]]:
             labels = {label: found[int(place[1:])] for label, place in rule.get("labels", {}).items()}
             return rule["name"], labels
     return re.sub(r"[^a-zA-Z0-9_]", "_", name), {}
-
-
-@contextlib.contextmanager
-def statsd() -> Iterator[StatsD]:
-    """A StatsD server on a free port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        server = StatsD(listener.getsockname()[1])
-
-        def listen() -> None:
-            while (data := listener.recv(65_535)) != b"end":
-                for line in data.decode().splitlines():
-                    server.take(line)
-
-        thread = threading.Thread(target=listen)
-        thread.start()
-        try:
-            yield server
-        finally:
-            listener.sendto(b"end", ("127.0.0.1", server.port))
-            thread.join()
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,7 @@ import yaml
 import lineage_events
 from e2e.conftest import ROOT, Airflow, running_airflow, wait_for
 from faultset import pipeline, simulator
-from faultset.pipeline import airflow_health
 from faultset.settings import Settings
-from monitoring import StatsD, prometheus, prometheus_is_there, statsd
 
 pytestmark = pytest.mark.e2e
 
@@ -126,7 +124,6 @@ class Ended:
     run: dict[str, Any]
     publishing: dict[str, dict[str, Any]] = field(default_factory=dict)
     questions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    statsd: StatsD = field(default_factory=StatsD)
     answers: dict[str, Callable[[], None]] = field(default_factory=dict)
 
     @property
@@ -216,20 +213,18 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
     (folder / "inbox" / "half-a-run").mkdir(parents=True)
     shutil.copy(catalog / BROKEN / "report.html", folder / "inbox" / "half-a-run")
     (folder / "inbox" / "half-a-run" / "_COMPLETE").touch()
-    with statsd() as listening:
-        environment = {
-            "FAULTSET_CATALOG": str(catalog),
-            "FAULTSET_DATASETS": str(datasets),
-            "FAULTSET_INBOX": str(folder / "inbox"),
-            "FAULTSET_LARGE_MB": LARGE_MB,
-            **observed(folder),
-        }
-        to_statsd = {"statsd_on": "True", "statsd_host": "127.0.0.1", "statsd_port": str(listening.port)}
-        with running_airflow(folder / "airflow", environment, PARTS, to_statsd, {"bell": BELL}) as airflow:
-            ended = Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}), statsd=listening)
-            let_people_answer(ended)
-            airflow.run("validate_reports", {})
-            yield ended
+    environment = {
+        "FAULTSET_CATALOG": str(catalog),
+        "FAULTSET_DATASETS": str(datasets),
+        "FAULTSET_INBOX": str(folder / "inbox"),
+        "FAULTSET_LARGE_MB": LARGE_MB,
+        **observed(folder),
+    }
+    with running_airflow(folder / "airflow", environment, PARTS, modules={"bell": BELL}) as airflow:
+        ended = Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}))
+        let_people_answer(ended)
+        airflow.run("validate_reports", {})
+        yield ended
 
 
 def observed(folder: Path) -> dict[str, str]:
@@ -437,28 +432,6 @@ def test_lineage_leads_from_the_files_of_an_experiment_to_its_dataset_below_the_
     broken = [one for one in events if one["job"]["name"] == f"faultset.build.{BROKEN}" and one["eventType"] == "FAIL"]
     assert broken
     assert all("report.html" in one["run"]["facets"]["errorMessage"]["message"] for one in broken)
-
-
-@pytest.mark.skipif(not prometheus_is_there(), reason="there is no prometheus; tools/prometheus installs it")
-def test_every_query_of_the_dashboard_is_answered_from_what_the_tasks_sent(ended: Ended, tmp_path: Path) -> None:
-    board = json.loads((ROOT / "deploy" / "grafana" / "faultset.json").read_text())
-    queries = {target["expr"] for panel in board["panels"] for target in panel.get("targets", ())}
-    with prometheus(ended.statsd, tmp_path, wait_for) as asked:
-        assert {query for query in queries if not asked.ask(query)} == set()
-        [failed] = asked.ask('last_over_time(airflow_faultset_experiments{outcome="failed"}[2d])')
-        [published] = asked.ask('airflow_faultset_work_total{stage="publish",outcome="published"}')
-        [verdicts] = asked.ask('airflow_faultset_work_total{stage="judge",outcome="rejected"}')
-    assert float(failed["value"][1]) == 1
-    assert float(published["value"][1]) == len(ended.published())
-    assert float(verdicts["value"][1]) == 1
-
-
-def test_the_doctor_asks_airflow_itself(ended: Ended) -> None:
-    url = {"FAULTSET_AIRFLOW_URL": f"http://127.0.0.1:{ended.airflow.port}"}
-    assert airflow_health.health(url).well.startswith("metadatabase, scheduler, triggerer, dag_processor are well, at ")
-    asks = {**url, "FAULTSET_AIRFLOW_TOKEN": ended.airflow.token, "FAULTSET_POOL_LARGE": "default_pool"}
-    assert airflow_health.pools(asks) == airflow_health.Found("default_pool with 128 slots")
-    assert airflow_health.pools({**asks, "FAULTSET_POOL_JUDGES": "judges"}).wrong == "judges does not exist"
 
 
 def test_people_are_told_of_a_rebuild_that_does_not_end_in_time_and_of_datasets_that_stay_stale(ended: Ended) -> None:
