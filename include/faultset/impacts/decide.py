@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from faultset.impacts.found import Found
 from faultset.impacts.weights import Weights
@@ -104,8 +103,13 @@ def _controlled(
 
 
 def _adjusted(p_value: Floats, weight: Floats) -> Floats:
-    adjusted: Floats = false_discovery_control(np.minimum(p_value / weight, 1.0))
-    return adjusted
+    """Return what ``scipy.stats.false_discovery_control`` does of weighted p values; that costs a second to import."""
+    weighted = np.minimum(p_value / weight, 1.0)
+    order = np.argsort(weighted)
+    ranked = weighted[order] * (len(weighted) / np.arange(1, len(weighted) + 1))
+    adjusted = np.empty_like(weighted)
+    adjusted[order] = np.minimum.accumulate(ranked[::-1])[::-1]
+    return np.clip(adjusted, 0.0, 1.0)
 
 
 def _found(p_value: Floats, weight: Floats, alpha: float) -> int:

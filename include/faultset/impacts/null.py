@@ -251,9 +251,10 @@ class QuietSeries:
         if not wanted:
             return np.full(len(moments), np.nan)
         first = np.clip(np.searchsorted(probed, moments) - wanted // 2, 0, len(sizes) - wanted)
-        near = sizes[first[:, None] + np.arange(wanted)]
+        some, which = np.unique(first, return_inverse=True)
+        near = sizes[some[:, None] + np.arange(wanted)]
         kth = int(0.9 * (wanted - 1))
-        restless = np.partition(near, kth, axis=1)[:, kth] / _NORMAL_90
+        restless = np.partition(near, kth, axis=1)[which, kth] / _NORMAL_90
         unit = np.sqrt(scale * np.fmax(restless, _tenth_of_usual(sizes)))
         return np.where(unit > 0, unit, np.nan)
 
@@ -429,8 +430,11 @@ def _spread(value: Floats, first: Rows, last: Rows) -> tuple[Floats, Floats]:
     """Return robust standard deviation and median of the rows [first, last)."""
     if not len(value):
         return np.full(len(first), np.nan), np.full(len(first), np.nan)
+    # Moments are denser than rows: many share theirs.
+    _, some, which = np.unique(first * (len(value) + 1) + last, return_index=True, return_inverse=True)
+    first, last = first[some], last[some]
     rows = first[:, None] + ((last - first - 1)[:, None] * np.linspace(0.0, 1.0, _SCALE_ROWS)).astype(np.intp)
     values = value[np.clip(rows, 0, len(value) - 1)]
     middle = np.median(values, axis=1)
     deviation = _MAD_TO_SD * np.median(np.abs(values - middle[:, None]), axis=1)
-    return np.where(last - first >= _LEAST_BASELINE_ROWS, deviation, np.nan), middle
+    return np.where(last - first >= _LEAST_BASELINE_ROWS, deviation, np.nan)[which], middle[which]

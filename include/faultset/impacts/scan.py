@@ -20,7 +20,7 @@ from faultset.impacts.extent import extent
 from faultset.impacts.grid import Grid
 from faultset.impacts.plants import NO_P, Smallest, held, mixed
 from faultset.impacts.rarity import Quiet
-from faultset.impacts.shapes import Moves, Whitener, filtered, pulses
+from faultset.impacts.shapes import Moves, Values, Whitener, filtered, pulses
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Rows, Series, Windows
 
 LENGTHS_S = (8, 11, 15, 20, 27, 36, 50, 68, 92, 122)
@@ -83,6 +83,23 @@ class _Course:
     value: Floats
     moves: Moves
     first: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Planted:
+    """Moves that are planted at quiet places.
+
+    Attributes:
+        cells: around each place; shape (places, cells).
+        ahead: how many of them come before the first at which a move may begin.
+        onset: at how many it may.
+        courses: of moves of size one from there on; shape (places, cells).
+    """
+
+    cells: Rows
+    ahead: int
+    onset: int
+    courses: Floats
 
 
 class Scan:
@@ -189,36 +206,44 @@ class Scan:
     def _shapes(self) -> list[tuple[int, Floats]]:
         return list(self._whitener.shapes(self.lengths))
 
-    def _moves_in(self, value: Floats, cells: Rows, way: Way) -> Moves:
-        """Return the most striking move at each of ``cells``, which hold ``value``."""
+    def _moves_in(self, values: Values, cells: Rows, way: Way) -> Moves:
+        """Return the most striking move at each of ``cells``, which hold ``values``."""
         if way == "filter":
-            return filtered(self._whitener.white(value) / self._white_scale[cells], self._shapes)
-        moves = pulses(value, self._beside[0 if way == "pulse" else 1], self.lengths)
+            return filtered(self._whitener.white(values.value) / self._white_scale[cells], self._shapes)
+        moves = pulses(values, self._beside[0 if way == "pulse" else 1], self.lengths)
         return replace(moves, number=moves.number / self.scale[cells])
 
     @cached_property
+    def _chosen(self) -> tuple[Way, Moves]:
+        """The way that finds most of what is planted at quiet places, and what it says of each cell."""
+        values, cells = Values(self.grid.value), np.arange(len(self.grid.value))
+        planted = self._planted(self.onset_cells(None), partial(mixed, self.lengths))
+        with_moves = Values(self._with_moves(planted, _PLANTED_SD))
+        asked = {way: self._moves_in(values, cells, way) for way in get_args(Way)}
+        clear = {
+            way: self._told(moves, self._numbers_at(planted, with_moves, way), planted.onset)
+            for way, moves in asked.items()
+        }
+        way = max(clear, key=clear.__getitem__)
+        return way, asked[way]
+
+    @property
     def way(self) -> Way:
         """The way that finds most of what is planted at quiet places."""
-        onset = self.onset_cells(None)
-        told = {way: self._told(way, onset) for way in get_args(Way)}
-        return max(told, key=told.__getitem__)
+        return self._chosen[0]
 
-    def _told(self, way: Way, onset: int) -> float:
-        """Return how little planted moves of mixed onset, length and shape look like quiet time, in powers of ten."""
-        numbers = self._numbers_with(way, onset, (_PLANTED_SD,), partial(mixed, self.lengths))[0]
-        if not len(numbers):
-            return 0.0
-        quiet = np.abs(_largest(self._everywhere(way).number, onset)[self.places(onset)])
-        p_value = Quiet.of(quiet).p_value(numbers, np.ones(len(quiet)))
-        return float(np.mean(-np.log10(np.maximum(p_value, _LEAST_P))))
-
-    def _everywhere(self, way: Way) -> Moves:
-        return self._moves_in(self.grid.value, np.arange(len(self.grid.value)), way)
-
-    @cached_property
+    @property
     def moves(self) -> Moves:
         """The most striking move at each cell, asked in the chosen way."""
-        return self._everywhere(self.way)
+        return self._chosen[1]
+
+    def _told(self, moves: Moves, planted: Floats, onset: int) -> float:
+        """Return how little the numbers of planted moves look like those of quiet time, in powers of ten."""
+        if not len(planted):
+            return 0.0
+        quiet = np.abs(_largest(moves.number, onset)[self.places(onset)])
+        p_value = Quiet.of(quiet).p_value(planted, np.ones(len(quiet)))
+        return float(np.mean(-np.log10(np.maximum(p_value, _LEAST_P))))
 
     def onset_cells(self, window: int | None) -> int:
         """Return over how many cells an effect may begin: some seconds after the command's start, or during it."""
@@ -236,25 +261,29 @@ class Scan:
         places = self.places(onset)
         return places[:: max(1, len(places) // _PLANTS)][:_PLANTS]
 
-    def _numbers_with(
-        self, way: Way, onset: int, sizes: tuple[float, ...], course: Callable[[int, np.random.Generator], Floats]
-    ) -> Floats:
-        """Return the number at quiet places with moves planted there, of shape (sizes, places)."""
+    def _planted(self, onset: int, course: Callable[[int, np.random.Generator], Floats]) -> _Planted:
+        """Return moves for some of the quiet places, each of the course that it is given."""
         places = self._planted_places(onset)
-        if not len(places):
-            return np.zeros((len(sizes), 0))
         reach = onset + self.lengths[-1] + self._beside[-1]
         cells = places[:, None] + np.arange(-min(_MARGIN, int(places.min(initial=_MARGIN))), reach)
-        ahead = cells.shape[1] - reach
         random = np.random.default_rng(self.parameters.seed)
         courses = np.array([course(onset, random) for _ in places]).reshape(len(places), -1)
-        numbers = []
-        for size in sizes:
-            value = self.grid.value[cells]
-            value[:, ahead : ahead + courses.shape[1]] += size * self.scale[places, None] * courses
-            number = self._moves_in(value.ravel(), cells.ravel(), way).number.reshape(cells.shape)
-            numbers.append(np.abs(number[:, ahead : ahead + onset]).max(axis=1, initial=0.0))
-        return np.array(numbers)
+        return _Planted(cells, cells.shape[1] - reach, onset, courses)
+
+    def _with_moves(self, planted: _Planted, size: float) -> Floats:
+        """Return the values around all places, one after the other, with moves of ``size`` deviations."""
+        value = self.grid.value[planted.cells]
+        at = planted.ahead
+        scale = self.scale[planted.cells[:, [at]]]
+        value[:, at : at + planted.courses.shape[1]] += size * scale * planted.courses
+        return value.ravel()
+
+    def _numbers_at(self, planted: _Planted, values: Values, way: Way) -> Floats:
+        """Return the number at each place, of values with moves."""
+        if not len(planted.cells):
+            return np.empty(0)
+        number = self._moves_in(values, planted.cells.ravel(), way).number.reshape(planted.cells.shape)
+        return np.asarray(np.abs(number[:, planted.ahead : planted.ahead + planted.onset]).max(axis=1, initial=0.0))
 
     def _sought(self, onset: int, random: np.random.Generator) -> Floats:
         """Return the course of a held move of 25 s."""
@@ -265,9 +294,12 @@ class Scan:
         onset = self.onset_cells(None)
         if not self.lengths or not np.isfinite(self.scale).all() or self._quiet(onset) is None:
             return None
-        numbers = self._numbers_with(self.way, onset, _SIZES_SD, self._sought)
-        if not numbers.shape[1]:
+        planted = self._planted(onset, self._sought)
+        if not len(planted.cells):
             return None
+        numbers = np.array(
+            [self._numbers_at(planted, Values(self._with_moves(planted, size)), self.way) for size in _SIZES_SD]
+        )
         p_value = [
             self._p_values(onset, some, int(cell))
             for some, cell in zip(numbers.T, self._planted_places(onset), strict=True)
@@ -458,7 +490,7 @@ class Scan:
         us, value = self.grid.cell_us[cells], self.grid.value[cells].copy()
         for move in moves:
             value[(us >= move.start_us) & (us < move.end_us)] -= move.size
-        return _Course(value, self._moves_in(value, cells, self.way), int(cells[0]))
+        return _Course(value, self._moves_in(Values(value), cells, self.way), int(cells[0]))
 
     def _again(self, found: Scanned, taken: dict[int, Move], shown: Collection[int], cells: Rows) -> None:
         """Ask each window that moved something again, on the series without the moves of all others."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import median_filter
-from scipy.signal import lfilter, oaconvolve
 
+from faultset.impacts.matched import Spectra
 from faultset.impacts.windows import Flags, Floats, Rows
 
 _CLIP = 3.0  # robust standard deviations of white noise beyond which a value says no more
@@ -40,33 +40,45 @@ class Moves:
     @classmethod
     def largest(cls, count: int, candidates: Iterator[tuple[int, Floats]]) -> Moves:
         """Return at each of ``count`` moments the largest of the candidates, each of a length and its numbers."""
-        number, rows = np.zeros(count), np.zeros(count, dtype=np.intp)
+        number, rows, most = np.zeros(count), np.zeros(count, dtype=np.intp), np.zeros(count)
         for length, candidate in candidates:
-            larger = np.abs(candidate) > np.abs(number)
-            number[larger], rows[larger] = candidate[larger], length
+            size = np.abs(candidate)
+            larger = size > most
+            np.copyto(number, candidate, where=larger)
+            np.copyto(most, size, where=larger)
+            rows[larger] = length
         return cls(number, rows)
 
 
 # --- pulses ---------------------------------------------------------------------------------------------------------
 
 
-def pulses(value: Floats, beside: int, lengths: tuple[int, ...]) -> Moves:
+class Values:
+    """The values of a series, and their running medians, each worked out when it is asked for first."""
+
+    def __init__(self, value: Floats) -> None:
+        self.value = value
+        self._running: dict[int, Floats] = {}
+
+    def medians(self, count: int, offset: int) -> Floats:
+        """Return the median of ``count`` cells from each cell + ``offset`` on, NaN beyond the ends."""
+        if count not in self._running:
+            self._running[count] = median_filter(self.value, size=count, mode="nearest")
+        return _ahead(self._running[count], count // 2 + offset)
+
+
+def pulses(values: Values, beside: int, lengths: tuple[int, ...]) -> Moves:
     """Compare the median of each stretch with those of ``beside`` cells before and after: the smaller difference."""
-    before, after = _medians(value, beside, -beside), _medians(value, beside, 0)
+    before, after = values.medians(beside, -beside), values.medians(beside, 0)
 
     def candidates() -> Iterator[tuple[int, Floats]]:
         for length in lengths:
-            middle = _medians(value, length, 0)
+            middle = values.medians(length, 0)
             up, down = middle - before, middle - _ahead(after, length)
             low, high = np.minimum(up, down), np.maximum(up, down)
             yield length, np.nan_to_num(np.where(low > 0, low, np.where(high < 0, high, 0.0)))
 
-    return Moves.largest(len(value), candidates())
-
-
-def _medians(value: Floats, count: int, offset: int) -> Floats:
-    """Return the median of ``count`` cells from each cell + ``offset`` on, NaN beyond the ends."""
-    return _ahead(median_filter(value, size=count, mode="nearest"), count // 2 + offset)
+    return Moves.largest(len(values.value), candidates())
 
 
 def _ahead(value: Floats, cells: int) -> Floats:
@@ -109,14 +121,14 @@ class Whitener:
             normal, moment = _normal_equations(level, usable, weight, order)
             ridge = 1e-6 * (np.trace(normal) / order + 1e-12)
             taps = np.linalg.solve(normal + ridge * np.eye(order), moment)
-            rest = np.asarray(lfilter(np.concatenate(([1.0], -taps)), [1.0], level))[usable]
+            rest = _through(np.concatenate(([1.0], -taps)), level)[usable]
             spread = 1.4826 * float(np.median(np.abs(rest))) + 1e-12
             weight = np.minimum(1.0, 2.0 / np.maximum(np.abs(rest) / spread, 1e-9))
         return cls(np.concatenate(([1.0], -taps)), float(np.median(value)))
 
     def white(self, value: Floats) -> Floats:
         """Return the noise made white; 0 where there is too little before a cell."""
-        rest = np.asarray(lfilter(self.taps, [1.0], value - self.centre))
+        rest = _through(self.taps, value - self.centre)
         rest[: len(self.taps)] = 0.0
         return rest
 
@@ -124,8 +136,13 @@ class Whitener:
         """Yield the length of each shape and what the shape looks like in white noise, of norm one."""
         for length in lengths:
             for shape in _shapes(length):
-                white = lfilter(self.taps, [1.0], np.concatenate([shape, np.zeros(_SETTLES_ROWS)]))
+                white = _through(self.taps, np.concatenate([shape, np.zeros(_SETTLES_ROWS)]))
                 yield length, np.asarray(white / np.sqrt(np.sum(white**2)))
+
+
+def _through(taps: Floats, value: Floats) -> Floats:
+    """Return a filter's answer to ``value``, of which nothing is known before its first cell."""
+    return np.asarray(np.convolve(taps, value)[: len(value)])
 
 
 def _normal_equations(level: Floats, usable: Rows, weight: Floats, order: int) -> tuple[Floats, Floats]:
@@ -151,6 +168,5 @@ def _shapes(length: int) -> Iterator[Floats]:
 
 def filtered(white: Floats, shapes: list[tuple[int, Floats]]) -> Moves:
     """Sum at each moment how well white noise of variance one agrees with each shape that begins there."""
-    clipped = np.clip(white, -_CLIP, _CLIP)
-    matched = ((length, oaconvolve(clipped, shape[::-1])[len(shape) - 1 :]) for length, shape in shapes)
-    return Moves.largest(len(white), matched)
+    spectra = Spectra(np.clip(white, -_CLIP, _CLIP))
+    return Moves.largest(len(white), ((length, spectra.agreement(shape)) for length, shape in shapes))
