@@ -10,13 +10,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bs4 import BeautifulSoup
+from lxml import etree, html
 from markupsafe import Markup
 
 from faultset.expectations.ways import Rule
 from faultset.pages.environment import render
 from faultset.records.validation import Validation
 from faultset.severity import SEVERITIES
+
+_GONE = ("script", "link", "style", "footer", "img", "button", "meta", "base", "iframe")
+_VOID = frozenset({"area", "br", "col", "embed", "hr", "input", "param", "source", "track", "wbr"})
 
 
 def settle(page: str, home: str) -> str:
@@ -26,22 +29,38 @@ def settle(page: str, home: str) -> str:
         page: the page.
         home: the way from it to the front page.
     """
-    soup = BeautifulSoup(page, "lxml")
-    for element in soup.find_all(["script", "link", "style", "footer", "img", "button", "meta", "base", "iframe"]):
-        element.decompose()
-    for card in soup.select(".card"):
-        header = card.select_one(".card-header")
-        if header is not None and header.get_text(strip=True) in {"Actions", "Table of Contents"}:
-            card.decompose()
-    for link in soup.find_all("a"):
-        if str(link.get("href", "")).startswith(("http:", "https:", "//")):
-            link.parent.decompose() if link.parent and link.parent.name == "p" else link.decompose()
-    for element in soup.find_all(True):
-        for name in [name for name in element.attrs if name.startswith("on")]:
-            del element[name]
-    title = soup.title.get_text(" ", strip=True) if soup.title else "Data Docs"
-    body = Markup(soup.body.decode_contents() if soup.body else "")  # noqa: S704 (settled right here)
-    return render("docs.html", title=title, home=home, body=body)
+    root = html.document_fromstring(page)
+    _settle_spaces(root)
+    title = " ".join(root.xpath("string(//title)").split()) or "Data Docs"
+    for element in root.xpath("|".join(["/*//comment()", *(f"//{name}" for name in _GONE)])):
+        element.drop_tree()
+    for card in root.find_class("card"):
+        header = next(iter(card.find_class("card-header")), None)
+        if header is not None and "".join(map(str.strip, header.itertext())) in {"Actions", "Table of Contents"}:
+            card.drop_tree()
+    for link in root.xpath(
+        "//a[starts-with(@href, 'http:') or starts-with(@href, 'https:') or starts-with(@href, '//')]"
+    ):
+        paragraph = link.getparent() if link.getparent().tag == "p" else None
+        (link if paragraph is None else paragraph).drop_tree()
+    for element in root.iter("*"):
+        kept = sorted((name, value) for name, value in element.attrib.items() if not name.startswith("on"))
+        element.attrib.clear()
+        element.attrib.update(kept)
+        if element.text is None and element.tag not in _VOID:
+            element.text = ""  # written as XML it would close itself, which HTML does not know
+    body = root.find("body")
+    inner = [body.text or "", *(etree.tostring(one, encoding="unicode", method="xml") for one in body)]
+    return render("docs.html", title=title, home=home, body=Markup("".join(inner)))  # noqa: S704 (settled right here)
+
+
+def _settle_spaces(root: html.HtmlElement) -> None:
+    """Leave one blank or line break of each stretch of them between elements."""
+    for element in root.iter("*"):
+        for place in ("text", "tail"):
+            said = getattr(element, place)
+            if said and not said.strip():
+                setattr(element, place, "\n" if "\n" in said else " ")
 
 
 def front(validation: Validation, rules: Sequence[Rule], broken: Mapping[str, int], pages: Mapping[str, str]) -> str:

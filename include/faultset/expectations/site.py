@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from faultset.errors import printable
 from faultset.expectations import pages
-from faultset.expectations.ways import Rule
+from faultset.expectations.ways import Outcome
 from faultset.records.validation import Validation
 from faultset.sources.kit.redaction import redact
 
@@ -65,24 +65,32 @@ def configuration(docs: Path) -> dict[str, Any]:
 
 def write(
     context: EphemeralDataContext,
+    suites: Mapping[str, ExpectationSuiteValidationResult],
     folder: Path,
     validation: Validation,
-    rules: Sequence[Rule],
-    breaches: Mapping[str, Sequence[str]],
+    outcomes: Sequence[Outcome],
 ) -> None:
     """Write ``validation/`` under ``folder``.
 
     Args:
-        context: holds the results.
+        context: knows the rules and where Data Docs go.
+        suites: view -> results; they are made readable.
         folder: where.
         validation: the findings.
-        rules: every rule that was checked.
-        breaches: rule -> what each row that breaks it says.
+        outcomes: of every rule that was checked.
     """
+    from great_expectations.data_context.types.resource_identifiers import (  # noqa: PLC0415
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
+
     store: Any = context.validation_results_store
-    suites = {key.expectation_suite_identifier.name: key for key in store.list_keys()}
-    for key in suites.values():
-        store.set(key, _readable(store.get(key), breaches))
+    said = {outcome.rule.id: outcome.breaches for outcome in outcomes}
+    keys = []
+    for view, suite in suites.items():
+        key = ValidationResultIdentifier(ExpectationSuiteIdentifier(view), suite.meta["run_id"], suite.batch_id)
+        store.set(key, _readable(suite, said))
+        keys.append(key)
     context.build_data_docs()
     docs = folder / FOLDER / "data_docs"
     for page in sorted(docs.rglob("*.html")):
@@ -92,9 +100,11 @@ def write(
     shown = {
         page.parts[-4]: page.relative_to(docs).as_posix() for page in sorted(docs.rglob("validations/*/*/*/*.html"))
     }
-    broken = {rule: len(rows) for rule, rows in breaches.items()}
-    (docs / "index.html").write_text(pages.front(validation, rules, broken, shown), encoding="utf-8")
-    results = [_plain(result) for key in suites.values() for result in store.get(key).results]
+    broken = {rule: len(rows) for rule, rows in said.items()}
+    (docs / "index.html").write_text(
+        pages.front(validation, [outcome.rule for outcome in outcomes], broken, shown), encoding="utf-8"
+    )
+    results = [_plain(result) for key in keys for result in store.get(key).results]
     document = {**dataclasses.asdict(validation), "great_expectations": results}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     (folder / FOLDER / "results.json").write_text(f"{text}\n", encoding="utf-8")

@@ -92,6 +92,21 @@ class Rule:
 # --- ways to expect --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one rule.
+
+    Attributes:
+        rule: the rule.
+        breaches: what each row that breaks it says, in the view's order.
+        where: the ``where`` of each of those rows.
+    """
+
+    rule: Rule
+    breaches: tuple[str, ...]
+    where: tuple[str, ...]
+
+
 def present(column: str, only_where: Condition | None = None) -> Expectation:
     """No value is null."""
     return Expectation("ExpectColumnValuesToNotBeNull", {"column": column}, column, only_where)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from faultset.impacts.windows import Floats
+from faultset.impacts.windows import Floats, Rows
 
 SCAN_SHARE = 0.5  # of the risk of a false answer; the test by edges has the rest
 NO_P = 1e-12  # p values below this are none
@@ -32,6 +32,35 @@ def _placed(shape: Floats, onset: int, count: int, random: np.random.Generator) 
     begin = int(random.integers(onset))
     course[begin : begin + len(shape)] = shape[: len(course) - begin]
     return course if random.random() < 0.5 else -course
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """Moves that are planted at quiet places of a series.
+
+    Attributes:
+        cells: around each place; shape (places, cells).
+        ahead: how many of them come before the first at which a move may begin.
+        onset: at how many it may.
+        courses: of moves of size one from there on; shape (places, cells).
+    """
+
+    cells: Rows
+    ahead: int
+    onset: int
+    courses: Floats
+
+    def into(self, value: Floats, scale: Floats, size: float) -> Floats:
+        """Return the values around all places, one after the other, with moves of ``size`` deviations in them."""
+        around = value[self.cells]
+        moves = size * scale[self.cells[:, [self.ahead]]] * self.courses
+        around[:, self.ahead : self.ahead + self.courses.shape[1]] += moves
+        return around.ravel()
+
+    def largest(self, number: Floats) -> Floats:
+        """Return the largest size at each place of the numbers of all cells, where a move may begin."""
+        begins = number.reshape(self.cells.shape)[:, self.ahead : self.ahead + self.onset]
+        return np.asarray(np.abs(begins).max(axis=1, initial=0.0))
 
 
 @dataclass(frozen=True, slots=True)

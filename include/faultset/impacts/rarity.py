@@ -71,3 +71,10 @@ class Quiet:
         here = density[np.clip(place, 0, self.count - 1)]
         p_value = rarer[np.maximum(np.searchsorted(above, here, side="right") - 1, 0)] * np.exp(-beyond / _WIDE)
         return np.where(place <= median, 1.0, np.minimum(p_value, 1.0))
+
+
+def alike(far: Floats) -> Floats:
+    """Return weights that fall with the distance, so that the nearest third counts most."""
+    far = np.abs(far)
+    near = max(float(np.partition(far, len(far) // 3)[len(far) // 3]), 1e-9)
+    return np.asarray(np.exp(-0.5 * (far / near) ** 2))

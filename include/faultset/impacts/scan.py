@@ -18,8 +18,8 @@ from scipy.ndimage import maximum_filter1d
 
 from faultset.impacts.extent import extent
 from faultset.impacts.grid import Grid
-from faultset.impacts.plants import NO_P, Smallest, held, mixed
-from faultset.impacts.rarity import Quiet
+from faultset.impacts.plants import NO_P, Planted, Smallest, held, mixed
+from faultset.impacts.rarity import Quiet, alike
 from faultset.impacts.shapes import Moves, Values, Whitener, filtered, pulses
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Rows, Series, Windows
 
@@ -83,23 +83,6 @@ class _Course:
     value: Floats
     moves: Moves
     first: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Planted:
-    """Moves that are planted at quiet places.
-
-    Attributes:
-        cells: around each place; shape (places, cells).
-        ahead: how many of them come before the first at which a move may begin.
-        onset: at how many it may.
-        courses: of moves of size one from there on; shape (places, cells).
-    """
-
-    cells: Rows
-    ahead: int
-    onset: int
-    courses: Floats
 
 
 class Scan:
@@ -218,7 +201,9 @@ class Scan:
         """The way that finds most of what is planted at quiet places, and what it says of each cell."""
         values, cells = Values(self.grid.value), np.arange(len(self.grid.value))
         planted = self._planted(self.onset_cells(None), partial(mixed, self.lengths))
-        with_moves = Values(self._with_moves(planted, _PLANTED_SD))
+        if not len(planted.cells):
+            return "pulse", self._moves_in(values, cells, "pulse")
+        with_moves = Values(planted.into(self.grid.value, self.scale, _PLANTED_SD))
         asked = {way: self._moves_in(values, cells, way) for way in get_args(Way)}
         clear = {
             way: self._told(moves, self._numbers_at(planted, with_moves, way), planted.onset)
@@ -239,8 +224,6 @@ class Scan:
 
     def _told(self, moves: Moves, planted: Floats, onset: int) -> float:
         """Return how little the numbers of planted moves look like those of quiet time, in powers of ten."""
-        if not len(planted):
-            return 0.0
         quiet = np.abs(_largest(moves.number, onset)[self.places(onset)])
         p_value = Quiet.of(quiet).p_value(planted, np.ones(len(quiet)))
         return float(np.mean(-np.log10(np.maximum(p_value, _LEAST_P))))
@@ -261,29 +244,18 @@ class Scan:
         places = self.places(onset)
         return places[:: max(1, len(places) // _PLANTS)][:_PLANTS]
 
-    def _planted(self, onset: int, course: Callable[[int, np.random.Generator], Floats]) -> _Planted:
+    def _planted(self, onset: int, course: Callable[[int, np.random.Generator], Floats]) -> Planted:
         """Return moves for some of the quiet places, each of the course that it is given."""
         places = self._planted_places(onset)
         reach = onset + self.lengths[-1] + self._beside[-1]
         cells = places[:, None] + np.arange(-min(_MARGIN, int(places.min(initial=_MARGIN))), reach)
         random = np.random.default_rng(self.parameters.seed)
-        courses = np.array([course(onset, random) for _ in places]).reshape(len(places), -1)
-        return _Planted(cells, cells.shape[1] - reach, onset, courses)
+        courses = np.array([course(onset, random) for _ in places]).reshape(len(places), onset + self.lengths[-1])
+        return Planted(cells, cells.shape[1] - reach, onset, courses)
 
-    def _with_moves(self, planted: _Planted, size: float) -> Floats:
-        """Return the values around all places, one after the other, with moves of ``size`` deviations."""
-        value = self.grid.value[planted.cells]
-        at = planted.ahead
-        scale = self.scale[planted.cells[:, [at]]]
-        value[:, at : at + planted.courses.shape[1]] += size * scale * planted.courses
-        return value.ravel()
-
-    def _numbers_at(self, planted: _Planted, values: Values, way: Way) -> Floats:
+    def _numbers_at(self, planted: Planted, values: Values, way: Way) -> Floats:
         """Return the number at each place, of values with moves."""
-        if not len(planted.cells):
-            return np.empty(0)
-        number = self._moves_in(values, planted.cells.ravel(), way).number.reshape(planted.cells.shape)
-        return np.asarray(np.abs(number[:, planted.ahead : planted.ahead + planted.onset]).max(axis=1, initial=0.0))
+        return planted.largest(self._moves_in(values, planted.cells.ravel(), way).number)
 
     def _sought(self, onset: int, random: np.random.Generator) -> Floats:
         """Return the course of a held move of 25 s."""
@@ -297,9 +269,8 @@ class Scan:
         planted = self._planted(onset, self._sought)
         if not len(planted.cells):
             return None
-        numbers = np.array(
-            [self._numbers_at(planted, Values(self._with_moves(planted, size)), self.way) for size in _SIZES_SD]
-        )
+        values = (Values(planted.into(self.grid.value, self.scale, size)) for size in _SIZES_SD)
+        numbers = np.array([self._numbers_at(planted, some, self.way) for some in values])
         p_value = [
             self._p_values(onset, some, int(cell))
             for some, cell in zip(numbers.T, self._planted_places(onset), strict=True)
@@ -355,7 +326,7 @@ class Scan:
             return np.full(len(number), np.nan)
         weight = np.ones(len(places))
         if cell is not None:
-            weight = _alike((places - cell).astype(np.float64)) * _alike(self._restless[places] - self._restless[cell])
+            weight = alike((places - cell).astype(np.float64)) * alike(self._restless[places] - self._restless[cell])
         return quiet.p_value(number, weight)
 
     # --- answers ----------------------------------------------------------------------------------------------------
@@ -498,13 +469,6 @@ class Scan:
             if own.size and window not in shown:
                 others = [move for other, move in taken.items() if other != window and move.size]
                 self._put(found, window, self._course(others, cells), others)
-
-
-def _alike(far: Floats) -> Floats:
-    """Return weights that fall with the distance, so that the nearest third counts most."""
-    far = np.abs(far)
-    near = max(float(np.partition(far, len(far) // 3)[len(far) // 3]), 1e-9)
-    return np.asarray(np.exp(-0.5 * (far / near) ** 2))
 
 
 def _move(found: Scanned, window: int) -> Move:
