@@ -13,7 +13,7 @@ import yaml
 from faultset import catalog, pipeline, simulator
 from faultset.moments import UTC
 from faultset.pipeline.building import inputs_of
-from faultset.release import fingerprint, history
+from faultset.release import fingerprint, history, index
 from faultset.release import manifest as manifests
 from faultset.settings import Settings
 
@@ -45,7 +45,7 @@ def make(settings: Settings, count: int, changing: int) -> None:
     pipeline.publish_by_hand(built, settings, reason="a base for others")
     version = datasets / BASE / "1.0.0"
     manifest = manifests.decode((version / "manifest.json").read_bytes(), "base")
-    entries = dict(history.decode_index((datasets / "index.json").read_bytes()) or {})
+    entries = dict(index.decode((datasets / "index.json").read_bytes()) or {})
     for number, slug in enumerate(names(count)):
         shutil.copytree(root / BASE, root / slug)
         experiment = catalog.read_experiment(settings.catalog, slug)
@@ -60,7 +60,7 @@ def make(settings: Settings, count: int, changing: int) -> None:
         (target / "manifest.json").write_bytes(own.encode())
         digest = manifests.sha256(own.encode())
         (datasets / slug / "latest.json").write_bytes(history.Pointer("1.0.0", digest).encode())
-        entries[slug, "1.0.0"] = history.index_entry(own, digest)
+        entries[slug, "1.0.0"] = index.entry(own, digest)
     listed = [{"slug": slug, "versions": [entry]} for (slug, _), entry in sorted(entries.items())]
     (datasets / "index.json").write_bytes(manifests.to_json({"datasets": listed}))
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from faultset.errors import InputError, SetupError, nearest
 from faultset.release import decisions, history, number
+from faultset.release import index as indexed
 from faultset.release.history import History
 from faultset.release.manifest import Manifest, decode
 from faultset.settings import Settings
@@ -105,7 +106,7 @@ class Stored:
 
     def index(self) -> Index:
         """As in ``Root``."""
-        return history.read_index(self.store) or {}
+        return indexed.read(self.store) or {}
 
     def versions(self, slug: str) -> Versions:
         """As in ``Root``."""
@@ -162,7 +163,7 @@ class Web:
 
     @functools.cached_property
     def _index(self) -> Index:
-        return history.decode_index(self.site.read(INDEX)) or {}
+        return indexed.decode(self.site.read(INDEX)) or {}
 
     def versions(self, slug: str) -> Versions:
         """As in ``Root``."""

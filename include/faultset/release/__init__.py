@@ -1,10 +1,8 @@
 """From a candidate to a version that can be trusted, cited, verified and taken back."""
 
 from faultset.release.history import (
-    Index,
     VersionRecord,
     held,
-    index_of,
     is_held,
     latest_manifest,
     leftovers,
@@ -13,6 +11,7 @@ from faultset.release.history import (
     versions,
     withdrawal,
 )
+from faultset.release.index import Index, index_of
 from faultset.release.mend import mend
 from faultset.release.verify import pointer_damage
 

@@ -7,16 +7,17 @@ or a decision that the pointer or the index does not show yet. That is no damage
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from faultset.errors import InputError, SetupError
 from faultset.release import decisions as decided
+from faultset.release import index as indexed
 from faultset.release import manifest as manifests
 from faultset.release import number as numbers
 from faultset.release.decisions import Decision, Latest
+from faultset.release.index import Index
 from faultset.release.manifest import Manifest, to_json
 from faultset.release.number import Change, Number
 from faultset.severity import SEVERITIES
@@ -24,9 +25,6 @@ from faultset.slug import check_slug
 from faultset.storage import INDEX, MANIFEST, POINTER, Listing, State, Store, log, open_root
 
 _COMPLETIONS = 1000
-
-Index = Mapping[tuple[str, str], Mapping[str, Any]]
-"""(slug, version) -> what ``index.json`` says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +255,6 @@ def is_held(root: str | Path, slug: str, fingerprint: str, index: Index) -> bool
     return holder(store, slug, known, fingerprint) is not None
 
 
-def index_of(root: str | Path) -> Index:
-    """Return what ``index.json`` says, for whoever asks about many datasets; nothing where it is missing or damaged.
-
-    Raises:
-        SetupError: the root cannot be read.
-    """
-    return read_index(open_root(root)) or {}
-
-
 def is_settled(store: Store, slug: str, known: History, index: Index | None = None) -> bool:
     """Whether pointer and index show the latest version, and the index every withdrawal.
 
@@ -278,7 +267,7 @@ def is_settled(store: Store, slug: str, known: History, index: Index | None = No
     latest = known.latest.number
     if latest is None or known.pointer is None or known.pointer.version != str(latest):
         return False
-    index = (read_index(store) or {}) if index is None else index
+    index = (indexed.read(store) or {}) if index is None else index
     withdrawn = [index.get((slug, str(number))) for number in decided.withdrawn(known.decisions)]
     return (slug, str(latest)) in index and all("withdrawn" in entry for entry in withdrawn if entry)
 
@@ -440,7 +429,7 @@ def _wanted_pointer(store: Store, slug: str, old: bytes | None) -> bytes | None:
     digest = manifests.sha256(data)
     if pointer and pointer.version == str(latest.number) and pointer.manifest_sha256 != digest:
         # One of the two was changed. Which of them, the index knows; where it does not, a person has to look.
-        entry = (read_index(store) or {}).get((slug, pointer.version), {})
+        entry = (indexed.read(store) or {}).get((slug, pointer.version), {})
         if entry.get("manifest_sha256") != digest:
             return None
     return Pointer(str(latest.number), digest, latest.moved.as_dict() if latest.moved else None).encode()
@@ -454,37 +443,8 @@ def refresh_index(store: Store, slug: str | None = None) -> None:
     store.update(INDEX, lambda old: _wanted_index(store, slug, old))
 
 
-def read_index(store: Store) -> dict[tuple[str, str], dict[str, Any]] | None:
-    """Return (slug, version) -> what ``index.json`` says of it; None where it is missing or damaged."""
-    return decode_index(store.read(INDEX))
-
-
-def decode_index(data: bytes | None) -> dict[tuple[str, str], dict[str, Any]] | None:
-    """Return what the bytes of ``index.json`` say; None where there are none, or other ones."""
-    try:
-        document = json.loads(data or b"")
-        return {
-            (str(dataset["slug"]), str(entry["version"])): dict(entry)
-            for dataset in document["datasets"]
-            for entry in dataset["versions"]
-        }
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-
-
-def index_entry(manifest: Manifest, digest: str) -> dict[str, Any]:
-    """Return what the index says of a version that was not withdrawn."""
-    return {
-        "version": manifest.version,
-        "title": manifest.title,
-        "created_at": manifest.created_at,
-        "fingerprint": manifest.fingerprint,
-        "manifest_sha256": digest,
-    }
-
-
 def _wanted_index(store: Store, slug: str | None, old: bytes | None) -> bytes | None:
-    known = decode_index(old)
+    known = indexed.decode(old)
     entries: dict[str, list[dict[str, Any]]] = {}
     if slug is None or known is None:
         entries = {name: _index_entries(store, name, known or {}) for name in store.slugs()}
@@ -512,6 +472,6 @@ def _new_entry(store: Store, slug: str, number: Number) -> dict[str, Any] | None
     if data is None:
         return None
     try:
-        return index_entry(manifests.decode(data, slug), manifests.sha256(data))
+        return indexed.entry(manifests.decode(data, slug), manifests.sha256(data))
     except InputError:
         return None

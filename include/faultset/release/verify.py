@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from faultset.errors import InputError, SetupError
-from faultset.release import decisions, history, manifest, number
+from faultset.release import decisions, history, index, manifest, number
 from faultset.release.decisions import Decision
 from faultset.release.manifest import FileEntry, Manifest
 from faultset.slug import check_slug
@@ -109,7 +109,7 @@ class _Seen:
 
 def _look(store: Store, slug: str | None) -> _Seen:
     """Compare manifests, pointers and index of one dataset or of all."""
-    recorded = history.read_index(store)
+    recorded = index.read(store)
     chosen = [_read_dataset(store, name, recorded or {}) for name in _chosen(store, slug, recorded or {})]
     found = [] if slug else [*_index_as_a_whole(store, recorded)]
     for dataset in chosen:
@@ -260,7 +260,7 @@ def _manifest(dataset: _Dataset, version: str) -> Iterator[Damage]:
         problem = "it holds another hash than the manifest has"
         yield Damage(dataset.slug, version, f"{dataset.slug}/{POINTER}", "pointer", problem, _REPOINT)
     entry = dataset.listed.get(version)
-    if entry is not None and not _agrees(dataset, version, entry, history.index_entry(found.content, found.sha256)):
+    if entry is not None and not _agrees(dataset, version, entry, index.entry(found.content, found.sha256)):
         problem = f"it says other things of {dataset.slug} {version} than the manifest"
         yield Damage(dataset.slug, version, INDEX, "index", problem, _REINDEX)
     if (found.content.slug, found.content.version) != (dataset.slug, version):
