@@ -50,6 +50,7 @@ MOST_FALSE = 0.015
 LEAST_CONCURRENT_F1 = 0.88  # where rows come every second
 MOST_RECALL_LOST, MOST_MB = 0.05, 1024
 POWER = (0.85, 0.95)
+LONE = 12  # single moves that are planted a file
 OFTEN = 4  # ``detectable_sd`` is of KPIs that move with every fourth injection
 LENGTHS = {"5-10 s": (0.0, 10.0), "10-25 s": (10.0, 25.0), "25-60 s": (25.0, 60.0), "60-120 s": (60.0, 121.0)}
 
@@ -340,7 +341,8 @@ def measure_power(noise: Noise, wanted: Sizes, seed: int, passed: Passed) -> Non
             f"| {name} | {planted} | {share:.3f} | {least:.1f}, {middle:.1f}, {most:.1f} | {tallied.hopeless} |",
             flush=True,
         )
-        if wanted is FULL:
+        # Of single moves few series say a size at all, so that what is found of them comes from two or three series.
+        if wanted is FULL and often:
             what = f"power, {noise.name}, {name}: {share:.3f} of {planted} found; {POWER[0]} to {POWER[1]} wanted"
             passed.unless(POWER[0] <= share <= POWER[1], what)
 
@@ -353,22 +355,27 @@ class _Power:
 
 
 def _plant_at_limit(noise: Noise, random: np.random.Generator, tallied: _Power, *, often: bool) -> None:
-    """Plant, into one file that is else untouched, at every fourth injection at a time, or at one in twelve."""
+    """Plant, into one file that is else untouched: at every fourth injection at a time, or single moves one by one."""
     trial = empty(noise, 36, random)
     trial.series = {place: trial.series[place] for place in trial.series if place[0] in NODES[:3]}
     detection = ours(trial)
+    moved = keys(detection)
     limits = {
-        (one.injection_id, one.node, one.kpi): one.detectable_sd if often else one.detectable_once_sd
+        key: one.detectable_sd if often else one.detectable_once_sd
         for one in detection.tested
-        if one.node == NODES[0]
+        if one.node == NODES[0] and (key := (one.injection_id, one.node, one.kpi)) not in moved
     }
-    moved, every = keys(detection), OFTEN if often else len(trial.injections) // 3
-    for first in range(OFTEN):
+    tallied.hopeless += sum(size is None for size in limits.values())
+    sizes = {key: size for key, size in limits.items() if size is not None}
+    ids = [one.injection_id for one in trial.injections]
+    if often:
+        together = [{key for key in sizes if key[0] in ids[first::OFTEN]} for first in range(OFTEN)]
+    else:
+        order = random.permutation(len(sizes))[:LONE]
+        together = [{key} for place, key in enumerate(sizes) if place in order]
+    for some in together:
         here = replace(trial, series=dict(trial.series), effects={})
-        these = {one.injection_id for one in trial.injections[first::every]}
-        wanted = {key: size for key, size in limits.items() if key[0] in these and key not in moved}
-        tallied.hopeless += sum(size is None for size in wanted.values())
-        here.plant({key: _sought(here, key, size, random) for key, size in wanted.items() if size is not None}, random)
+        here.plant({key: _sought(here, key, sizes[key], random) for key in some}, random)
         tallied.sizes += [effect.size for effect in here.effects.values()]
         tallied.found += len(keys(ours(here)) & here.effects.keys())
 
