@@ -1,7 +1,7 @@
 # Every target sets up what it needs in this checkout (.venv, .cache, .airflow) and writes nothing outside of it.
 # PYTHON=... names the interpreter of a new .venv, PORT=... the port of `make up`.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up docs lint audit lock bench clean
+.PHONY: help setup demo test up up-cluster docs lint audit lock bench clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -10,7 +10,7 @@ PORT ?= 8080
 export PYTHON PORT
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what requirements.txt locks into .venv (the other targets do this first)
 	@tools/setup
@@ -27,6 +27,10 @@ test: setup ## run the unit, integration and end-to-end tests
 
 up: setup ## start Airflow with its UI on the sample experiments; Ctrl-C stops it
 	@tools/up
+
+up-cluster: setup ## as up, on PostgreSQL, Redis, Celery and S3: the parts of deploy/compose.yaml as plain processes
+	@tools/servers
+	@tools/run python deploy/cluster.py up
 
 audit: setup ## compare the locked packages with published advisories; says so where they cannot be reached
 	@tools/audit

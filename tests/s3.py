@@ -153,12 +153,16 @@ class Link:
         asked: every request so far.
         lose: by method, which requests are carried out, but whose answers get lost.
         refuse: by method, the status that requests are answered with at once; 0: they are carried out.
+        slow: by method, seconds that a request waits before it is carried out.
+        gone: whether every connection is closed at once, as that of a storage that is not there.
     """
 
     endpoint: str = ""
     asked: list[Asked] = field(default_factory=list)
     lose: Callable[[str], bool] = lambda _method: False
     refuse: Callable[[str], int] = lambda _method: 0
+    slow: Callable[[str], float] = lambda _method: 0.0
+    gone: bool = False
 
     @property
     def answered(self) -> int:
@@ -166,20 +170,28 @@ class Link:
         return sum(one.answered for one in self.asked)
 
 
-@contextmanager
-def link_to(s3: S3) -> Iterator[Link]:
-    """Put a link before a storage; the bytes of the requests and answers are not touched."""
-    link = Link()
-    host = s3.endpoint.removeprefix("http://")
+def _passed_on(headers: dict[str, str]) -> dict[str, str]:
+    own = ("transfer-encoding", "connection", "date", "server")
+    return {name: value for name, value in headers.items() if name.lower() not in own}
+
+
+def _carrier(link: Link, host: str) -> type[BaseHTTPRequestHandler]:
+    """Return what carries requests over a link to the storage at host:port."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def _carry(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if status := link.refuse(self.command):
+            time.sleep(link.slow(self.command))
+            if link.gone:
+                self.close_connection = True
+            elif status := link.refuse(self.command):
                 self._answer(status, {}, b"<Error><Code>SlowDown</Code></Error>")
-                return
+            else:
+                self._ask(body)
+
+        def _ask(self, body: bytes) -> None:
             upstream = http.client.HTTPConnection(host)
             upstream.request(self.command, self.path, body, dict(self.headers))
             answer = upstream.getresponse()
@@ -193,9 +205,8 @@ def link_to(s3: S3) -> Iterator[Link]:
         def _answer(self, status: int, headers: dict[str, str], data: bytes) -> None:
             link.asked.append(Asked(self.command, self.path, len(data)))
             self.send_response(status)
-            for name, value in headers.items():
-                if name.lower() not in ("transfer-encoding", "connection", "date", "server"):
-                    self.send_header(name, value)
+            for name, value in _passed_on(headers).items():
+                self.send_header(name, value)
             if "Content-Length" not in headers:
                 self.send_header("Content-Length", str(len(data)))
             self.end_headers()
@@ -206,7 +217,15 @@ def link_to(s3: S3) -> Iterator[Link]:
         def log_message(self, *ignored: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextmanager
+def link_to(s3: S3) -> Iterator[Link]:
+    """Put a link before a storage; the bytes of the requests and answers are not touched."""
+    link = Link()
+    handler = _carrier(link, s3.endpoint.removeprefix("http://"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
     thread.start()
     link.endpoint = f"http://127.0.0.1:{server.server_port}"

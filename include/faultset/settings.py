@@ -56,6 +56,11 @@ class Settings:
         waits_long_s: seconds after which a candidate waits for too long (``FAULTSET_WAITS_LONG_H``).
         deposit_to: the archives that each version goes to, of experiments that do not say so themselves
             (``FAULTSET_DEPOSIT_TO``).
+        keep_work_days: days after which labeled files that no build used are removed (``FAULTSET_KEEP_WORK_DAYS``).
+        keep_dropped_days: days after which runs that were judged are removed from the inbox; 0: never
+            (``FAULTSET_KEEP_DROPPED_DAYS``).
+        keep_versions: newest versions of a dataset that maintenance keeps (``FAULTSET_KEEP_VERSIONS``); 0: all.
+        keep_versions_days: beside those, versions younger than so many days (``FAULTSET_KEEP_VERSIONS_DAYS``).
     """
 
     catalog: str
@@ -71,6 +76,10 @@ class Settings:
     stale_after_s: float = 36 * 3600.0
     waits_long_s: float = 72 * 3600.0
     deposit_to: tuple[Archive, ...] = ()
+    keep_work_days: int = 30
+    keep_dropped_days: int = 180
+    keep_versions: int = 0
+    keep_versions_days: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -91,6 +100,10 @@ class Settings:
             stale_after_s=_hours("FAULTSET_STALE_H", environment, 36),
             waits_long_s=_hours("FAULTSET_WAITS_LONG_H", environment, 72),
             deposit_to=_archives("FAULTSET_DEPOSIT_TO", environment.get("FAULTSET_DEPOSIT_TO") or ""),
+            keep_work_days=_whole("FAULTSET_KEEP_WORK_DAYS", environment, 30, unit="days"),
+            keep_dropped_days=_whole("FAULTSET_KEEP_DROPPED_DAYS", environment, 180, unit="days"),
+            keep_versions=_whole("FAULTSET_KEEP_VERSIONS", environment, 0, unit="versions"),
+            keep_versions_days=_whole("FAULTSET_KEEP_VERSIONS_DAYS", environment, 0, unit="days"),
         )
 
     def __post_init__(self) -> None:

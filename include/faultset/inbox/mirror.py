@@ -27,7 +27,7 @@ from faultset.storage import folders, reported
 from faultset.storage.bucket import Bucket, ChangedError, Entry, NotThereError
 
 _BRINGING = ".bringing"
-_TAKEN = "taken"
+TAKEN = "taken"
 _VERDICTS = "verdicts"
 
 
@@ -103,7 +103,7 @@ def _groups(bucket: Bucket) -> dict[str, list[Entry]]:
     groups: dict[str, list[Entry]] = defaultdict(list)
     for entry in bucket.list(""):
         name = entry.key.partition("/")[0].removesuffix(f".{MARKER}")
-        if not name.startswith(".") and name not in OURS and name != _TAKEN:
+        if not name.startswith(".") and name not in OURS and name != TAKEN:
             groups[name].append(entry)
     return groups
 
@@ -131,7 +131,7 @@ def _bring(bucket: Bucket, inbox: Path, drop: Drop, entries: Sequence[Entry]) ->
         for path in whole.iterdir():
             path.rename(_free(inbox / path.name))
     for entry in entries:
-        bucket.copy(entry.key, f"{_TAKEN}/{drop.mark}/{entry.key}")
+        bucket.copy(entry.key, f"{TAKEN}/{drop.mark}/{entry.key}")
     bucket.delete(entry.key for entry in entries)
     with reported(whole):
         whole.rmdir()

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         validate_batch,
     )
     from faultset.pipeline.reconciling import plan_publishing, publish_batch, published_lines, to_ask, waiting
+    from faultset.pipeline.sweeping import sweep
     from faultset.pipeline.undoing import cite, prune, retention, rollback, withdraw
 
 __all__ = [
@@ -124,6 +125,7 @@ __all__ = [
     "slugs",
     "stale",
     "summary",
+    "sweep",
     "table",
     "take",
     "take_by_hand",
@@ -163,6 +165,7 @@ _HOME = {
     "publishing": "Published",
     "rebuilding": "build build_batch candidates_of decide_batch divide_labels label_batch rebuilt validate_batch",
     "reconciling": "plan_publishing publish_batch published_lines to_ask waiting",
+    "sweeping": "sweep",
     "undoing": "cite prune retention rollback withdraw",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}

@@ -1,0 +1,191 @@
+"""The same experiments on PostgreSQL, Redis, two Celery workers, two schedulers and S3, and on the embedded default."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import yaml
+
+import cluster
+from e2e import many
+from e2e.conftest import Airflow, running_airflow, wait_for
+from e2e.on_a_cluster import ClusterAirflow, running_cluster
+from faultset import simulator
+from faultset.storage.bucket import Bucket
+
+pytestmark = pytest.mark.e2e
+
+CATALOGED = "glance-api-restart"
+# Files that say when the version was made.
+TELL_WHEN = {"manifest.json", "README.md", "croissant.json", "datapackage.json", "ro-crate-metadata.json"}
+
+
+class Place(Protocol):
+    """Where catalog, inbox and datasets lie."""
+
+    def put(self, path: Path, name: str) -> None: ...
+    def files(self, under: str) -> dict[str, bytes]: ...
+
+
+@dataclass(frozen=True)
+class Folder:
+    root: Path
+
+    def put(self, path: Path, name: str) -> None:
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+        new = self.root / name.replace("inbox/", "", 1)
+        shutil.copy(path, new)
+        new.rename(self.root / name)  # whole at once, as an object in a bucket is
+
+    def files(self, under: str) -> dict[str, bytes]:
+        found = (path for path in (self.root / under).rglob("*") if path.is_file())
+        return {path.relative_to(self.root / under).as_posix(): path.read_bytes() for path in found}
+
+
+@dataclass(frozen=True)
+class InBucket:
+    bucket: Bucket
+
+    def put(self, path: Path, name: str) -> None:
+        self.bucket.put_file(path, name)
+
+    def files(self, under: str) -> dict[str, bytes]:
+        found = self.bucket.list(under)
+        return {entry.key.removeprefix(f"{under}/"): (self.bucket.get(entry.key) or (b"",))[0] for entry in found}
+
+
+@dataclass(frozen=True)
+class Way:
+    """What became of an experiment of the catalog and of a dropped run, under one Airflow."""
+
+    airflow: Airflow
+    place: Place
+    dropped: str
+
+    def version(self, slug: str) -> dict[str, bytes]:
+        return self.place.files(f"datasets/{slug}/1.0.0")
+
+
+def go(airflow: Airflow, place: Place, folder: Path) -> Way:
+    """Drop a run, rebuild, approve what has to be; return once both experiments have a version."""
+    many.sample(folder / CATALOGED, seed=1)
+    for path in sorted((folder / CATALOGED).rglob("*")):
+        if path.is_file():
+            place.put(path, f"catalog/{path.relative_to(folder).as_posix()}")
+    simulator.simulate("nova-compute-restart", folder / "night-run", seed=5, iterations=30)
+    packed = Path(shutil.make_archive(str(folder / "night-run"), "zip", folder / "night-run"))
+    wait_for("the DAGs", lambda: airflow.knows("validate_reports") and airflow.knows("publish_dataset"))
+    place.put(packed, f"inbox/{packed.name}")
+    assert airflow.run("rebuild_datasets", {})["state"] == "success"
+    verdict = wait_for("the verdict", lambda: next(iter(place.files("inbox/verdicts").values()), None))
+    slug = json.loads(verdict)["slug"]
+    assert json.loads(verdict)["accepted"]
+    wait_for("the question", lambda: asked(airflow, slug))
+    airflow.answer(asked(airflow, slug) or "", "Approve", reason="it is what we ran")
+    for name in (CATALOGED, slug):
+        wait_for(f"a version of {name}", lambda name=name: "latest.json" in place.files(f"datasets/{name}"))
+    return Way(airflow, place, slug)
+
+
+def asked(airflow: Airflow, slug: str) -> str | None:
+    """Return the run that asks about an experiment."""
+    found = (one for one in airflow.questions() if one["subject"].startswith(f"Publish {slug} "))
+    return next((one["task_instance"]["dag_run_id"] for one in found), None)
+
+
+@pytest.fixture(scope="module")
+def on_a_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
+    with running_cluster({"FAULTSET_INBOX_SETTLE_S": "2", "FAULTSET_KEEP_VERSIONS": "1"}) as airflow:
+        bucket = InBucket(Bucket.at(f"s3://{cluster.BUCKET}"))
+        yield go(airflow, bucket, tmp_path_factory.mktemp("dropped"))
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory, on_a_cluster: Way) -> Iterator[Way]:
+    base = tmp_path_factory.mktemp("embedded")
+    environment = {f"FAULTSET_{name.upper()}": str(base / name) for name in ("catalog", "datasets", "inbox")}
+    environment["FAULTSET_INBOX_SETTLE_S"] = "2"
+    parts = ("api-server", "scheduler", "dag-processor", "triggerer")
+    with running_airflow(base / "airflow", environment, parts) as airflow:
+        yield go(airflow, Folder(base), tmp_path_factory.mktemp("dropped"))
+
+
+def test_both_schedulers_and_both_workers_run_until_the_end(on_a_cluster: Way) -> None:
+    assert isinstance(on_a_cluster.airflow, ClusterAirflow)
+    starts = {name: part.starts for name, part in on_a_cluster.airflow.parts_of.parts.items()}
+    assert {"scheduler-1", "scheduler-2", "worker-1", "worker-2", "postgres", "redis", "s3"} <= set(starts)
+    assert set(starts.values()) == {1}
+
+
+def test_every_process_has_the_settings_of_its_container(on_a_cluster: Way) -> None:
+    assert isinstance(on_a_cluster.airflow, ClusterAirflow)
+    parts = on_a_cluster.airflow.parts_of
+    declared = yaml.safe_load(cluster.COMPOSE.read_text())["services"]
+    compared = 0
+    for name, part in parts.parts.items():
+        service = declared[name.rstrip("-12")]
+        if service.get("command", [])[:1] != ["airflow"]:
+            continue
+        assert part.process is not None
+        lines = Path(f"/proc/{part.process.pid}/environ").read_text().split("\0")
+        has = dict(line.split("=", 1) for line in lines if line)
+        mine = {key for key in has if key.startswith(("AIRFLOW_", "FAULTSET_"))}
+        assert mine - set(service["environment"]) <= {*cluster.LOCAL, "AIRFLOW_HOME", *on_a_cluster.airflow.environment}
+        for key, value in service["environment"].items():
+            if key not in cluster.LOCAL:
+                assert neutral(has[key], parts) == neutral(value, parts), (name, key)
+                compared += 1
+    assert compared > 7 * 20
+
+
+def neutral(text: str, parts: cluster.Cluster) -> str:
+    """Return a setting without where things are: the folders of the image or of here, the API server's address."""
+    for there, here in (
+        ("/opt/airflow/dags", f"{cluster.ROOT}/dags"),
+        ("/opt/airflow/plugins", f"{cluster.ROOT}/plugins"),
+        ("/run/secrets", f"{parts.folder}/secrets"),
+        ("/opt/airflow", f"{parts.folder}"),
+        ("api-server:8080", f"127.0.0.1:{parts.port}"),
+    ):
+        text = text.replace(here, there)
+    return text
+
+
+def test_versions_are_byte_for_byte_those_of_the_embedded_default(on_a_cluster: Way, embedded: Way) -> None:
+    assert on_a_cluster.dropped == embedded.dropped
+    for slug in (CATALOGED, embedded.dropped):
+        one, other = on_a_cluster.version(slug), embedded.version(slug)
+        assert {"manifest.json", "injections.parquet"} <= set(one)
+        assert set(one) == set(other)
+        assert {name for name in one if one[name] != other[name]} <= TELL_WHEN
+        assert timeless(one) == timeless(other)
+
+
+def timeless(version: dict[str, bytes]) -> dict[str, Any]:
+    """Return the files of a version without the two moments that cannot be the same: it was made, it was approved."""
+    manifest = json.loads(version["manifest.json"])
+    moments = (manifest["created_at"], manifest["decision"]["at"])
+    written = [form for moment in moments for form in (moment, f"{moment[:23]}+00:00", moment[:10])]
+    texts = {}
+    for name in TELL_WHEN:
+        text = version[name].decode()
+        for form in written:
+            text = text.replace(form, "MOMENT")
+        texts[name] = text
+    manifest = json.loads(texts.pop("manifest.json"))
+    for file in manifest["files"]:
+        if file["path"] in TELL_WHEN:
+            del file["sha256"]  # of a text with such a moment
+    return {**version, **texts, "manifest.json": manifest}
+
+
+def test_maintenance_runs_there_and_removes_nothing_that_is_needed(on_a_cluster: Way) -> None:
+    before = on_a_cluster.place.files("datasets")
+    assert on_a_cluster.airflow.run("maintain_datasets", {})["state"] == "success"
+    assert on_a_cluster.place.files("datasets") == before
