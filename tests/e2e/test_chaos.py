@@ -44,7 +44,7 @@ EXPERIMENTS = [f"lab-{number}" for number in range(3)]
 DAGS = ("rebuild_datasets", "publish_dataset", "validate_reports", "maintain_datasets")
 FINAL = {"success", "failed"}
 # A task that was lost with its worker is taken up again after a minute, and so on for a few tries.
-QUIET_S = 900.0
+QUIET_S = 1500.0
 
 
 @dataclass

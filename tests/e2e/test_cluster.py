@@ -16,12 +16,14 @@ import cluster
 from e2e import many
 from e2e.conftest import Airflow, running_airflow, wait_for
 from e2e.on_a_cluster import ClusterAirflow, running_cluster
-from faultset import simulator
+from faultset import pipeline, simulator
+from faultset.settings import Settings
 from faultset.storage.bucket import Bucket
 
 pytestmark = pytest.mark.e2e
 
 CATALOGED = "glance-api-restart"
+KEPT = (".candidates", ".inbox")  # of the work folder; everything else in it is made again
 # Files that say when the version was made.
 TELL_WHEN = {"manifest.json", "README.md", "croissant.json", "datapackage.json", "ro-crate-metadata.json"}
 
@@ -189,3 +191,48 @@ def test_maintenance_runs_there_and_removes_nothing_that_is_needed(on_a_cluster:
     before = on_a_cluster.place.files("datasets")
     assert on_a_cluster.airflow.run("maintain_datasets", {})["state"] == "success"
     assert on_a_cluster.place.files("datasets") == before
+
+
+# --- the last of them, since it ends what the others look at ----------------------------------------------------------
+
+
+def test_all_of_it_comes_back_from_a_backup_on_an_empty_machine(on_a_cluster: Way, tmp_path: Path) -> None:
+    assert isinstance(on_a_cluster.airflow, ClusterAirflow)
+    lost = on_a_cluster.airflow.parts_of
+    # While everything runs, in the order that docs/how-to/deploy.md says.
+    lost.postgres("pg_dump", "--format=custom", f"--file={tmp_path / 'faultset.dump'}")
+    objects = on_a_cluster.place.files("")
+    for name in KEPT:
+        shutil.copytree(lost.folder / "work" / name, tmp_path / "work" / name, dirs_exist_ok=True)
+    shutil.copytree(lost.folder / "secrets", tmp_path / "secrets")
+    runs = finished(on_a_cluster.airflow)
+    on_a_cluster.airflow.stop()
+
+    def restore(machine: cluster.Cluster) -> None:
+        machine.postgres("pg_restore", "--no-owner", "--dbname=faultset", str(tmp_path / "faultset.dump"))
+        shutil.copytree(tmp_path / "work", machine.folder / "work", dirs_exist_ok=True)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in machine.storage().items():
+                patch.setenv(name, value)
+            bucket = Bucket.at(f"s3://{cluster.BUCKET}")
+            assert [bucket.create(key, data) for key, data in objects.items() if data] != []
+
+    with running_cluster({"FAULTSET_INBOX_SETTLE_S": "2"}, restore=restore, secrets=tmp_path / "secrets") as airflow:
+        assert airflow.parts_of.admin_password == json.loads((tmp_path / "secrets/passwords.json").read_text())["admin"]
+        assert runs <= finished(airflow)
+        here = f"s3://{cluster.BUCKET}"
+        settings = Settings(f"{here}/catalog", f"{here}/datasets", str(tmp_path / "here"))
+        assert pipeline.verify(settings) == []
+        assert {one["slug"]: one["version"] for one in pipeline.versions(settings)} == {
+            CATALOGED: "1.0.0",
+            on_a_cluster.dropped: "1.0.0",
+        }
+        run = airflow.run("rebuild_datasets", {})
+        path = f"/api/v2/dags/rebuild_datasets/dagRuns/{run['dag_run_id']}/taskInstances/report/xcomEntries/outcomes"
+        assert airflow.call("GET", path)["value"] == {CATALOGED: "unchanged", on_a_cluster.dropped: "unchanged"}
+
+
+def finished(airflow: Airflow) -> set[str]:
+    """Return the runs that ended well."""
+    answer = airflow.call("GET", "/api/v2/dags/~/dagRuns?state=success&limit=100")
+    return {f"{run['dag_id']} {run['dag_run_id']}" for run in answer["dag_runs"]}
