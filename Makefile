@@ -21,6 +21,7 @@ demo: setup ## rebuild and publish the sample experiments through Airflow, then 
 test: setup ## run the unit, integration and end-to-end tests
 	@tools/browser
 	@tools/prometheus
+	@tools/servers
 	@unset FAULTSET_CATALOG FAULTSET_DATASETS FAULTSET_INBOX FAULTSET_WORK; \
 	tools/run pytest -n 2 --dist worksteal tests/unit tests/integration tests/hostile; \
 	tools/run pytest -n 2 --dist loadfile tests/e2e

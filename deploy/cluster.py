@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import http.client
 import json
 import os
 import secrets
@@ -21,7 +22,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -286,11 +286,14 @@ class Cluster:
 
     def healthy(self) -> bool:
         """Whether Airflow says that all of it is well."""
+        asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v2/monitor/health", timeout=10) as answer:
-                health = json.load(answer)
-        except (OSError, ValueError):
+            asked.request("GET", "/api/v2/monitor/health")
+            health = json.load(asked.getresponse())
+        except (OSError, ValueError, http.client.HTTPException):
             return False
+        finally:
+            asked.close()
         parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
         return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import random
 import signal
-import time
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cluster import Cluster
@@ -67,7 +67,7 @@ def _one(chosen: random.Random) -> Fault:
 
 @dataclass
 class Chaos:
-    """Brings faults over a cluster and ends them; a supervisor starts again what was killed.
+    """Brings faults over a cluster, which end by themselves; a supervisor starts again what was killed.
 
     Attributes:
         link: what lies between the parts and the storage.
@@ -77,7 +77,7 @@ class Chaos:
     cluster: Cluster
     link: Link
     done: Counter[str] = field(default_factory=Counter)
-    _ends: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    _ends: list[threading.Timer] = field(default_factory=list)
 
     def bring(self, fault: Fault) -> None:
         """Let a fault begin."""
@@ -92,15 +92,15 @@ class Chaos:
             part = self.cluster.parts[fault.part]
             part.send(signal.SIGSTOP)
             end = lambda: part.send(signal.SIGCONT)  # noqa: E731
-        self._ends.append((time.monotonic() + fault.lasts_s, end))
+        # By a clock of its own: whoever asks a part that is frozen waits for its end.
+        timer = threading.Timer(fault.lasts_s, end)
+        timer.start()
+        self._ends.append(timer)
 
-    def end(self, *, all_of_them: bool = False) -> None:
-        """End the faults whose time is over."""
-        now = time.monotonic()
-        over = [one for one in self._ends if all_of_them or one[0] <= now]
-        self._ends = [one for one in self._ends if one not in over]
-        for _, end in over:
-            end()
+    def end(self) -> None:
+        """Wait until every fault is over."""
+        for timer in self._ends:
+            timer.join()
 
     def _trouble(self, kind: str) -> None:
         dice = random.Random(len(self._ends))

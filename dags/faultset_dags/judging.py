@@ -95,7 +95,7 @@ def judge(arrivals: list[str]) -> list[str]:
     return arrivals
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+@task(trigger_rule=TriggerRule.ALL_DONE)
 def accepted() -> dict[str, Any]:
     with use_case("inbox", "validation") as settings:
         from faultset import pipeline
@@ -108,7 +108,7 @@ def accepted() -> dict[str, Any]:
     return {"experiments": slugs}
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+@task(trigger_rule=TriggerRule.ALL_DONE)
 def report() -> None:
     context = get_current_context()
     ti = context["ti"]

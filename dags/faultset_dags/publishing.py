@@ -131,7 +131,7 @@ def set_aside(proposal: dict[str, Any] | None) -> str:
 # --- what became of it ------------------------------------------------------------------------------------------------
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+@task(trigger_rule=TriggerRule.ALL_DONE)
 def report() -> str:
     """Say in one line what became of it, and fail where something failed."""
     context = get_current_context()

@@ -102,7 +102,7 @@ def announce(made: list[dict[str, Any]]) -> dict[str, Any]:
     return event.extra
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+@task(trigger_rule=TriggerRule.ALL_DONE)
 def report() -> None:
     """Show what became of each experiment, and fail where one is broken."""
     ti = get_current_context()["ti"]

@@ -118,13 +118,12 @@ class Lab:
         while waiting or time.monotonic() - began < ROUND_S:
             while waiting and time.monotonic() - began >= waiting[0].after_s:
                 self.chaos.bring(waiting.pop(0))
-            self.chaos.end()
             self.try_to(self.approve)
             time.sleep(0.5)
 
     def settle(self) -> None:
         """End all faults, and wait until everything is published and nothing is under way."""
-        self.chaos.end(all_of_them=True)
+        self.chaos.end()
         began = time.monotonic()
         wait_for("a healthy Airflow", self.airflow.parts_of.healthy)
         wait_for("an end of all work", self.is_done, QUIET_S)

@@ -125,6 +125,7 @@ def test_a_plugin_which_each_tasks_process_loads_imports_neither_pages_nor_what_
 
 
 @pytest.mark.parametrize("name", ["rebuild_datasets", "publish_dataset", "validate_reports", "deposit_versions"])
+@pytest.mark.parametrize("name", ["rebuild_datasets", "publish_dataset", "validate_reports", "maintain_datasets"])
 def test_the_notifiers_of_the_environment_are_told_of_failed_runs(name: str, tmp_path: Path) -> None:
     code = (
         f"from airflow.dag_processing.dagbag import DagBag; dag = DagBag({str(DAGS / name)!r} + '.py').dags[{name!r}]\n"
@@ -265,7 +266,7 @@ def test_pools_bound_judges_and_large_experiments_where_the_environment_names_th
 def test_the_report_runs_whatever_became_of_the_experiments(rebuild: Any) -> None:
     report = rebuild.get_task("report")
     assert report.trigger_rule == "all_done"
-    assert report.retries == 0
+    assert report.retries > 0  # where its worker dies; a broken experiment ends it at once
     assert rebuild.leaves == [report]
 
 

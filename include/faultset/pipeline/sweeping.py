@@ -13,9 +13,9 @@ from faultset.errors import counted
 from faultset.inbox import sweeping
 from faultset.moments import UTC
 from faultset.pipeline import ledger, seen
-from faultset.pipeline.building import LABELED
+from faultset.pipeline.building import ANALYSED, LABELED
 from faultset.settings import Settings
-from faultset.storage import ABANDONED_S, reported, unless_gone
+from faultset.storage import ABANDONED_S, folders, reported, unless_gone
 from faultset.storage.bucket import is_bucket
 
 _DAY_S = 24 * 3600.0
@@ -25,6 +25,7 @@ def sweep(settings: Settings) -> list[str]:
     """Remove what is older than the settings say; what is in use is younger, and a version is never touched.
 
     - ``.labeled``: files that no build used for ``keep_work_days``, and drafts that nobody wrote to for a day;
+    - ``.analysed``: what was found in telemetry so long ago;
     - ``.seen``: looks at experiments that left the catalog;
     - ``.plans``: records of runs that ended a week ago;
     - the inbox: dropped runs, and rejected ones with their verdicts, after ``keep_dropped_days``.
@@ -36,7 +37,9 @@ def sweep(settings: Settings) -> list[str]:
         SetupError: a folder or a bucket cannot be used.
     """
     work = Path(settings.work)
-    gone = [*_labeled(work / LABELED, settings.keep_work_days), *_seen(work / seen.FOLDER, settings)]
+    caches = [work / LABELED, *(work / ANALYSED / slug for slug in folders.names(work / ANALYSED))]
+    unused = [path for cache in caches for path in _unused(cache, settings.keep_work_days)]
+    gone = [*unused, *_seen(work / seen.FOLDER, settings)]
     for path in gone:
         with reported(path), unless_gone(path):
             _remove(path)
@@ -45,7 +48,7 @@ def sweep(settings: Settings) -> list[str]:
     return [*done, *_inbox(settings)]
 
 
-def _labeled(cache: Path, days: float) -> Iterator[Path]:
+def _unused(cache: Path, days: float) -> Iterator[Path]:
     """Yield what was not used for so long; that a file was linked from here is its inode's last change."""
     now = time.time()
     with reported(cache):
