@@ -55,7 +55,7 @@ def faults(seed: int, rounds: int) -> Iterator[list[Fault]]:
 
 
 def _one(chosen: random.Random) -> Fault:
-    after = chosen.uniform(0.0, 10.0)
+    after = chosen.uniform(0.0, 7.0)
     kind = chosen.choice(("killed", "killed", "frozen", "storage"))
     if kind == "killed":
         return Fault(chosen.choice(_KILLED), "killed", after, 0.0)

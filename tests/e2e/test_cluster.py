@@ -102,20 +102,21 @@ def asked(airflow: Airflow, slug: str) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def on_a_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
-    with running_cluster({"FAULTSET_INBOX_SETTLE_S": "2", "FAULTSET_KEEP_VERSIONS": "1"}) as airflow:
-        bucket = InBucket(Bucket.at(f"s3://{cluster.BUCKET}"))
-        yield go(airflow, bucket, tmp_path_factory.mktemp("dropped"))
-
-
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory, on_a_cluster: Way) -> Iterator[Way]:
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Way:
+    """Ended before the other begins: neither has to share the machine."""
     base = tmp_path_factory.mktemp("embedded")
     environment = {f"FAULTSET_{name.upper()}": str(base / name) for name in ("catalog", "datasets", "inbox")}
     environment["FAULTSET_INBOX_SETTLE_S"] = "2"
     parts = ("api-server", "scheduler", "dag-processor", "triggerer")
     with running_airflow(base / "airflow", environment, parts) as airflow:
-        yield go(airflow, Folder(base), tmp_path_factory.mktemp("dropped"))
+        return go(airflow, Folder(base), tmp_path_factory.mktemp("dropped"))
+
+
+@pytest.fixture(scope="module")
+def on_a_cluster(tmp_path_factory: pytest.TempPathFactory, embedded: Way) -> Iterator[Way]:
+    with running_cluster({"FAULTSET_INBOX_SETTLE_S": "2", "FAULTSET_KEEP_VERSIONS": "1"}) as airflow:
+        bucket = InBucket(Bucket.at(f"s3://{cluster.BUCKET}"))
+        yield go(airflow, bucket, tmp_path_factory.mktemp("dropped"))
 
 
 def test_both_schedulers_and_both_workers_run_until_the_end(on_a_cluster: Way) -> None:
