@@ -124,8 +124,9 @@ def test_a_plugin_which_each_tasks_process_loads_imports_neither_pages_nor_what_
     assert answer.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["rebuild_datasets", "publish_dataset", "validate_reports", "deposit_versions"])
-@pytest.mark.parametrize("name", ["rebuild_datasets", "publish_dataset", "validate_reports", "maintain_datasets"])
+@pytest.mark.parametrize(
+    "name", ["rebuild_datasets", "publish_dataset", "validate_reports", "deposit_versions", "maintain_datasets"]
+)
 def test_the_notifiers_of_the_environment_are_told_of_failed_runs(name: str, tmp_path: Path) -> None:
     code = (
         f"from airflow.dag_processing.dagbag import DagBag; dag = DagBag({str(DAGS / name)!r} + '.py').dags[{name!r}]\n"
