@@ -34,17 +34,13 @@ def sweep() -> int:
 def prune() -> int:
     """Remove the versions that the settings do not keep."""
     with use_case("versions") as settings:
-        if not settings.keep_versions:
-            raise AirflowSkipException("every version is kept, since FAULTSET_KEEP_VERSIONS is not set")
         from faultset import pipeline
 
-        answers = pipeline.prune(
-            settings,
-            newest=settings.keep_versions,
-            younger_than_days=settings.keep_versions_days or None,
-            by="maintain_datasets",
-        )
-        return _told([f"{one['slug']} {one['version']}: {one['why']}" for one in answers if not one["kept"]])
+        newest, days = settings.keep_versions, settings.keep_versions_days or None
+        if newest:
+            answers = pipeline.prune(settings, newest=newest, younger_than_days=days, by="maintain_datasets")
+            return _told([f"{one['slug']} {one['version']}: {one['why']}" for one in answers if not one["kept"]])
+    raise AirflowSkipException("every version is kept, since FAULTSET_KEEP_VERSIONS is not set")
 
 
 def _told(lines: list[str]) -> int:
