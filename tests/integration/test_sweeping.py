@@ -79,13 +79,13 @@ def test_labeled_files_that_were_used_stay_and_a_build_makes_those_that_went_aga
     simulator.simulate("glance-api-restart", tmp_path / "catalog" / "glance", seed=1, iterations=30, metric_seconds=60)
     settings = settings_of(tmp_path)
     first = pipeline.build("glance", settings)
-    labeled = sorted((tmp_path / "datasets" / ".labeled").iterdir())
+    labeled = sorted((tmp_path / "datasets" / ".labeled" / "glance").iterdir())
     assert labeled
     assert pipeline.sweep(settings) == []
     at_once = settings_of(tmp_path, keep_work_days=0)
     time.sleep(0.01)  # that no file is younger than none at all
     done = pipeline.sweep(at_once)
-    assert {f".labeled/{path.name}: removed" for path in labeled} <= set(done)
+    assert {f".labeled/glance/{path.name}: removed" for path in labeled} <= set(done)
     assert {line.partition("/")[0] for line in done} == {".labeled", ".analysed"}
     assert pipeline.build("glance", settings).fingerprint == first.fingerprint
 

@@ -37,7 +37,7 @@ def sweep(settings: Settings) -> list[str]:
         SetupError: a folder or a bucket cannot be used.
     """
     work = Path(settings.work)
-    caches = [work / LABELED, *(work / ANALYSED / slug for slug in folders.names(work / ANALYSED))]
+    caches = [work / kind / slug for kind in (LABELED, ANALYSED) for slug in folders.names(work / kind)]
     unused = [path for cache in caches for path in _unused(cache, settings.keep_work_days)]
     gone = [*unused, *_seen(work / seen.FOLDER, settings)]
     for path in gone:
