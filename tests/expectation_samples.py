@@ -8,7 +8,7 @@ from dataclasses import replace
 from faultset.moments import from_epoch
 from faultset.records.cluster import Cluster, Component, Node
 from faultset.records.evidence import Evidence, RunEvidence
-from faultset.records.rally import Iterations, RallyRun, Workload
+from faultset.records.run import Iterations, RunRecord, Workload
 from faultset.records.telemetry import TelemetryFacts
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth
@@ -216,4 +216,4 @@ def evidence_of(cluster_file: Cluster | None, *, complete: bool = True) -> Evide
         charted_hooks={},
         iterations=Iterations(complete=complete),
     )
-    return Evidence((RunEvidence(RallyRun("report.html", "report", "1.5.1", (workload,))),), cluster_file)
+    return Evidence((RunEvidence(RunRecord("report.html", "report", "1.5.1", (workload,))),), cluster_file)

@@ -12,7 +12,7 @@ import yaml
 from faultset.moments import Instant, from_epoch
 from faultset.records.cluster import Cluster, Component, Node
 from faultset.records.evidence import Evidence, RunEvidence
-from faultset.records.rally import HookPlan, HookResult, Iterations, RallyRun, Workload
+from faultset.records.run import HookPlan, HookResult, Iterations, RunRecord, Workload
 from faultset.sources.public.evidence import public_evidence
 from faultset.sources.scripts.hook_commands import read_hook
 from faultset.sources.scripts.library import library_of
@@ -120,7 +120,7 @@ def decided_publicly(hook: Hook) -> Answer:
         charted_hooks={},
         iterations=Iterations(),
     )
-    run = RallyRun("results.json", "results", None, (workload,))
+    run = RunRecord("results.json", "results", None, (workload,))
     (public,) = public_evidence(Evidence((RunEvidence(run),), CLUSTER)).runs
     (kept,) = public.report.workloads
     return _answer(kept.hooks[0], kept.results[0])

@@ -12,7 +12,7 @@ import pytest
 
 from faultset.errors import InputError
 from faultset.moments import Instant, epoch_us
-from faultset.records.rally import HookResult, RallyRun
+from faultset.records.run import HookResult, RunRecord
 from faultset.sources.rally.report import read_report, read_run
 from faultset.sources.rally.results import read_results
 from faultset.truth.best_evidence import disagreements, merge
@@ -48,7 +48,7 @@ def fired(truth: dict[str, Any], *, hidden: bool) -> dict[Key, list[dict[str, An
     return found
 
 
-def read_firings(run: RallyRun) -> dict[Key, list[HookResult]]:
+def read_firings(run: RunRecord) -> dict[Key, list[HookResult]]:
     found: dict[Key, list[HookResult]] = {}
     for workload in run.workloads:
         for result in workload.results:
@@ -57,7 +57,7 @@ def read_firings(run: RallyRun) -> dict[Key, list[HookResult]]:
     return found
 
 
-def assert_workloads(run: RallyRun, truth: dict[str, Any]) -> None:
+def assert_workloads(run: RunRecord, truth: dict[str, Any]) -> None:
     read = {(workload.name, workload.position): workload for workload in run.workloads}
     assert len(read) == len(run.workloads) == len(truth["workloads"])
     for expected in truth["workloads"]:

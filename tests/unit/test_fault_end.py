@@ -11,7 +11,7 @@ import pytest
 from faultset.fault_span import known_end, span_of
 from faultset.moments import Instant, from_epoch
 from faultset.records.cluster import Cluster, Component, HumanCommand, Node
-from faultset.records.rally import HookPlan, HookResult
+from faultset.records.run import HookPlan, HookResult
 from faultset.records.scripts import CommandedAction, HookScripts
 from faultset.sources.scripts.hook_commands import read_hook, with_own_words
 from faultset.sources.scripts.library import library_of

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from faultset.errors import InputError
-from faultset.records.rally import Workload
+from faultset.records.run import Workload
 from faultset.sources.rally.report import read_report
 from faultset.sources.rally.results import read_results
 from faultset.sources.scripts import hook_commands

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from faultset.errors import InputError
-from faultset.records.rally import HookPlan, RallyRun, TriggerPlan
+from faultset.records.run import HookPlan, RunRecord, TriggerPlan
 from faultset.sources.kit.redaction import redact
 from faultset.sources.rally.match import ShownHook, match_hooks
 from faultset.sources.rally.output import safe_output
@@ -66,7 +66,7 @@ def folder() -> Any:
         yield Path(name)
 
 
-def check(folder: Path, content: bytes) -> RallyRun | None:
+def check(folder: Path, content: bytes) -> RunRecord | None:
     """Read ``content`` with each reader; what comes out must be a run or one clear line."""
     path = folder / f"input-{os.getpid()}"
     path.write_bytes(content)
@@ -82,14 +82,14 @@ def check(folder: Path, content: bytes) -> RallyRun | None:
     return run
 
 
-def outcome(reader: Callable[[str], RallyRun], path: str) -> RallyRun | InputError:
+def outcome(reader: Callable[[str], RunRecord], path: str) -> RunRecord | InputError:
     try:
         return reader(path)
     except InputError as error:
         return error
 
 
-def assert_sound(run: RallyRun) -> None:
+def assert_sound(run: RunRecord) -> None:
     assert run.workloads
     for found in run.workloads:
         numbers = found.iterations.number

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from faultset.errors import InputError
-from faultset.records.rally import TriggerPlan, Workload
+from faultset.records.run import TriggerPlan, Workload
 from faultset.sources.kit.files import read_bytes, sha256_of
 from faultset.sources.rally.report import read_report, read_run
 from rally_samples import UUID, call_chart, firing, hook, page, scenario, shown, task, workload, written

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from faultset.errors import InputError
-from faultset.records.rally import RallyRun, Workload
+from faultset.records.run import RunRecord, Workload
 from faultset.sources.rally.report import read_report
 from faultset.sources.rally.results import read_results
 from faultset.truth.best_evidence import disagreements, merge
@@ -235,7 +235,7 @@ def test_wrong_values_are_named_by_their_place(tmp_path: Path, changes: dict[str
 # --- both files -----------------------------------------------------------------------------------------------------
 
 
-def both(folder: Path, in_report: Any, in_results: Any) -> tuple[RallyRun, RallyRun]:
+def both(folder: Path, in_report: Any, in_results: Any) -> tuple[RunRecord, RunRecord]:
     """Read a report of these scenarios and results of these workloads (a list: the older form)."""
     return (
         read_report(written(folder, page(in_report), "report.html")),

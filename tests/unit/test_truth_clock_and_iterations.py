@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import truth_rows
 from faultset.moments import UTC, Instant, from_epoch
-from faultset.records.rally import HookResult, IterationError, Iterations, Workload
+from faultset.records.run import HookResult, IterationError, Iterations, Workload
 from faultset.tables import InjectionRow
 from faultset.truth.clock import offset_of_errors, utc_times
 from faultset.truth.iterations import InjectionIndex, iteration_rows

@@ -8,7 +8,7 @@ import pytest
 
 from faultset.moments import Instant, from_epoch
 from faultset.records.cluster import Cluster, Component, HumanCommand, Node
-from faultset.records.rally import HookResult
+from faultset.records.run import HookResult
 from faultset.records.scripts import Clue, CommandedAction, HookScripts
 from faultset.truth.acted import who_acted
 from faultset.truth.effect import effect_of, verb_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from faultset.records.rally import HookPlan, Iterations, TriggerPlan, Workload
+from faultset.records.run import HookPlan, Iterations, TriggerPlan, Workload
 from faultset.truth.triggers import PlannedTrigger, outcome, planned_values
 
 

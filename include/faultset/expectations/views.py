@@ -17,7 +17,7 @@ from faultset.expectations.cluster_views import component_view, hosts, nodes, pl
 from faultset.expectations.frames import FLAG, NUMBER, TEXT, frame, listed, utc
 from faultset.expectations.hook_views import choices, injections, targets, triggers
 from faultset.records.evidence import Evidence
-from faultset.records.rally import Workload
+from faultset.records.run import Workload
 from faultset.records.telemetry import Exposure, TelemetryFacts
 from faultset.sources.kit.redaction import redact
 from faultset.tables import ImpactRow, ImpactTestRow, IterationRow, TargetRow

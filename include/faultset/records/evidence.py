@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from faultset.records.cluster import Cluster
-from faultset.records.rally import RallyRun
+from faultset.records.run import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class RunEvidence:
         results: the result JSON beside an HTML report; None where there is none.
     """
 
-    report: RallyRun
-    results: RallyRun | None = None
+    report: RunRecord
+    results: RunRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

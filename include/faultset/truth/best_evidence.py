@@ -10,12 +10,12 @@ import datetime as dt
 
 from faultset.errors import InputError
 from faultset.moments import Instant, iso
-from faultset.records.rally import HookResult, RallyRun, Workload
+from faultset.records.run import HookResult, RunRecord, Workload
 
 _ROUNDING = dt.timedelta(microseconds=1)
 
 
-def disagreements(report: RallyRun, results: RallyRun) -> tuple[str, ...]:
+def disagreements(report: RunRecord, results: RunRecord) -> tuple[str, ...]:
     """Return what the HTML ``report`` and the JSON ``results`` say differently, a sentence each."""
     pairs, only_report, only_results = _pair(report, results)
     if not pairs:
@@ -27,12 +27,12 @@ def disagreements(report: RallyRun, results: RallyRun) -> tuple[str, ...]:
     return tuple(found)
 
 
-def same_run(report: RallyRun, results: RallyRun) -> bool:
+def same_run(report: RunRecord, results: RunRecord) -> bool:
     """Return whether any workload is in both files."""
     return bool(_pair(report, results)[0])
 
 
-def merge(report: RallyRun, results: RallyRun) -> RallyRun:
+def merge(report: RunRecord, results: RunRecord) -> RunRecord:
     """Return the best evidence of both: the results' workloads, with the positions that the report counts.
 
     Workloads that only one of the files has are kept as that file has them, in the report's order first.
@@ -47,7 +47,7 @@ def merge(report: RallyRun, results: RallyRun) -> RallyRun:
     lone = {id(workload) for workload in only_report}
     workloads = [shown if id(shown) in lone else _named_as(shown, recorded[id(shown)]) for shown in report.workloads]
     version = report.rally_version or results.rally_version
-    return RallyRun(report.uri, results.form, version, (*workloads, *only_results))
+    return RunRecord(report.uri, results.form, version, (*workloads, *only_results))
 
 
 def _named_as(shown: Workload, recorded: Workload) -> Workload:
@@ -61,7 +61,7 @@ def _named_as(shown: Workload, recorded: Workload) -> Workload:
 
 
 def _pair(
-    report: RallyRun, results: RallyRun
+    report: RunRecord, results: RunRecord
 ) -> tuple[list[tuple[Workload, Workload]], list[Workload], list[Workload]]:
     """Return the workloads that are in both, those only in the report and those only in the results."""
     left = list(results.workloads)

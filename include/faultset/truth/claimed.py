@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from faultset.records.claims import Claim, FaultTarget
-from faultset.records.rally import HookResult
+from faultset.records.run import HookResult
 from faultset.records.scripts import HookScripts
 from faultset.tables import Effect
 from faultset.truth.placement import Place, Placement

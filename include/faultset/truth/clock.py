@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faultset.moments import UTC
-from faultset.records.rally import Workload
+from faultset.records.run import Workload
 
 # Offsets that are in use somewhere: whole hours, and those of the few zones that are not.
 _BROKEN_HOURS = (-9.5, -3.5, -2.5, 3.5, 4.5, 5.5, 5.75, 6.5, 8.75, 9.5, 10.5, 12.75)

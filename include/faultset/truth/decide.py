@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from faultset.errors import InputError
 from faultset.records.evidence import Evidence, RunEvidence
-from faultset.records.rally import HookPlan, HookResult, RallyRun, ReportForm, TriggerPlan, Workload
+from faultset.records.run import HookPlan, HookResult, ReportForm, RunRecord, TriggerPlan, Workload
 from faultset.tables import InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import Truth, best_evidence, clock, corrections, hooked, names, reading
 from faultset.truth.effect import effect_of, verb_of
@@ -36,7 +36,7 @@ class _Firing:
 class _DecidedRun:
     """The best evidence of a run."""
 
-    run: RallyRun
+    run: RunRecord
     evidence: RunEvidence
     disagreements: tuple[str, ...]
 
@@ -124,7 +124,7 @@ def _different(evidence: RunEvidence) -> bool:
     return evidence.results is not None and not best_evidence.same_run(evidence.report, evidence.results)
 
 
-def _workload_row(workload: Workload, identity: str, run: RallyRun) -> WorkloadRow:
+def _workload_row(workload: Workload, identity: str, run: RunRecord) -> WorkloadRow:
     ended = None
     if workload.started_at is not None and workload.load_duration_s is not None:
         ended = workload.started_at + dt.timedelta(seconds=workload.load_duration_s)

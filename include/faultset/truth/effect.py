@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from faultset.records.rally import HookResult
+from faultset.records.run import HookResult
 from faultset.tables import Effect
 from faultset.truth.claimed import effect_of_claim
 from faultset.truth.output import Acknowledgements

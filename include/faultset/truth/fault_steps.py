@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from faultset.moments import Instant
 from faultset.records.claims import Claim
 from faultset.records.cluster import HumanCommand
-from faultset.records.rally import HookPlan, HookResult
+from faultset.records.run import HookPlan, HookResult
 from faultset.records.scripts import CommandedAction
 from faultset.truth import claimed
 from faultset.truth.output import read_output

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from faultset.records.rally import HookPlan, HookResult
+from faultset.records.run import HookPlan, HookResult
 from faultset.records.scripts import CommandedAction, HookScripts
 from faultset.truth import choices, claimed
 from faultset.truth.output import Acknowledgements, HostAnswer, host_answers, read_output

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from faultset.fault_span import span_of
 from faultset.moments import from_epoch
-from faultset.records.rally import Workload
+from faultset.records.run import Workload
 from faultset.tables import InjectionRow, IterationRow
 
 

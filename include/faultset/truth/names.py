@@ -6,7 +6,7 @@ import hashlib
 import re
 
 from faultset.moments import iso
-from faultset.records.rally import Unit, Workload
+from faultset.records.run import Unit, Workload
 
 # What makes an id hard to type, to quote or to put into a path; titles hold it, scenarios do not.
 _UNFIT = re.compile(r"[^\w.:-]+")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from faultset.records.rally import HookResult
+from faultset.records.run import HookResult
 from faultset.truth.placement import short_name
 
 _NO_SUCH_CONTAINER = re.compile(r"[Nn]o such container:?\s*\"?(?P<name>[\w.-]+)")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from faultset.records.rally import HookPlan
+from faultset.records.run import HookPlan
 from faultset.records.scripts import CommandedAction
 from faultset.truth.targets import Target
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from faultset.records.rally import HookPlan, HookResult, ReportForm, TriggerPlan, Unit, Workload
+from faultset.records.run import HookPlan, HookResult, ReportForm, TriggerPlan, Unit, Workload
 from faultset.tables import TriggerOutcome
 
 # Rally's timer runs on while the runner and the contexts wind down, so that a trigger over time can fire this long

@@ -14,7 +14,7 @@ from faultset.errors import InputError
 from faultset.moments import Instant
 from faultset.records.claims import Claim, FaultTarget
 from faultset.records.evidence import RunEvidence
-from faultset.records.rally import Workload
+from faultset.records.run import Workload
 from faultset.sources.injections import Recognition, Source
 from faultset.sources.kit.documents import Head, document_secrets, instant, read_document, said
 from faultset.sources.kit.fault_runs import Fault, Firing, fault_workload, name_of, record_of, word

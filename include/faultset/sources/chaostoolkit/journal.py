@@ -16,7 +16,7 @@ from faultset.errors import InputError
 from faultset.moments import Instant
 from faultset.records.claims import Claim
 from faultset.records.evidence import RunEvidence
-from faultset.records.rally import OUTPUT_LIMIT, HookPlan, HookResult, RallyRun, TriggerPlan
+from faultset.records.run import OUTPUT_LIMIT, HookPlan, HookResult, RunRecord, TriggerPlan
 from faultset.sources.chaostoolkit.extensions import claim_of
 from faultset.sources.injections import Recognition, Source
 from faultset.sources.kit.documents import Head, document_secrets, instant, later, read_document, said
@@ -59,7 +59,7 @@ def read(uri: str, beside: str | None) -> RunEvidence:
     return RunEvidence(read_journal(uri))
 
 
-def read_journal(uri: str) -> RallyRun:
+def read_journal(uri: str) -> RunRecord:
     """Return the run that a journal records: one workload, which is no load, with its actions as hooks."""
     root = read_document(uri, _WHAT, _REMEDY)
     experiment = root.get("experiment")

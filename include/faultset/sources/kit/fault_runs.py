@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from faultset.moments import Instant
 from faultset.records.claims import Claim
-from faultset.records.rally import HookPlan, HookResult, Iterations, RallyRun, TriggerPlan, Workload
+from faultset.records.run import HookPlan, HookResult, Iterations, RunRecord, TriggerPlan, Workload
 from faultset.sources.kit.fields import clean
 from faultset.sources.kit.reading_limits import Bounds
 from faultset.sources.kit.redaction import redact
@@ -134,11 +134,11 @@ def _result(index: int, fault: Fault, number: int, firing: Firing) -> HookResult
     )
 
 
-def record_of(uri: str, source: str, version: str | None, workloads: Sequence[Workload]) -> RallyRun:
+def record_of(uri: str, source: str, version: str | None, workloads: Sequence[Workload]) -> RunRecord:
     """Return the run that a file records, within the limits."""
     bounds = Bounds(uri)
     bounds.check_workloads(len(workloads))
-    return RallyRun(uri, "record", version, tuple(bounds.add(workload) for workload in workloads), source)
+    return RunRecord(uri, "record", version, tuple(bounds.add(workload) for workload in workloads), source)
 
 
 def until(start: Instant, end: Instant | None, at_least_s: float = 0.0) -> Instant:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faultset.limits import Deadline
-from faultset.records.rally import TriggerPlan, Workload
+from faultset.records.run import TriggerPlan, Workload
 from faultset.settings import limits
 
 # Fewer bytes than this cannot hold enough lists and mappings to be worth counting them.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from faultset.errors import InputError
 from faultset.moments import EARLIEST, LATEST, from_epoch
 from faultset.records.evidence import RunEvidence
-from faultset.records.rally import IterationError, Iterations, RallyRun, Workload
+from faultset.records.run import IterationError, Iterations, RunRecord, Workload
 from faultset.settings import limits
 from faultset.sources.kit.documents import read_lines
 from faultset.sources.kit.fields import clean
@@ -79,7 +79,7 @@ def load_run(uri: str, source: str, samples: Iterable[Sample], *, concurrency: i
     if not kept:
         raise InputError(uri, "holds no sample", remedy)
     kept.sort(key=lambda sample: sample.start_s)
-    return RunEvidence(RallyRun(uri, "record", None, (Bounds(uri).add(_workload(source, kept, concurrency)),), source))
+    return RunEvidence(RunRecord(uri, "record", None, (Bounds(uri).add(_workload(source, kept, concurrency)),), source))
 
 
 def _workload(source: str, samples: list[Sample], concurrency: int | None) -> Workload:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from faultset.records.cluster import Cluster, HumanCommand
 from faultset.records.evidence import Evidence
-from faultset.records.rally import HookPlan, HookResult, RallyRun, Workload
+from faultset.records.run import HookPlan, HookResult, RunRecord, Workload
 from faultset.records.scripts import Clue, CommandedAction, HookScripts, HumanOrder, Printed
 from faultset.sources.public.text import (
     HIDDEN,
@@ -51,7 +51,7 @@ def _known(cluster: Cluster | None, services: Mapping[str, str]) -> Known:
     return Known().also(nodes).also(components).also(services).also(services.values())
 
 
-def _run(run: RallyRun, known: Known) -> RallyRun:
+def _run(run: RunRecord, known: Known) -> RunRecord:
     return replace(run, workloads=tuple(_workload(workload, known) for workload in run.workloads))
 
 

@@ -11,7 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from faultset.records.rally import HookPlan, TriggerPlan, Unit
+from faultset.records.run import HookPlan, TriggerPlan, Unit
 from faultset.sources.kit.fields import Field, clean, finite
 from faultset.sources.kit.redaction import redact, redact_all
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faultset.records.rally import HookPlan, TriggerPlan, Unit
+    from faultset.records.run import HookPlan, TriggerPlan, Unit
 
 # Beyond this many pairs nobody wrote the configuration by hand, and comparing all would take too long.
 _MOST_PAIRS = 250_000

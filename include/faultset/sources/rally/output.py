@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from faultset.records.rally import OUTPUT_LIMIT, IterationError, SlaResult
+from faultset.records.run import OUTPUT_LIMIT, IterationError, SlaResult
 from faultset.sources.kit.fields import Field, clean
 from faultset.sources.kit.redaction import redact
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from faultset.errors import InputError
 from faultset.moments import Instant
-from faultset.records.rally import HookResult, IterationError, Iterations, RallyRun, Unit, Workload
+from faultset.records.run import HookResult, IterationError, Iterations, RunRecord, Unit, Workload
 from faultset.sources.kit.collector import collector_paused
 from faultset.sources.kit.fields import Field, decode_json, finite
 from faultset.sources.kit.files import read_head
@@ -27,7 +27,7 @@ _WHOLE_SECOND_S = 1.0
 _TRIGGERED_BY = re.compile(r"(iteration|time): *(\d{1,12}(?:\.\d{1,9})?)")
 
 
-def read_report(uri: str) -> RallyRun:
+def read_report(uri: str) -> RunRecord:
     """Return what the task report (HTML) at ``uri`` says.
 
     Raises:
@@ -36,10 +36,10 @@ def read_report(uri: str) -> RallyRun:
     with collector_paused():
         bounds = Bounds(uri)
         page = read_page(uri, bounds)
-        return RallyRun(uri, "report", page.rally_version, _workloads(uri, page, bounds))
+        return RunRecord(uri, "report", page.rally_version, _workloads(uri, page, bounds))
 
 
-def read_run(uri: str) -> RallyRun:
+def read_run(uri: str) -> RunRecord:
     """Return what the file at ``uri`` says, told by its content: a report (HTML) or results (JSON).
 
     Raises:

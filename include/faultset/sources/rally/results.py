@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from faultset.errors import InputError
 from faultset.moments import EARLIEST, LATEST, Instant, from_epoch
-from faultset.records.rally import HookPlan, HookResult, Iterations, RallyRun, Unit, Workload
+from faultset.records.run import HookPlan, HookResult, Iterations, RunRecord, Unit, Workload
 from faultset.sources.kit.collector import collector_paused
 from faultset.sources.kit.fields import Field, decode_json, finite, parse_moment
 from faultset.sources.kit.files import read_bytes, refuse_binary
@@ -32,7 +32,7 @@ _NO_DESCRIPTION = "n/a"
 _WANTED = "give the file that `rally task report --json` or `rally task results` writes"
 
 
-def read_results(uri: str) -> RallyRun:
+def read_results(uri: str) -> RunRecord:
     """Return what the results (JSON) at ``uri`` say.
 
     Raises:
@@ -42,7 +42,7 @@ def read_results(uri: str) -> RallyRun:
         return _read(uri)
 
 
-def _read(uri: str) -> RallyRun:
+def _read(uri: str) -> RunRecord:
     bounds = Bounds(uri)
     root = Field(uri, "the file", _decode(uri, bounds))
     if isinstance(root.value, list):
@@ -159,14 +159,14 @@ def _uuid(field: Field) -> str | None:
     return text.lower() if text else None
 
 
-def _run(uri: str, form: str, version: str | None, entries: list[_Entry], bounds: Bounds) -> RallyRun:
+def _run(uri: str, form: str, version: str | None, entries: list[_Entry], bounds: Bounds) -> RunRecord:
     if not entries:
         raise InputError(uri, "holds no workload", "give the results of a task that ran")
     bounds.check_workloads(len(entries))
     workloads = tuple(
         bounds.add(_workload(entry, position)) for entry, position in zip(entries, _positions(entries), strict=True)
     )
-    return RallyRun(uri, "results" if form == "results" else "results-old", version, workloads)
+    return RunRecord(uri, "results" if form == "results" else "results-old", version, workloads)
 
 
 def _positions(entries: list[_Entry]) -> list[int]:

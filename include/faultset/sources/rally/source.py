@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from faultset.records.evidence import RunEvidence
-from faultset.records.rally import RallyRun
+from faultset.records.run import RunRecord
 from faultset.sources.injections import Recognition, Source
 from faultset.sources.kit import files
 from faultset.sources.kit.documents import Head
@@ -46,7 +46,7 @@ def same_run(run: str, beside: str) -> bool:
     return holds_same(read_run(run), read_results(beside))
 
 
-def holds_same(report: RallyRun, results: RallyRun) -> bool:
+def holds_same(report: RunRecord, results: RunRecord) -> bool:
     """Whether two files hold the same workloads: by Rally's own ids, where both have them."""
     ours = {workload.uuid for workload in report.workloads if workload.uuid}
     theirs = {workload.uuid for workload in results.workloads if workload.uuid}

@@ -11,14 +11,14 @@ from faultset.sources.os_faults import commands as human_commands
 from faultset.sources.scripts import orders as hook_scripts
 
 if TYPE_CHECKING:
-    from faultset.records.rally import HookPlan, RallyRun
+    from faultset.records.run import HookPlan, RunRecord
     from faultset.sources.scripts.orders import ScriptLibrary
 
 _RESTART = re.compile(r"(?<![a-z])re-?start", re.IGNORECASE)
 _PROGRAM = re.compile(r"[\w-]+\.(?:sh|bash|ksh|py|pl|rb|yml|yaml)\b|\.{0,2}/\w", re.IGNORECASE)
 
 
-def read_hooks(run: RallyRun, library: ScriptLibrary) -> RallyRun:
+def read_hooks(run: RunRecord, library: ScriptLibrary) -> RunRecord:
     """Return ``run`` with what each of its hooks asks for."""
     known: dict[tuple[str, str], HookPlan] = {}
     workloads = tuple(

@@ -214,7 +214,7 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
-class RallyRun:
+class RunRecord:
     """What one file of a run says.
 
     Attributes:
