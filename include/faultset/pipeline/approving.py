@@ -173,17 +173,17 @@ def picture(slug: str, fingerprint: str, name: str, settings: Settings) -> bytes
 def _of_newest(slug: str, settings: Settings, make: Callable[[_Compared], Proposal]) -> Proposal | None:
     """Return what is made of the newest candidate; of the next one where it is replaced or published meanwhile."""
     check_slug(slug)
-    while (mark := candidates.waiting(slug, settings)) is not None:
-        if candidates.standing(slug, mark, settings) == "published":  # built again by force
+    while (fingerprint := candidates.waiting(slug, settings)) is not None:
+        if candidates.standing(slug, fingerprint, settings) == "published":  # built again by force
             candidates.withdraw(slug, settings)
             return None
-        with unless_gone(candidates.candidate_folder(slug, mark, settings)):
-            return make(_compared(slug, mark, settings))
+        with unless_gone(candidates.candidate_folder(slug, fingerprint, settings)):
+            return make(_compared(slug, fingerprint, settings))
     return None
 
 
-def _compared(slug: str, mark: str, settings: Settings) -> _Compared:
-    folder = candidates.candidate_folder(slug, mark, settings)
+def _compared(slug: str, fingerprint: str, settings: Settings) -> _Compared:
+    folder = candidates.candidate_folder(slug, fingerprint, settings)
     known = _history(slug, settings)
     base = _latest(known)
     before = published.read_manifest(slug, base, settings) if base else None

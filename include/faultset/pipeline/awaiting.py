@@ -100,15 +100,17 @@ def pending_of(slug: str, settings: Settings) -> Pending | None:
 
 
 def _newest(slug: str, settings: Settings) -> Pending | None:
-    mark = candidates.waiting(slug, settings)
-    if mark is None:
+    fingerprint = candidates.waiting(slug, settings)
+    if fingerprint is None:
         return None
-    folder = candidates.candidate_folder(slug, mark, settings)
+    folder = candidates.candidate_folder(slug, fingerprint, settings)
     found: Pending | None = None
     with unless_gone(folder):
         since = dt.datetime.fromtimestamp(folder.stat().st_mtime, UTC)
-        told = _document(slug, mark, settings)
-        found = Pending(slug, mark, since, *((told["number"], told["needs_person"], told["why"]) if told else ()))
+        told = _document(slug, fingerprint, settings)
+        found = Pending(
+            slug, fingerprint, since, *((told["number"], told["needs_person"], told["why"]) if told else ())
+        )
     return found  # noqa: RET504 (what goes meanwhile ends the block early)
 
 
@@ -146,8 +148,8 @@ def _held(found: Pending, folder: Path, settings: Settings) -> Candidate:
     )
 
 
-def _document(slug: str, mark: str, settings: Settings) -> dict[str, Any] | None:
-    data = bytes_of(candidates.proposal_file(slug, mark, settings))
+def _document(slug: str, fingerprint: str, settings: Settings) -> dict[str, Any] | None:
+    data = bytes_of(candidates.proposal_file(slug, fingerprint, settings))
     return None if data is None else json.loads(data)
 
 

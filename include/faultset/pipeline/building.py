@@ -108,12 +108,12 @@ def _extracted(slug: str, settings: Settings, *, force: bool, progress: Progress
     _require_known_expectations(experiment)
     _require_cluster(experiment)
     inputs = inputs_of(experiment)
-    mark = fingerprint.fingerprint(inputs, experiment.canonical_json())
+    made_from = fingerprint.fingerprint(inputs, experiment.canonical_json())
     if not force:
-        standing = candidates.standing(slug, mark, settings)
+        standing = candidates.standing(slug, made_from, settings)
         if standing != "new":
-            candidates.withdraw(slug, settings, but=mark)
-            return Build(slug, mark, "", unchanged=True, standing=standing)
+            candidates.withdraw(slug, settings, but=made_from)
+            return Build(slug, made_from, "", unchanged=True, standing=standing)
     evidence = gather(
         [
             (
@@ -137,7 +137,7 @@ def _extracted(slug: str, settings: Settings, *, force: bool, progress: Progress
         raise InputError(slug, "an input changed while it was read", "build again once the files are whole")
     reviewed = catalog.resolve(experiment, experiment.reviewed_impacts) if experiment.reviewed_impacts else None
     declared = Declared(telemetry.declared_files(experiment), reviewed)
-    build = Build(slug, mark, BuildFolder.new(slug), unchanged=False, recipe=recipe.digest())
+    build = Build(slug, made_from, BuildFolder.new(slug), unchanged=False, recipe=recipe.digest())
     BuildFolder(build, settings).put_inputs(_with_public_names(evidence, experiment), _metadata(experiment), declared)
     return build
 

@@ -28,38 +28,38 @@ Standing = Literal["new", "published", "waiting", "proposed", "rejected"]
 candidate that was proposed; a candidate that a person rejected."""
 
 
-def candidate_folder(slug: str, mark: str, settings: Settings) -> Path:
+def candidate_folder(slug: str, fingerprint: str, settings: Settings) -> Path:
     """Return where the candidate with this fingerprint lies."""
-    return Path(settings.work) / CANDIDATES / slug / mark
+    return Path(settings.work) / CANDIDATES / slug / fingerprint
 
 
-def folders(slug: str, mark: str, settings: Settings) -> tuple[Path, Path]:
+def folders(slug: str, fingerprint: str, settings: Settings) -> tuple[Path, Path]:
     """Return where the candidate with this fingerprint may lie: while it waits, and once it was rejected."""
-    return candidate_folder(slug, mark, settings), Path(settings.work) / REJECTED / slug / mark
+    return candidate_folder(slug, fingerprint, settings), Path(settings.work) / REJECTED / slug / fingerprint
 
 
-def proposal_file(slug: str, mark: str, settings: Settings, ending: Literal["json", "md"] = "json") -> Path:
+def proposal_file(slug: str, fingerprint: str, settings: Settings, ending: Literal["json", "md"] = "json") -> Path:
     """Return where it is written what the candidate would change."""
-    return Path(settings.work) / CANDIDATES / slug / f"{mark}.proposal.{ending}"
+    return Path(settings.work) / CANDIDATES / slug / f"{fingerprint}.proposal.{ending}"
 
 
-def rejection_file(slug: str, mark: str, settings: Settings) -> Path:
+def rejection_file(slug: str, fingerprint: str, settings: Settings) -> Path:
     """Return where it is written who rejected the candidate, when and why."""
-    return Path(settings.work) / REJECTED / slug / f"{mark}.rejection.json"
+    return Path(settings.work) / REJECTED / slug / f"{fingerprint}.rejection.json"
 
 
-def standing(slug: str, mark: str, settings: Settings) -> Standing:
+def standing(slug: str, fingerprint: str, settings: Settings) -> Standing:
     """Return what became of a fingerprint.
 
     Raises:
         InputError: a version is damaged.
         SetupError: the datasets root cannot be read.
     """
-    held = release.held(settings.datasets, slug, mark) is not None
-    return "published" if held else _unpublished(slug, mark, settings)
+    held = release.held(settings.datasets, slug, fingerprint) is not None
+    return "published" if held else _unpublished(slug, fingerprint, settings)
 
 
-def standings(marks: Mapping[str, str], settings: Settings) -> dict[str, Standing]:
+def standings(fingerprints: Mapping[str, str], settings: Settings) -> dict[str, Standing]:
     """Return what became of the fingerprint of each experiment, by the index; those with damage are left out.
 
     Raises:
@@ -67,17 +67,17 @@ def standings(marks: Mapping[str, str], settings: Settings) -> dict[str, Standin
     """
     index = release.index_of(settings.datasets)
     found: dict[str, Standing] = {}
-    for slug, mark in marks.items():
+    for slug, fingerprint in fingerprints.items():
         with contextlib.suppress(InputError):  # whoever builds it says what is damaged
-            held = release.is_held(settings.datasets, slug, mark, index)
-            found[slug] = "published" if held else _unpublished(slug, mark, settings)
+            held = release.is_held(settings.datasets, slug, fingerprint, index)
+            found[slug] = "published" if held else _unpublished(slug, fingerprint, settings)
     return found
 
 
-def _unpublished(slug: str, mark: str, settings: Settings) -> Standing:
-    if (candidate_folder(slug, mark, settings) / NOTE).is_file():
-        return "proposed" if proposal_file(slug, mark, settings).is_file() else "waiting"
-    return "rejected" if rejection_file(slug, mark, settings).is_file() else "new"
+def _unpublished(slug: str, fingerprint: str, settings: Settings) -> Standing:
+    if (candidate_folder(slug, fingerprint, settings) / NOTE).is_file():
+        return "proposed" if proposal_file(slug, fingerprint, settings).is_file() else "waiting"
+    return "rejected" if rejection_file(slug, fingerprint, settings).is_file() else "new"
 
 
 def waiting(slug: str, settings: Settings) -> str | None:
@@ -89,7 +89,9 @@ def waiting(slug: str, settings: Settings) -> str | None:
 def newest(slug: str, settings: Settings) -> tuple[str, int] | None:
     """Return the fingerprint of the newest candidate and when it was kept, epoch ns; None where none waits."""
     parent = Path(settings.work) / CANDIDATES / slug
-    made = [(at, mark) for mark in names(parent) if (at := _made_at(parent / mark / NOTE)) is not None]
+    made = [
+        (at, fingerprint) for fingerprint in names(parent) if (at := _made_at(parent / fingerprint / NOTE)) is not None
+    ]
     return max(made)[::-1] if made else None
 
 
@@ -102,9 +104,9 @@ def _made_at(note: Path) -> int | None:
             return None
 
 
-def read_rejection(slug: str, mark: str, settings: Settings) -> dict[str, Any] | None:
+def read_rejection(slug: str, fingerprint: str, settings: Settings) -> dict[str, Any] | None:
     """Return who rejected a candidate, when and why; None where nobody did."""
-    data = bytes_of(rejection_file(slug, mark, settings))
+    data = bytes_of(rejection_file(slug, fingerprint, settings))
     return None if data is None else json.loads(data)
 
 
@@ -121,35 +123,35 @@ def withdraw(slug: str, settings: Settings, *, but: str | None = None) -> None:
                 entry.unlink(missing_ok=True)
 
 
-def forget_proposal(slug: str, mark: str, settings: Settings) -> None:
+def forget_proposal(slug: str, fingerprint: str, settings: Settings) -> None:
     """Remove what was proposed about a candidate, so that it is proposed anew."""
-    for path in _proposal_files(slug, mark, settings):
+    for path in _proposal_files(slug, fingerprint, settings):
         with reported(path):
             path.unlink(missing_ok=True)
 
 
-def set_aside(slug: str, mark: str, settings: Settings, rejection: dict[str, Any]) -> None:
+def set_aside(slug: str, fingerprint: str, settings: Settings, rejection: dict[str, Any]) -> None:
     """Keep a rejection, and the candidate and its proposal with it; safe to repeat.
 
     The rejection is written first: from then on the candidate is not built again.
     """
-    kept = rejection_file(slug, mark, settings)
+    kept = rejection_file(slug, fingerprint, settings)
     with reported(kept):
         kept.parent.mkdir(parents=True, exist_ok=True)
         put(kept, rejection)
-        source, target = candidate_folder(slug, mark, settings), kept.parent / mark
+        source, target = candidate_folder(slug, fingerprint, settings), kept.parent / fingerprint
         if source.is_dir():
             shutil.rmtree(target, ignore_errors=True)
         # What is not there was set aside before, or withdrawn meanwhile.
         with contextlib.suppress(FileNotFoundError):
             source.rename(target)
-        for proposal in _proposal_files(slug, mark, settings):
+        for proposal in _proposal_files(slug, fingerprint, settings):
             with contextlib.suppress(FileNotFoundError):
                 proposal.rename(kept.parent / proposal.name)
 
 
-def _proposal_files(slug: str, mark: str, settings: Settings) -> tuple[Path, Path]:
-    return proposal_file(slug, mark, settings, "json"), proposal_file(slug, mark, settings, "md")
+def _proposal_files(slug: str, fingerprint: str, settings: Settings) -> tuple[Path, Path]:
+    return proposal_file(slug, fingerprint, settings, "json"), proposal_file(slug, fingerprint, settings, "md")
 
 
 def put(path: Path, document: dict[str, Any]) -> None:

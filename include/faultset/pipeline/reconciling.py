@@ -56,7 +56,9 @@ def look(settings: Settings) -> list[Waiting]:
     there = {slug: newest for slug in slugs if (newest := candidates.newest(slug, settings))}
     known = set(catalog.list_slugs(settings.catalog)) if there else set()
     return [
-        Waiting(slug, mark, at, _was_asked(slug, mark, settings)) for slug, (mark, at) in there.items() if slug in known
+        Waiting(slug, fingerprint, at, _was_asked(slug, fingerprint, settings))
+        for slug, (fingerprint, at) in there.items()
+        if slug in known
     ]
 
 
@@ -70,8 +72,8 @@ def waiting(settings: Settings) -> list[str]:
     return [one.slug for one in look(settings)]
 
 
-def _was_asked(slug: str, mark: str, settings: Settings) -> bool:
-    written = bytes_of(candidates.proposal_file(slug, mark, settings))
+def _was_asked(slug: str, fingerprint: str, settings: Settings) -> bool:
+    written = bytes_of(candidates.proposal_file(slug, fingerprint, settings))
     try:
         return written is not None and bool(json.loads(written)["needs_person"])
     except (ValueError, TypeError, KeyError):
