@@ -11,7 +11,7 @@ import pandas as pd
 from faultset.audit.records import ForeignCase
 from faultset.errors import InputError
 from faultset.release import parquet
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 INJECT_TIME = "inject_time.txt"
 _METRICS = ("metrics.parquet", "data.csv", "simple_data.csv", "metrics.csv", "simple_metrics.csv")
@@ -35,7 +35,7 @@ def root_causes(folder: Path) -> dict[str, str]:
     index = folder / "cases.parquet"
     if not index.is_file():
         return {}
-    with reported(index), parquet.whole(index):
+    with explain_os_errors(index), parquet.whole(index):
         rows = pd.read_parquet(index)
     if not {"case", "root_cause_service"} <= {*rows.columns}:
         return {}
@@ -74,7 +74,7 @@ def _frame(path: Path) -> pd.DataFrame:
     if path.stat().st_size > _MOST_BYTES:
         raise InputError(path, f"it has more than {_MOST_BYTES:,} bytes", "split it")
     try:
-        with reported(path), parquet.whole(path):
+        with explain_os_errors(path), parquet.whole(path):
             return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except (ValueError, UnicodeDecodeError) as error:  # of pandas' own kinds, too
         raise InputError(path, f"it cannot be read: {error}", "mend it, or leave the case out") from error
@@ -94,7 +94,7 @@ def _seconds(column: pd.Series, path: Path) -> np.ndarray[tuple[int], np.dtype[n
 
 
 def _inject_time(path: Path) -> float:
-    with reported(path):
+    with explain_os_errors(path):
         first = path.read_text(encoding="utf-8", errors="replace")[:100].splitlines()[:1]
     try:
         value = float(first[0].strip())

@@ -10,7 +10,7 @@ import pandas as pd
 
 from faultset.audit.records import Floats, ForeignCase
 from faultset.errors import InputError
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 LABEL = "Label"
 _TRAIN = re.compile(r"_tr_(\d{1,12})_")
@@ -23,7 +23,7 @@ def cases(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _is_series(path: Path) -> bool:
-    with reported(path), path.open(encoding="utf-8", errors="replace") as file:
+    with explain_os_errors(path), path.open(encoding="utf-8", errors="replace") as file:
         head = file.readline(1 << 20).strip().split(",")
     return len(head) > 1 and head[-1].strip('"') == LABEL
 
@@ -37,7 +37,7 @@ def read(name: str, path: Path) -> ForeignCase:
     if path.stat().st_size > _MOST_BYTES:
         raise InputError(path, f"it has more than {_MOST_BYTES:,} bytes", "split it")
     try:
-        with reported(path):
+        with explain_os_errors(path):
             frame = pd.read_csv(path)
         features = frame.iloc[:, :-1].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
         label = pd.to_numeric(frame[LABEL]).to_numpy(dtype=float)

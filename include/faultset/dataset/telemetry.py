@@ -22,7 +22,7 @@ from faultset.errors import InputError, nearest
 from faultset.labels import one_table
 from faultset.moments import Window
 from faultset.release import parquet
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 if TYPE_CHECKING:
     from faultset.dataset.files import File
@@ -84,7 +84,7 @@ class Part:
             InputError: the file is damaged.
             SetupError: it cannot be read.
         """
-        with reported(self.file), parquet.whole(self.file):
+        with explain_os_errors(self.file), parquet.whole(self.file):
             fragment = self.file.fragment()
             data = ds.FileSystemDataset([fragment], fragment.physical_schema, _FORMAT)
             wanted = [name for name in names if name in self.columns]
@@ -101,7 +101,7 @@ class Part:
             InputError: the file is damaged.
             SetupError: it cannot be read.
         """
-        with reported(self.file), parquet.whole(self.file):
+        with explain_os_errors(self.file), parquet.whole(self.file):
             for batch in self.file.fragment().to_batches(batch_size=_BATCH_ROWS):
                 yield pa.Table.from_batches([batch])
 

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from faultset.errors import InputError, SetupError
 from faultset.settings import Archive
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 _URLS: dict[Archive, str] = {"zenodo": "https://zenodo.org", "huggingface": "https://huggingface.co"}
 _URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
@@ -123,7 +123,7 @@ def _token(to: Archive, environment: Mapping[str, str]) -> str:
     if found := environment.get(name) or usual:
         return found.strip()
     if file := environment.get(f"{name}_FILE"):
-        with reported(f"{name}_FILE"):
+        with explain_os_errors(f"{name}_FILE"):
             return Path(file).read_text("utf-8", "replace").strip()
     remedy = f"set {name} or {name}_FILE; in Airflow, add a connection and name it in FAULTSET_{to.upper()}_CONNECTION"
     raise SetupError(name, "there is no token", remedy)

@@ -16,7 +16,7 @@ from typing import IO, cast
 from faultset.deposits.plan import Parcel
 from faultset.errors import AnswerIsNo
 from faultset.release.manifest import FileEntry
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 _PIECE = 1 << 20
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can tell
@@ -83,7 +83,7 @@ def pieces(folder: Path, parcel: Parcel) -> Iterator[bytes]:
 
 def _read(folder: Path, file: FileEntry) -> Iterator[bytes]:
     digest, path = hashlib.sha256(), folder / file.path
-    with reported(path), path.open("rb") as source:
+    with explain_os_errors(path), path.open("rb") as source:
         while piece := source.read(_PIECE):
             digest.update(piece)
             yield piece

@@ -21,7 +21,7 @@ from faultset.release.history import VersionRecord
 from faultset.release.manifest import decode
 from faultset.settings import Archive, Settings
 from faultset.slug import check_slug
-from faultset.storage import MANIFEST, open_root, reported
+from faultset.storage import MANIFEST, explain_os_errors, open_root
 
 LOCKS = ".deposits"
 
@@ -92,11 +92,11 @@ def _content(slug: str, version: str | None, settings: Settings) -> tuple[Conten
 def _locked(slug: str, settings: Settings) -> Iterator[None]:
     """Wait until nobody else deposits this dataset; the lock is the kernel's, and goes when its process does."""
     path = Path(settings.work) / LOCKS / f"{slug}.lock"
-    with reported(path):
+    with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        with reported(path):
+        with explain_os_errors(path):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

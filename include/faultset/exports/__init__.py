@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from faultset.errors import InputError, nearest, printable
 from faultset.exports import grafana, huggingface, openmetrics, rcabench, rcaeval, tsb_ad
 from faultset.exports.layout import Layout, Tell, write_json
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 from faultset.version import __version__
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def export(dataset: Dataset, to: str, folder: Path, *, replace: bool = False, te
     layout = LAYOUTS.get(to)
     if layout is None:
         raise InputError("--to", f'there is no layout "{to}"{nearest(to, LAYOUTS)}', f"give {', '.join(LAYOUTS)}")
-    with reported(folder), _appearing(folder, replace=replace) as draft:
+    with explain_os_errors(folder), _appearing(folder, replace=replace) as draft:
         lost = (*layout.lost, *(printable(text, 1000) for text in layout.write(dataset, draft, tell)))
         floors = _floors(dataset, draft, tell)
         write_json(draft / MARK, _mark(dataset, layout, lost))

@@ -25,7 +25,7 @@ from pathlib import Path
 from faultset.errors import SetupError
 from faultset.inbox.landing import CLAIMED, MARKER, Drop, look_at
 from faultset.moments import UTC, iso
-from faultset.storage import folders, reported, unless_gone
+from faultset.storage import explain_os_errors, folders, unless_gone
 
 _CLAIM = "claim.json"
 _PAYLOAD = "payload"
@@ -76,7 +76,7 @@ def claim(inbox: Path, drop: Drop, settle_s: float, now: float) -> Claim | None:
         SetupError: it cannot be moved.
     """
     taken = _made(inbox, drop.name, now, by_hand=False)
-    with reported(taken.folder):
+    with explain_os_errors(taken.folder):
         try:
             (inbox / drop.name).rename(taken.payload)
         except FileNotFoundError:
@@ -98,7 +98,7 @@ def claim_copies(inbox: Path, paths: Sequence[Path], now: float) -> Claim:
         SetupError: they cannot be copied.
     """
     taken = _made(inbox, paths[0].name, now, by_hand=True)
-    with reported(taken.payload):
+    with explain_os_errors(taken.payload):
         staged = taken.folder / "copies"
         staged.mkdir()
         for number, path in enumerate(paths):
@@ -114,7 +114,7 @@ def _made(inbox: Path, name: str, now: float, *, by_hand: bool) -> Claim:
     moment = dt.datetime.fromtimestamp(now, UTC)
     arrival = f"{moment:%Y%m%dT%H%M%S%fZ}-{uuid.uuid4().hex[:12]}"
     made = Claim(arrival, name, iso(moment), inbox / CLAIMED / arrival, by_hand)
-    with reported(made.folder):
+    with explain_os_errors(made.folder):
         (made.folder / _PAYLOAD).mkdir(parents=True)
         document = {"name": made.name, "arrived_at": made.arrived_at, "by_hand": made.by_hand}
         (made.folder / _CLAIM).write_text(json.dumps(document), encoding="utf-8")
@@ -123,7 +123,7 @@ def _made(inbox: Path, name: str, now: float, *, by_hand: bool) -> Claim:
 
 def _give_back(inbox: Path, taken: Claim) -> None:
     """Put a run that turned out to be growing back; where its name is taken again, it is judged as it is."""
-    with reported(taken.payload):
+    with explain_os_errors(taken.payload):
         if not os.path.lexists(inbox / taken.name):
             taken.payload.rename(inbox / taken.name)
             shutil.rmtree(taken.folder)
@@ -140,7 +140,7 @@ def _is_worth_it(folder: Path) -> bool:
 
     What a process left that died before it moved anything there is removed.
     """
-    with reported(folder), unless_gone(folder):
+    with explain_os_errors(folder), unless_gone(folder):
         if (folder / _VERDICT).exists() or any((folder / _PAYLOAD).glob("*")):
             return True
         if _is_unattended(folder):
@@ -157,7 +157,7 @@ def _is_unattended(folder: Path) -> bool:
 def read_claim(inbox: Path, arrival: str) -> Claim | None:
     """Return a claim; None where it was filed meanwhile."""
     folder = inbox / CLAIMED / arrival
-    with reported(folder):
+    with explain_os_errors(folder):
         try:
             document = json.loads((folder / _CLAIM).read_bytes())
         except FileNotFoundError:
@@ -211,7 +211,7 @@ def alone_with(inbox: Path, content_sha256: str) -> Iterator[None]:
         SetupError: the lock cannot be opened.
     """
     path = inbox / CLAIMED / f".{content_sha256}"
-    with reported(path):
+    with explain_os_errors(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -224,7 +224,7 @@ def alone_with(inbox: Path, content_sha256: str) -> Iterator[None]:
 
 def keep_verdict(claim: Claim, made: Path) -> None:
     """Make a finished folder the claim's verdict in one step; only whoever holds the claim does so."""
-    with reported(claim.verdict):
+    with explain_os_errors(claim.verdict):
         made.rename(claim.verdict)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from faultset.errors import InputError
 from faultset.inbox.landing import MARKER
-from faultset.storage import reported, unless_gone
+from faultset.storage import explain_os_errors, unless_gone
 
 _BLOCK = 1 << 20
 
@@ -25,7 +25,7 @@ def tree_of(payload: Path, into: Path) -> Path:
         InputError: it holds a link, a pipe or a device, which could lead anywhere.
         SetupError: the tree cannot be made.
     """
-    with reported(into):
+    with explain_os_errors(into):
         into.mkdir(parents=True)
         if not payload.is_dir():
             _take(payload, into / payload.name)
@@ -62,7 +62,7 @@ def _take(source: Path, target: Path) -> None:
 def content_sha256(tree: Path) -> str:
     """Return the hex digest of paths and bytes of all files below ``tree``; the same however they were packed."""
     digest = hashlib.sha256()
-    with reported(tree):
+    with explain_os_errors(tree):
         for path in sorted(path for path in tree.rglob("*") if path.is_file()):
             with path.open("rb") as file:
                 of_file = hashlib.file_digest(file, "sha256").hexdigest()
@@ -74,7 +74,7 @@ def content_sha256(tree: Path) -> str:
 def bytes_sha256(payload: Path) -> str:
     """Return the hex digest of what cannot be unpacked: of a file's bytes, or of a folder's names and sizes."""
     digest = hashlib.sha256()
-    with reported(payload):
+    with explain_os_errors(payload):
         if payload.is_file() and not payload.is_symlink():
             with payload.open("rb") as file:
                 while block := file.read(_BLOCK):

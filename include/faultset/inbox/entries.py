@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import yaml
 
 from faultset.catalog import FILE_NAME
-from faultset.storage import bytes_of, reported
+from faultset.storage import bytes_of, explain_os_errors
 from faultset.storage.bucket import Bucket, is_bucket
 from faultset.storage.folders import move
 
@@ -114,13 +114,13 @@ class _OnDisk:
         return bytes_of(self.folder / name)
 
     def put_tree(self, tree: Path, name: str) -> None:
-        with reported(self.folder):
+        with explain_os_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / name).is_dir():
                 move(tree, self.folder / name)
 
     def replace(self, name: str, data: bytes) -> None:
-        with reported(self.folder / name):
+        with explain_os_errors(self.folder / name):
             temporary = self.folder / f".{name}.{uuid.uuid4().hex[:8]}"
             temporary.write_bytes(data)
             temporary.replace(self.folder / name)

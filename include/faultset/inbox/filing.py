@@ -20,7 +20,7 @@ from faultset.inbox import verdicts
 from faultset.inbox.claims import Claim, drop_claim
 from faultset.inbox.landing import ACCEPTED, BY_HAND, QUARANTINE, VERDICTS
 from faultset.inbox.verdicts import VERDICT, Verdict
-from faultset.storage import bytes_of, reported
+from faultset.storage import bytes_of, explain_os_errors
 
 
 def place_of(inbox: Path, verdict: Verdict) -> Path:
@@ -44,7 +44,7 @@ def file(inbox: Path, claim: Claim, verdict: Verdict) -> Path:
         SetupError: something cannot be moved or written.
     """
     place = inbox / BY_HAND / claim.arrival if claim.by_hand else place_of(inbox, verdict)
-    with reported(place):
+    with explain_os_errors(place):
         if verdict.same_as is None or claim.by_hand:
             _keep_verdict(claim, place)
         if not claim.by_hand:  # those are copies, and the files themselves lie where they lay
@@ -80,7 +80,7 @@ def _keep_verdict(claim: Claim, place: Path) -> None:
 def record(inbox: Path, verdict: Verdict) -> None:
     """Write down the verdict on an arrival, once; a reader sees all of it or nothing."""
     path = inbox / VERDICTS / f"{verdict.arrival}.json"
-    with reported(path):
+    with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.parent / f".{verdict.arrival}.{os.getpid()}"
         temporary.write_bytes(verdict.encode())
@@ -90,7 +90,7 @@ def record(inbox: Path, verdict: Verdict) -> None:
 def recorded(inbox: Path) -> list[Verdict]:
     """Return the verdicts on all arrivals, oldest first."""
     root = inbox / VERDICTS
-    with reported(root):
+    with explain_os_errors(root):
         paths = sorted(root.glob("[!.]*.json")) if root.is_dir() else []
     found = map(bytes_of, paths)
     return [Verdict.decode(data) for data in found if data is not None]
@@ -111,6 +111,6 @@ def again(verdict: Verdict, claim: Claim) -> Verdict:
 
 def write(verdict: Verdict, folder: Path) -> None:
     """Write ``verdict.json`` into ``folder``."""
-    with reported(folder):
+    with explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / VERDICT).write_bytes(verdict.encode())

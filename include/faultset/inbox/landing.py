@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 CLAIMED = ".claimed"
 ACCEPTED = "accepted"
@@ -56,7 +56,7 @@ def look(inbox: Path, settle_s: float, now: float) -> list[Drop]:
     Raises:
         SetupError: the inbox cannot be read.
     """
-    with reported(inbox):
+    with explain_os_errors(inbox):
         try:
             entries = sorted(os.scandir(inbox), key=lambda entry: entry.name)
         except FileNotFoundError:

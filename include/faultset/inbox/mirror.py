@@ -23,7 +23,7 @@ from faultset.errors import SetupError
 from faultset.inbox import filing, verdicts
 from faultset.inbox.claims import locked
 from faultset.inbox.landing import BY_HAND, MARKER, OURS, Drop, Kind
-from faultset.storage import folders, reported
+from faultset.storage import explain_os_errors, folders
 from faultset.storage.bucket import Bucket, ChangedError, Entry, NotThereError
 
 _BRINGING = ".bringing"
@@ -51,7 +51,7 @@ def bring(uri: str, inbox: Path, settle_s: float, now: float) -> dict[str, str]:
     bucket = Bucket.at(uri)
     growing = {}
     with contextlib.ExitStack() as until_done:
-        with reported(inbox):
+        with explain_os_errors(inbox):
             (inbox / _BRINGING).mkdir(parents=True, exist_ok=True)
             is_alone = until_done.enter_context(locked(inbox / _BRINGING / "lock"))
         if not is_alone:
@@ -124,7 +124,7 @@ def _judged(name: str, entries: Sequence[Entry], settle_s: float, now: float) ->
 
 def _bring(bucket: Bucket, inbox: Path, drop: Drop, entries: Sequence[Entry]) -> None:
     whole = inbox / _BRINGING / drop.mark
-    with reported(whole):
+    with explain_os_errors(whole):
         if not whole.is_dir():
             _fetch(bucket, whole.with_name(f"{drop.mark}.part"), drop, entries)
             whole.with_name(f"{drop.mark}.part").rename(whole)
@@ -133,7 +133,7 @@ def _bring(bucket: Bucket, inbox: Path, drop: Drop, entries: Sequence[Entry]) ->
     for entry in entries:
         bucket.copy(entry.key, f"{TAKEN}/{drop.mark}/{entry.key}")
     bucket.delete(entry.key for entry in entries)
-    with reported(whole):
+    with explain_os_errors(whole):
         whole.rmdir()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from faultset.inbox.landing import ACCEPTED, BY_HAND, QUARANTINE
 from faultset.inbox.mirror import TAKEN
 from faultset.moments import UTC
-from faultset.storage import folders, reported
+from faultset.storage import explain_os_errors, folders
 from faultset.storage.bucket import Bucket
 
 _GONE = ".gone"
@@ -56,7 +56,7 @@ def _is_older(arrival: str, before: dt.datetime) -> bool:
 def _removed(inbox: Path, path: Path) -> bool:
     """Remove a folder that readers see whole or not at all; False where another process was faster."""
     gone = inbox / _GONE
-    with reported(path):
+    with explain_os_errors(path):
         gone.mkdir(exist_ok=True)
         shutil.rmtree(gone / path.name, ignore_errors=True)  # of one that died at it
         try:

@@ -39,7 +39,7 @@ from faultset.sources.telemetry.format import Block, Rows
 from faultset.sources.telemetry.opening import no_rows, numbered, open_rows
 from faultset.sources.telemetry.problems import ColumnTypeError
 from faultset.sources.telemetry.wall_clock import declared_zone
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 _WORKERS = 3
 _T = TypeVar("_T")
@@ -75,13 +75,13 @@ def label_file(
         SetupError: the target cannot be written.
     """
     plan = Plan(file, node_windows, frozenset(nodes) if nodes is not None else None, leak)
-    with reported(target):
+    with explain_os_errors(target):
         handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
     try:
-        with reported(target):
+        with explain_os_errors(target):
             labels = _labeled(plan, times, Path(draft), progress)
-        with reported(target):
+        with explain_os_errors(target):
             Path(draft).chmod(0o644)
             Path(draft).replace(target)
     finally:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from faultset import tables
 from faultset.labels.writer import Writer
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 FIRST = ("timestamp", "node", "source_row")
 _LABELED = (tables.TelemetryLabels, tables.MetricsLabels, tables.LogLabels)
@@ -93,7 +93,7 @@ def align(folder: Path) -> list[Path]:
     Raises:
         SetupError: a file cannot be read or written.
     """
-    with reported(folder):
+    with explain_os_errors(folder):
         schemas = {path: pq.read_schema(path) for path in sorted(folder.glob("*.parquet"))}
     if all(schema.equals(other) for schema, other in pairwise(schemas.values())):
         return []
@@ -113,7 +113,7 @@ def _nullable(name: str, schemas: Mapping[Path, pa.Schema], everywhere: set[str]
 
 def _rewrite(path: Path, schema: pa.Schema) -> None:
     draft = path.with_name(f".{uuid.uuid4().hex}.part")
-    with reported(path):
+    with explain_os_errors(path):
         try:
             with pq.ParquetFile(path) as source, contextlib.closing(Writer(draft, schema)) as writer:
                 for batch in source.iter_batches(_BATCH_ROWS):

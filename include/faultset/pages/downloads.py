@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from faultset.pages import security
 from faultset.release.manifest import FileEntry, Manifest
 from faultset.settings import Settings
-from faultset.storage import MANIFEST, open_root, reported
+from faultset.storage import MANIFEST, explain_os_errors, open_root
 from faultset.storage.bucket import Bucket, is_bucket
 
 _PIECE = 1 << 20
@@ -74,7 +74,7 @@ def span(asked: str | None, size: int) -> tuple[int, int]:
 
 
 def _from_disk(path: Path, start: int, end: int) -> Iterator[bytes]:
-    with reported(path):
+    with explain_os_errors(path):
         file = path.open("rb")
     return _pieces(file, start, end)
 

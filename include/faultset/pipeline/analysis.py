@@ -31,7 +31,7 @@ from faultset.records.cluster import Cluster
 from faultset.records.telemetry import TelemetryFile
 from faultset.sources.kit import files
 from faultset.sources.reviewed_impacts import read_reviewed_impacts
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 from faultset.tables import ImpactRow, ImpactTestRow, InjectionRow
 from faultset.truth import Truth
 from faultset.truth.outcome import assigned, outcomes
@@ -92,10 +92,10 @@ def analyse(
     if cache is None:
         return _with_metrics(_findings(truth, cluster, declared, reviewed, metrics()), metrics)
     kept = cache / f"{_key(truth, cluster, declared, reviewed)}.json"
-    with reported(kept), contextlib.suppress(FileNotFoundError, ValueError):  # cut off: as if there were none
+    with explain_os_errors(kept), contextlib.suppress(FileNotFoundError, ValueError):  # cut off: as if there were none
         return _with_metrics(_FINDINGS.validate_json(kept.read_bytes()), metrics)
     findings = _findings(truth, cluster, declared, reviewed, metrics())
-    with reported(kept):
+    with explain_os_errors(kept):
         cache.mkdir(parents=True, exist_ok=True)
         draft = kept.with_name(f".{kept.name}.{uuid.uuid4().hex}")
         draft.write_text(json.dumps(_FINDINGS.dump_python(findings, mode="json")))  # which keeps what is no number
@@ -239,7 +239,7 @@ def draw(title: str, truth: Truth, analysis: Analysis, folder: Path) -> None:
     Raises:
         SetupError: the folder cannot be written.
     """
-    with reported(folder):
+    with explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         metrics = analysis.metrics()
         series = [

@@ -38,7 +38,7 @@ from faultset.release.number import Change
 from faultset.release.policy import Decision
 from faultset.settings import Settings
 from faultset.slug import check_slug
-from faultset.storage import bytes_of, open_root, reported, unless_gone
+from faultset.storage import bytes_of, explain_os_errors, open_root, unless_gone
 
 _LONGEST_PAGE = 60_000  # characters; a database column and a browser show it
 _SHOWN_PICTURES = 12
@@ -135,7 +135,7 @@ def _write_down(slug: str, found: _Compared, settings: Settings, pictures: str |
     drawn = _pictures(found)
     page, document = _page(made, found, drawn, pictures), _document(made, found, drawn)
     path = candidates.proposal_file(slug, made.fingerprint, settings)
-    with reported(path):
+    with explain_os_errors(path):
         candidates.proposal_file(slug, made.fingerprint, settings, "md").write_text(page, encoding="utf-8")
         candidates.put(path, document)
     return made
@@ -245,7 +245,7 @@ def _state(before: Mapping[str, str], path: Path) -> Literal["new", "changed", "
     known = before.get(f"{_FIGURES}/{path.name}")
     if known is None:
         return "new"
-    with reported(path):
+    with explain_os_errors(path):
         return "as before" if hashlib.sha256(path.read_bytes()).hexdigest() == known else "changed"
 
 

@@ -18,7 +18,7 @@ from faultset.inbox.verdicts import Verdict
 from faultset.moments import UTC, iso
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES, Severity
-from faultset.storage import bytes_of, folders, reported
+from faultset.storage import bytes_of, explain_os_errors, folders
 
 MOST_VERDICTS = 2000
 """Listed: the newest. Older ones are found by their arrival."""
@@ -99,7 +99,7 @@ def _folder(found: Verdict, inbox: Path) -> Path:
 
 
 def _names(folder: Path) -> list[str]:
-    with reported(folder):
+    with explain_os_errors(folder):
         try:
             names = [entry.name.removesuffix(".json") for entry in os.scandir(folder)]
         except FileNotFoundError:

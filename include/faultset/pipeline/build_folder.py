@@ -25,7 +25,7 @@ from faultset.records.telemetry import TelemetryFacts, TelemetryFile
 from faultset.records.validation import Validation
 from faultset.release import parquet
 from faultset.settings import Settings
-from faultset.storage import NOTE, reported
+from faultset.storage import NOTE, explain_os_errors
 from faultset.truth import Truth, clock_evidence
 
 # What of a build's notes goes into a version, in words.
@@ -161,7 +161,7 @@ class BuildFolder:
 
     def make_candidate(self) -> None:
         """Make the folder that tables are written into."""
-        with reported(self.candidate):
+        with explain_os_errors(self.candidate):
             self.candidate.mkdir(parents=True, exist_ok=True)
 
     def put_truth(
@@ -268,18 +268,18 @@ def read_note(candidate: Path) -> CandidateNote:
 
 
 def _link(source: Path, target: Path) -> None:
-    with reported(target):
+    with explain_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         os.link(source, target)
 
 
 def _put(path: Path, data: bytes) -> None:
-    with reported(path):
+    with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
 
 def _get(path: Path) -> bytes:
-    with reported(path):
+    with explain_os_errors(path):
         return path.read_bytes()

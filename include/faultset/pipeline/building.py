@@ -28,7 +28,7 @@ from faultset.settings import Settings, in_force
 from faultset.severity import SEVERITIES
 from faultset.sources import injections
 from faultset.sources.kit import files
-from faultset.storage import reported, unless_gone
+from faultset.storage import explain_os_errors, unless_gone
 from faultset.storage.folders import move
 from faultset.truth.decide import decide as decide_truth
 
@@ -300,7 +300,7 @@ def adopt(made: Settings, slug: str, settings: Settings) -> None:
     """
     for cache in (LABELED, ANALYSED):
         target = Path(settings.work) / cache / slug
-        with reported(target):
+        with explain_os_errors(target):
             target.mkdir(parents=True, exist_ok=True)
             for kept in (Path(made.work) / cache).glob("*/*"):
                 if not kept.name.startswith(".") and not (target / kept.name).exists():
@@ -380,7 +380,7 @@ def _validation(folder: BuildFolder, facts: tuple[TelemetryFacts, ...]) -> Valid
 def _exposed(folder: BuildFolder) -> tuple[Exposure, ...]:
     """Look for the inputs' secrets in all that the build has made."""
     secrets = exposure.known_secrets(catalog.read_experiment(folder.settings.catalog, folder.build.slug))
-    with reported(folder.path):
+    with explain_os_errors(folder.path):
         return exposure.exposures(secrets, folder.candidate, folder.notes)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from faultset import release
 from faultset.errors import InputError
 from faultset.settings import Settings
-from faultset.storage import CANDIDATES, NOTE, bytes_of, reported
+from faultset.storage import CANDIDATES, NOTE, bytes_of, explain_os_errors
 from faultset.storage.folders import names
 
 BUILDS = ".builds"
@@ -97,7 +97,7 @@ def newest(slug: str, settings: Settings) -> tuple[str, int] | None:
 
 def _made_at(note: Path) -> int | None:
     """Return when a candidate was kept, epoch ns; None where it is none, or was published or replaced meanwhile."""
-    with reported(note):
+    with explain_os_errors(note):
         try:
             return note.stat().st_mtime_ns
         except FileNotFoundError:
@@ -113,7 +113,7 @@ def read_rejection(slug: str, fingerprint: str, settings: Settings) -> dict[str,
 def withdraw(slug: str, settings: Settings, *, but: str | None = None) -> None:
     """Remove every candidate, save the one with the fingerprint ``but``: the catalog says something else by now."""
     parent = Path(settings.work) / CANDIDATES / slug
-    with reported(parent):
+    with explain_os_errors(parent):
         for entry in list(parent.iterdir()) if parent.is_dir() else []:
             if entry.name.partition(".")[0] == but:
                 continue
@@ -126,7 +126,7 @@ def withdraw(slug: str, settings: Settings, *, but: str | None = None) -> None:
 def forget_proposal(slug: str, fingerprint: str, settings: Settings) -> None:
     """Remove what was proposed about a candidate, so that it is proposed anew."""
     for path in _proposal_files(slug, fingerprint, settings):
-        with reported(path):
+        with explain_os_errors(path):
             path.unlink(missing_ok=True)
 
 
@@ -136,7 +136,7 @@ def set_aside(slug: str, fingerprint: str, settings: Settings, rejection: dict[s
     The rejection is written first: from then on the candidate is not built again.
     """
     kept = rejection_file(slug, fingerprint, settings)
-    with reported(kept):
+    with explain_os_errors(kept):
         kept.parent.mkdir(parents=True, exist_ok=True)
         put(kept, rejection)
         source, target = candidate_folder(slug, fingerprint, settings), kept.parent / fingerprint

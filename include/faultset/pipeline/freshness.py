@@ -20,7 +20,7 @@ from faultset import catalog
 from faultset.pipeline.observing import Level, is_observed, tell
 from faultset.pipeline.outcomes import Outcome
 from faultset.settings import Settings
-from faultset.storage import bytes_of, reported
+from faultset.storage import bytes_of, explain_os_errors
 
 FILE = ".fresh.json"
 
@@ -77,7 +77,7 @@ def note(outcomes: Sequence[Outcome], settings: Settings, *, of_all: bool) -> No
     after = Known(now if of_all else before.of_all, at, settings.shown())
     path = Path(settings.work) / FILE
     temporary = path.with_name(f"{FILE}.{uuid.uuid4().hex}")
-    with reported(path):
+    with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(dataclasses.asdict(after)) + "\n", encoding="ascii")
         temporary.replace(path)

@@ -17,7 +17,7 @@ from faultset.pipeline import building
 from faultset.pipeline.weighing import BESIDE, ENTRY, SHELF, judged_by, looked_into, remark_of, settings_of, weighed
 from faultset.settings import Settings
 from faultset.sources.kit import archive
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 
 def judge(arrival: str, settings: Settings) -> Verdict | None:
@@ -76,7 +76,7 @@ def _is_done(inbox: Path, claim: Claim) -> bool:
 
 def _judge(claim: Claim, settings: Settings, until_filed: contextlib.ExitStack) -> Verdict:
     """Return the verdict on a claim, kept in its folder; ``until_filed`` holds back judges of the same content."""
-    with reported(claim.work):
+    with explain_os_errors(claim.work):
         shutil.rmtree(claim.work, ignore_errors=True)
         claim.work.mkdir()
     try:
@@ -102,7 +102,7 @@ def _laid_out(claim: Claim, allowed: Limits) -> Path:
     """Return the run's files as one tree; an archive is unpacked, with a look at each of its members."""
     tree = claim.work / "tree"
     if claim.payload.is_file() and archive.is_archive(str(claim.payload)):
-        with reported(tree):
+        with explain_os_errors(tree):
             tree.mkdir()
         archive.unpack(claim.payload, tree, allowed)
         return _without_wrapper(tree)
@@ -119,7 +119,7 @@ def _keep(claim: Claim, verdict: Verdict) -> Verdict:
     """Write the verdict with its page, and make it the claim's in one step."""
     made = claim.work / BESIDE
     filing.write(verdict, made)
-    with reported(made):
+    with explain_os_errors(made):
         (made / "index.html").write_text(page.render(verdict), encoding="utf-8")
     claims.keep_verdict(claim, made)
     return verdict
@@ -129,7 +129,7 @@ def _settle(inbox: Path, claim: Claim, verdict: Verdict, settings: Settings) -> 
     """Install an accepted run in the catalog, then file it."""
     entry = claim.verdict / ENTRY
     if verdict.accepted and verdict.same_as is None and verdict.slug and not claim.by_hand:
-        with reported(entry):
+        with explain_os_errors(entry):
             declared = json.loads(entry.read_bytes())
         tree = next((claim.work / SHELF).glob(f"*/{entries.folder_of(verdict.content_sha256)}"), claim.work)
         entries.install(

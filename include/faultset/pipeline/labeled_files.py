@@ -17,7 +17,7 @@ import numpy.typing as npt
 from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.telemetry import Labeler
 from faultset.records.telemetry import TelemetryFile
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 from faultset.truth import clock_evidence
 
 _EVIDENCE = "clock.npz"
@@ -48,12 +48,12 @@ def cached(
     kept = cache / labeler.key(file)
     if not _is_whole(kept):
         draft = cache / f".{kept.name}.{uuid.uuid4().hex}"
-        with reported(draft):
+        with explain_os_errors(draft):
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
         try:
             facts, evidence = labeler.label(file, path, draft, progress)
-            with reported(draft):
+            with explain_os_errors(draft):
                 (draft / path).rename(draft / "rows.parquet")
                 write_evidence(evidence, draft / _EVIDENCE)
                 (draft / "facts.json").write_text(json.dumps(dataclasses.asdict(facts), default=_text))
@@ -61,7 +61,7 @@ def cached(
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     target = folder / path
-    with reported(target):
+    with explain_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         os.link(kept / "rows.parquet", target)
@@ -104,7 +104,7 @@ def write_evidence(evidence: clock_evidence.ShiftEvidence, path: Path) -> None:
 
 def read_evidence(path: Path) -> clock_evidence.ShiftEvidence:
     """Read what ``write_evidence`` wrote."""
-    with reported(path), np.load(path, allow_pickle=False) as file:
+    with explain_os_errors(path), np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
     recordings: tuple[clock_evidence.Recording, ...] = ()
     if "bins" in arrays:

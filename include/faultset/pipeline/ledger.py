@@ -18,7 +18,7 @@ from typing import Any
 
 from faultset.settings import Settings
 from faultset.slug import is_slug
-from faultset.storage import bytes_of, reported
+from faultset.storage import bytes_of, explain_os_errors
 
 PLANS = ".plans"
 _KEPT_S = 7 * 24 * 3600.0
@@ -44,7 +44,7 @@ class Ledger:
         """Record what became of a piece of work, in one step; it is not under way any more."""
         path = self._path(name)
         temporary = path.with_name(f".{uuid.uuid4().hex}")
-        with reported(path):
+        with explain_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(json.dumps({"name": name, **record}) + "\n", encoding="ascii")
             temporary.replace(path)
@@ -52,7 +52,7 @@ class Ledger:
 
     def all(self) -> Iterator[dict[str, Any]]:
         """Yield every record, by name."""
-        with reported(self.folder):
+        with explain_os_errors(self.folder):
             paths = sorted(self.folder.glob("[!.]*.json"))
         for path in paths:
             if (data := bytes_of(path)) is not None:
@@ -65,7 +65,7 @@ class Ledger:
     def begin(self, name: str) -> None:
         """Note that a piece of work is begun."""
         path = self._begun(name)
-        with reported(path):
+        with explain_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as file:
                 file.write(b".")
@@ -73,7 +73,7 @@ class Ledger:
     def end(self, name: str) -> None:
         """Note that a piece of work is not under way any more, however it ended."""
         path = self._begun(name)
-        with reported(path):
+        with explain_os_errors(path):
             path.unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
@@ -92,7 +92,7 @@ def sweep(settings: Settings) -> None:
     """Remove the records of runs that ended a week ago."""
     folder = Path(settings.work) / PLANS
     latest = time.time() - _KEPT_S
-    with reported(folder):
+    with explain_os_errors(folder):
         for entry in list(folder.iterdir()) if folder.is_dir() else []:
             try:
                 old = max(path.stat().st_mtime for path in (entry, *entry.iterdir())) < latest

@@ -15,7 +15,7 @@ from faultset.pipeline.inspecting import names_targets
 from faultset.pipeline.published import read_manifest
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
-from faultset.storage import ABANDONED_S, reported, unless_gone
+from faultset.storage import ABANDONED_S, explain_os_errors, unless_gone
 
 
 def new(
@@ -109,7 +109,7 @@ def mend(settings: Settings) -> list[str]:
     """
     done = release.mend(settings.datasets, settings.work)
     for folder in dead_builds(settings):
-        with reported(folder), unless_gone(folder):  # another doctor may be at it
+        with explain_os_errors(folder), unless_gone(folder):  # another doctor may be at it
             shutil.rmtree(folder)
         done.append(f"{folder.relative_to(settings.work).as_posix()}: removed")
     return done
@@ -126,7 +126,7 @@ def dead_builds(settings: Settings) -> list[Path]:
 
 
 def _last_written(folder: Path) -> float:
-    with reported(folder):
+    with explain_os_errors(folder):
         try:
             return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
         except FileNotFoundError:  # a living build moves its files on

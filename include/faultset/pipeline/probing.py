@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faultset.settings import Settings
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 from faultset.storage.bucket import Bucket, is_bucket, public
 
 _FOLDER = ".doctor"
@@ -79,7 +79,7 @@ def _bucket(bucket: Bucket) -> tuple[str, float]:
 def _folder(root: Path) -> tuple[str, float]:
     folder = root / _FOLDER
     first, second = (folder / uuid.uuid4().hex for _ in range(2))
-    with reported(folder):
+    with explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             before = time.time()

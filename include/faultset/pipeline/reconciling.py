@@ -19,7 +19,7 @@ from faultset.pipeline.observing import Level, is_observed, tell
 from faultset.pipeline.planning import MIB, Batch
 from faultset.pipeline.rebuilding import Told
 from faultset.settings import Settings
-from faultset.storage import CANDIDATES, bytes_of, open_root, reported, unless_gone
+from faultset.storage import CANDIDATES, bytes_of, explain_os_errors, open_root, unless_gone
 from faultset.storage.folders import names
 
 _CANDIDATE = 64 * MIB  # publishing costs a second beside what is hashed
@@ -107,7 +107,7 @@ def _tell(found: Sequence[Waiting], settings: Settings) -> None:
 def _bytes(one: Waiting, settings: Settings) -> int:
     folder = candidates.candidate_folder(one.slug, one.fingerprint, settings)
     sizes: list[int] = []
-    with reported(folder), unless_gone(folder):
+    with explain_os_errors(folder), unless_gone(folder):
         sizes += (path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return sum(sizes)
 

@@ -24,7 +24,7 @@ from faultset.catalog import Experiment
 from faultset.settings import Settings
 from faultset.slug import is_slug
 from faultset.sources.kit import fetched, locations
-from faultset.storage import bytes_of, reported
+from faultset.storage import bytes_of, explain_os_errors
 from faultset.storage.bucket import Bucket, is_bucket
 
 FOLDER = ".seen"
@@ -178,7 +178,7 @@ def remember(slug: str, seen: Seen | None, fingerprint: str, settings: Settings)
         return
     path = _path(slug, settings)
     temporary = path.with_name(f".{slug}.{uuid.uuid4().hex}")
-    with reported(path):
+    with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(_SEEN.dump_json(dataclasses.replace(seen, fingerprint=fingerprint)))
         temporary.replace(path)

@@ -15,7 +15,7 @@ from faultset.moments import UTC
 from faultset.pipeline import ledger, seen
 from faultset.pipeline.building import ANALYSED, LABELED
 from faultset.settings import Settings
-from faultset.storage import ABANDONED_S, folders, reported, unless_gone
+from faultset.storage import ABANDONED_S, explain_os_errors, folders, unless_gone
 from faultset.storage.bucket import is_bucket
 
 _DAY_S = 24 * 3600.0
@@ -41,7 +41,7 @@ def sweep(settings: Settings) -> list[str]:
     unused = [path for cache in caches for path in _unused(cache, settings.keep_work_days)]
     gone = [*unused, *_seen(work / seen.FOLDER, settings)]
     for path in gone:
-        with reported(path), unless_gone(path):
+        with explain_os_errors(path), unless_gone(path):
             _remove(path)
     ledger.sweep(settings)
     done = [f"{path.relative_to(work).as_posix()}: removed" for path in gone]
@@ -51,17 +51,17 @@ def sweep(settings: Settings) -> list[str]:
 def _unused(cache: Path, days: float) -> Iterator[Path]:
     """Yield what was not used for so long; that a file was linked from here is its inode's last change."""
     now = time.time()
-    with reported(cache):
+    with explain_os_errors(cache):
         entries = sorted(cache.iterdir()) if cache.is_dir() else []
     for entry in entries:
         limit = ABANDONED_S if entry.name.startswith(".") else days * _DAY_S
-        with reported(entry), unless_gone(entry):
+        with explain_os_errors(entry), unless_gone(entry):
             if max(path.lstat().st_ctime for path in (entry, *entry.rglob("*"))) < now - limit:
                 yield entry
 
 
 def _seen(folder: Path, settings: Settings) -> Iterator[Path]:
-    with reported(folder):
+    with explain_os_errors(folder):
         entries = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if entries:
         there = set(catalog.list_slugs(settings.catalog))

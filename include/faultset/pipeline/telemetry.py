@@ -27,7 +27,7 @@ from faultset.records.telemetry import TelemetryFacts, TelemetryFile
 from faultset.sources.kit import files
 from faultset.sources.telemetry import node_of
 from faultset.sources.telemetry.format import Oddities
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 from faultset.tables import ImpactRow, InjectionRow, IterationRow, TargetRow, TriggerRow, WorkloadRow
 from faultset.truth import clock_evidence, clock_names, telemetry_clock
 from faultset.truth.placement import Placement
@@ -165,7 +165,7 @@ class Labeler:
         """
         file = dataclasses.replace(file, hosts=self.hosts)
         target = folder / path
-        with reported(target):
+        with explain_os_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
         counted = engine.label_file(
             file,

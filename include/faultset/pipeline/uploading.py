@@ -15,7 +15,7 @@ from typing import BinaryIO
 from faultset.errors import InputError
 from faultset.inbox.landing import MARKER, is_passed_over
 from faultset.settings import Settings
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 _STAGED = ".uploads"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -36,7 +36,7 @@ def begin(name: str, settings: Settings) -> str:
     _check_name(name, settings)
     made = uuid.uuid4().hex
     folder = settings.inbox_folder / _STAGED
-    with reported(folder):
+    with explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
             if time.time() - old.stat().st_mtime > _FORGOTTEN_S:
@@ -71,7 +71,7 @@ def receiving(upload: str, file: str, size: int, settings: Settings) -> Iterator
     if (folder / base).exists():
         raise InputError(base, "there are two files of this name", "rename one, or pack them into one archive")
     staged = folder / f".{base}"
-    with reported(staged):
+    with explain_os_errors(staged):
         try:
             with staged.open("wb") as target:
                 yield target
@@ -94,7 +94,7 @@ def finish(upload: str, name: str, settings: Settings) -> str:
         raise InputError(name, "there is no file in it", "choose the run's files, or one archive of them")
     ending = next((ending for ending in _ARCHIVES if files[0].name.lower().endswith(ending)), None)
     inbox = settings.inbox_folder
-    with reported(inbox / name):
+    with explain_os_errors(inbox / name):
         if len(files) == 1 and ending:
             shown = inbox / f"{name}{ending}"
             _refuse_taken(shown)

@@ -24,7 +24,7 @@ from faultset.records.validation import Validation
 from faultset.release import parquet
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 # In the folder that a claim is worked on in: the catalog of the one run, and what is kept with its verdict.
 SHELF = "catalog"
@@ -108,7 +108,7 @@ def settings_of(claim: Claim, settings: Settings) -> Settings:
 def _lay_beside(claim: Claim, made: Proposal, candidate: Path) -> None:
     """Put what the verdict links to, and what installing the run needs, where the verdict will be."""
     beside = claim.work / BESIDE
-    with reported(beside):
+    with explain_os_errors(beside):
         beside.mkdir()
         if (candidate / _DATA_DOCS).is_dir():
             (candidate / _DATA_DOCS).rename(beside / _DATA_DOCS)

@@ -24,7 +24,7 @@ from faultset.release.history import Head, History, latest_manifest
 from faultset.release.manifest import CARD, CHANGES, DESCRIPTION, FileEntry, Manifest, Previous
 from faultset.release.number import Number
 from faultset.slug import check_slug
-from faultset.storage import MANIFEST, NOTE, LostRaceError, Store, bytes_of, open_root, reported
+from faultset.storage import MANIFEST, NOTE, LostRaceError, Store, bytes_of, explain_os_errors, open_root
 
 _WRITTEN_HERE = (CARD, CHANGES, *DESCRIPTION, MANIFEST)
 # Each lost race is another writer's success, so that this many in a row mean that something is wrong.
@@ -189,13 +189,13 @@ def _staged(candidate: Candidate, store: Store) -> Iterator[Path]:
             raise SetupError(candidate.folder, "the candidate is gone, perhaps to another publish", "build it again")
         note = folder / NOTE
         kept = bytes_of(note)
-        with reported(note):
+        with explain_os_errors(note):
             note.unlink(missing_ok=True)
         try:
             yield folder
         finally:
             if folder.is_dir():
-                with reported(folder):
+                with explain_os_errors(folder):
                     for name in _WRITTEN_HERE:
                         (folder / name).unlink(missing_ok=True)
                     if kept is not None:
@@ -258,7 +258,7 @@ def _write(described: Manifest, changes: Changes, folder: Path) -> bytes:
         impacts=_rows(tables.IMPACTS, folder),
         impact_tests=_rows(tables.IMPACT_TESTS, folder),
     )
-    with reported(folder):
+    with explain_os_errors(folder):
         _overwrite(folder / CARD, card.render(described, content).encode())
         _overwrite(folder / CHANGES, changes.render(described).encode())
         for name, data in description.render(described).items():
@@ -266,7 +266,7 @@ def _write(described: Manifest, changes: Changes, folder: Path) -> bytes:
     added = tuple(manifest.describe_file(folder, name) for name in (CARD, CHANGES, *DESCRIPTION))
     files = sorted((*described.files, *added), key=lambda entry: entry.path)
     encoded = dataclasses.replace(described, files=tuple(files)).encode()
-    with reported(folder):
+    with explain_os_errors(folder):
         _overwrite(folder / MANIFEST, encoded)
     return encoded
 

@@ -124,7 +124,7 @@ def _renamed(
 
 
 def _same_bytes(old: Path, new: Path) -> bool:
-    with storage.reported(new):
+    with storage.explain_os_errors(new):
         return old.stat().st_size == new.stat().st_size and sha256_of(old) == sha256_of(new)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from faultset import recipe
 from faultset.records.evidence import InputFile
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 
 def fingerprint(inputs: Sequence[InputFile], experiment: Mapping[str, Any] | str) -> str:
@@ -36,5 +36,5 @@ def sha256_of(path: Path) -> str:
     Raises:
         SetupError: it cannot be read.
     """
-    with reported(path), path.open("rb") as file:
+    with explain_os_errors(path), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

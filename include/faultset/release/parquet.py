@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from faultset import tables
 from faultset.errors import InputError
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 from faultset.tables import Table
 
 ROW_GROUP_SIZE = 131_072
@@ -31,7 +31,7 @@ def write_table(table: Table, rows: Iterable[Any], path: Path) -> int:
         SetupError: the disk is full, read-only, ...
     """
     data = tables.to_arrow(table, in_order(table, rows))
-    with reported(path):
+    with explain_os_errors(path):
         pq.write_table(
             data,
             path,
@@ -94,7 +94,7 @@ def read_arrow(path: Path) -> pa.Table:
     """
     if not path.is_file():
         raise InputError(path, "the table is missing", "build the dataset again, or restore the file from a copy")
-    with reported(path), whole(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with explain_os_errors(path), whole(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         return file.read()
 
 
@@ -115,7 +115,7 @@ def layout(path: Path) -> tuple[int, pa.Schema]:
         InputError: the file is no parquet file.
         SetupError: it cannot be read.
     """
-    with reported(path), whole(path), pq.ParquetFile(path) as file:
+    with explain_os_errors(path), whole(path), pq.ParquetFile(path) as file:
         return file.metadata.num_rows, file.schema_arrow
 
 
@@ -126,7 +126,11 @@ def batches(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Record
         InputError: the file is damaged.
         SetupError: it cannot be read.
     """
-    with reported(path), whole(path), pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+    with (
+        explain_os_errors(path),
+        whole(path),
+        pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file,
+    ):
         for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
             if batch.num_rows:
                 yield batch

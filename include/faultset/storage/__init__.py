@@ -24,7 +24,7 @@ from faultset.storage.common import (
     LostRaceError,
     Store,
     bytes_of,
-    reported,
+    explain_os_errors,
     unless_gone,
 )
 from faultset.storage.disk import DatasetRoot
@@ -52,9 +52,9 @@ __all__ = [
     "State",
     "Store",
     "bytes_of",
+    "explain_os_errors",
     "files",
     "open_root",
-    "reported",
     "seal",
     "unless_gone",
 ]

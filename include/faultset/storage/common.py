@@ -52,7 +52,7 @@ class LostRaceError(Exception):
 
 
 @contextlib.contextmanager
-def reported(where: object) -> Iterator[None]:
+def explain_os_errors(where: object) -> Iterator[None]:
     """Turn any OSError of the block into one clear line.
 
     Raises:
@@ -89,7 +89,7 @@ def bytes_of(path: Path) -> bytes | None:
     Raises:
         SetupError: it cannot be read.
     """
-    with reported(path):
+    with explain_os_errors(path):
         try:
             return path.read_bytes()
         except FileNotFoundError:

@@ -24,7 +24,7 @@ from faultset.storage.common import (
     Listing,
     LostRaceError,
     bytes_of,
-    reported,
+    explain_os_errors,
 )
 from faultset.storage.log import LOG, Entry, State
 from faultset.storage.staging import TAKEN, Staging
@@ -56,7 +56,7 @@ class DatasetRoot:
     def listing(self, slug: str) -> Listing:
         """As in ``Store``."""
         folder = self.path / check_slug(slug)
-        with reported(folder):
+        with explain_os_errors(folder):
             try:
                 numbers = [log.number_of(path.name) for path in (folder / LOG).iterdir()]
             except FileNotFoundError:
@@ -70,12 +70,12 @@ class DatasetRoot:
     def files(self, slug: str, version: str) -> dict[str, int]:
         """As in ``Store``."""
         folder = self.path / check_slug(slug) / version
-        with reported(folder):
+        with explain_os_errors(folder):
             return {name: _size(folder / name) for name in folders.files(folder)}
 
     def sha256(self, name: str) -> str:
         """As in ``Store``."""
-        with reported(self.path / name), (self.path / name).open("rb", buffering=0) as file:
+        with explain_os_errors(self.path / name), (self.path / name).open("rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     @contextlib.contextmanager
@@ -104,7 +104,7 @@ class DatasetRoot:
             SetupError: the disk is full, read-only, ...
         """
         parent = self.path / check_slug(slug)
-        with reported(parent / name):
+        with explain_os_errors(parent / name):
             parent.mkdir(parents=True, exist_ok=True)
             folders.flush(self.path)
             with self._unchanged(slug, given):
@@ -114,7 +114,7 @@ class DatasetRoot:
     def append(self, slug: str, state: State, *, given: Listing) -> None:
         """As in ``Store``."""
         target = self.path / log.name(check_slug(slug), given.entries + 1)
-        with reported(target), self._unchanged(slug, given):
+        with explain_os_errors(target), self._unchanged(slug, given):
             target.parent.mkdir(exist_ok=True)
             folders.flush(target.parent.parent)
             self.staging.place(Entry(state).encode(), target)
@@ -166,10 +166,10 @@ class DatasetRoot:
     def _locked(self, folder: str) -> Iterator[None]:
         """Hold the lock of a folder. The lock is the kernel's: it goes when the process does, and the file stays."""
         path = self.path / folder / ".lock"
-        with reported(path):
+        with explain_os_errors(path):
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            with reported(path):
+            with explain_os_errors(path):
                 _wait_for_lock(handle, path)
             yield
         finally:

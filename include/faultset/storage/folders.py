@@ -8,7 +8,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from faultset.storage.common import reported
+from faultset.storage.common import explain_os_errors
 
 _WRITE_BITS = 0o222
 _OWNER_WRITES = 0o200
@@ -17,7 +17,7 @@ _OWNER_WRITES = 0o200
 def files(folder: Path) -> list[str]:
     """Return the paths of all files under ``folder``, relative, with ``/``, in order; links count as files."""
     found = []
-    with reported(folder):
+    with explain_os_errors(folder):
         for base, folders, names in os.walk(folder, onerror=_raise):
             linked = [name for name in folders if (Path(base) / name).is_symlink()]
             found += [(Path(base) / name).relative_to(folder).as_posix() for name in [*names, *linked]]
@@ -29,7 +29,7 @@ def seal(folder: Path) -> None:
 
     Folders stay writable, so that a person can still remove a version.
     """
-    with reported(folder):
+    with explain_os_errors(folder):
         change_mode(folder, writable=False)
         for base, _, names in os.walk(folder, topdown=False, onerror=_raise):
             for name in names:
@@ -58,7 +58,7 @@ def flush(path: Path) -> None:
 
 def names(path: Path) -> list[str]:
     """Return the names of the visible folders in ``path``, in order; none where it does not exist."""
-    with reported(path):
+    with explain_os_errors(path):
         try:
             entries = list(os.scandir(path))
         except FileNotFoundError:

@@ -33,7 +33,7 @@ from faultset.storage.common import (
     STAGING,
     Listing,
     LostRaceError,
-    reported,
+    explain_os_errors,
 )
 from faultset.storage.log import LOG, Commit, Entry, State
 from faultset.storage.staging import Staging
@@ -113,7 +113,7 @@ class BucketRoot:
         with self.staging.scratch() if self.work else tempfile.TemporaryDirectory() as made:
             folder = Path(made)
             for name in names:
-                with reported(folder / name):
+                with explain_os_errors(folder / name):
                     (folder / name).parent.mkdir(parents=True, exist_ok=True)
                     if name in here:
                         (folder / name).symlink_to(here[name].absolute())
@@ -275,7 +275,7 @@ class _Draft:
         if not self.root.show(slug, commit):
             raise SetupError(self.root.uri_of(slug), "the upload was removed while it was published", "publish again")
         self.root.drop_upload(self.token)
-        with reported(self.folder):
+        with explain_os_errors(self.folder):
             shutil.rmtree(self.folder)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from faultset.storage.common import reported
+from faultset.storage.common import explain_os_errors
 from faultset.storage.folders import change_mode, flush
 
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
@@ -40,7 +40,7 @@ class Staging:
         """
         staged = self._name(folder.name)
         with contextlib.ExitStack() as stack:
-            with reported(folder):
+            with explain_os_errors(folder):
                 try:
                     stack.enter_context(_locked(folder, fcntl.LOCK_SH))
                     folder.rename(staged)
@@ -53,7 +53,7 @@ class Staging:
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
         """Give an empty folder that is removed when the block ends."""
-        with reported(self.path), contextlib.ExitStack() as stack:
+        with explain_os_errors(self.path), contextlib.ExitStack() as stack:
             while True:
                 path = self._name("scratch")
                 path.mkdir()
@@ -66,7 +66,7 @@ class Staging:
 
     def give_back(self, staged: Path, folder: Path) -> None:
         """Give a folder its former place back; where that is taken by a newer one, remove it."""
-        with reported(folder):
+        with explain_os_errors(folder):
             change_mode(staged, writable=True)
             try:
                 folder.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class Staging:
 
     def place(self, data: bytes, target: Path) -> None:
         """Let ``target`` hold ``data`` in one step; a reader sees what it held before or all of this."""
-        with reported(target):
+        with explain_os_errors(target):
             handle, temporary = self._own_file(target.name)
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -95,13 +95,13 @@ class Staging:
         """Remove a folder; it vanishes from its place in one step, whatever happens then."""
         with self.taken(folder) as staged:
             if staged is not None:
-                with reported(folder):
+                with explain_os_errors(folder):
                     flush(folder.parent)
                     shutil.rmtree(staged)
 
     def leftovers(self) -> list[Path]:
         """Return what lies here and belongs to no living process."""
-        with reported(self.path):
+        with explain_os_errors(self.path):
             try:
                 found = sorted(self.path.iterdir())
             except FileNotFoundError:
@@ -113,7 +113,7 @@ class Staging:
         return [path for path in self.leftovers() if self._removed(path)]
 
     def _removed(self, path: Path) -> bool:
-        with reported(path), contextlib.suppress(FileNotFoundError), _locked(path, fcntl.LOCK_EX) as alone:
+        with explain_os_errors(path), contextlib.suppress(FileNotFoundError), _locked(path, fcntl.LOCK_EX) as alone:
             if alone and path.is_dir():
                 shutil.rmtree(path)
             elif alone:
@@ -132,7 +132,7 @@ class Staging:
             os.close(handle)
 
     def _name(self, stem: str) -> Path:
-        with reported(self.path):
+        with explain_os_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         return self.path / f"{stem[:64]}-{uuid.uuid4().hex}"
 

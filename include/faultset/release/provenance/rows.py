@@ -19,7 +19,7 @@ from faultset.release.manifest import Manifest
 from faultset.release.provenance.chain import Content, Fact, Found, Step, plain
 from faultset.release.provenance.injections import inputs_of, steps_of_injection
 from faultset.release.row_reasons import Reason, reasons
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 from faultset.truth import corrections
 
 ROW_ADDRESS = re.compile(r"(?P<file>.+):(?P<row>\d{1,15})", re.DOTALL)
@@ -56,7 +56,7 @@ def names_of(entry: dict[str, Any]) -> tuple[str, str]:
 
 
 def _read_row(path: Path, number: int) -> dict[str, Any] | None:
-    with reported(path), parquet.whole(path):
+    with explain_os_errors(path), parquet.whole(path):
         found = ds.dataset(path, format="parquet").to_table(
             filter=pc.field("source_row") == pa.scalar(number, pa.int64())
         )

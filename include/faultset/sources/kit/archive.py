@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 from faultset.errors import InputError, SetupError, printable
 from faultset.sources.kit.files import local_path, read_head
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -155,7 +155,7 @@ def _write(members: Iterable[_Member], draft: Path, budget: _Budget) -> list[Pur
     written = []
     for member in members:
         target = draft / member.path
-        with reported(target):
+        with explain_os_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             file = target.open("xb")
         with file, member.opened() as source:
@@ -169,7 +169,7 @@ def _copy(source: IO[bytes], file: IO[bytes], member: _Member, budget: _Budget) 
     while block := source.read(_BLOCK):
         budget.spend(len(block))
         count += len(block)
-        with reported(file.name):
+        with explain_os_errors(file.name):
             file.write(block)
     if count != member.claimed:
         raise ValueError("a member is not as long as its header says")

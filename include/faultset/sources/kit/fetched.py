@@ -14,7 +14,7 @@ from pathlib import Path
 
 from faultset.errors import InputError, SetupError
 from faultset.settings import current
-from faultset.storage import reported
+from faultset.storage import explain_os_errors
 from faultset.storage.bucket import Bucket, ChangedError, NotThereError
 from faultset.storage.credentials import credentials_for
 
@@ -81,7 +81,7 @@ def local_copy(uri: str) -> Path:
         path = folder / _name(bucket, key, size, etag)
         if _is_kept(path):
             return path
-        with reported(folder):
+        with explain_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         _make_room(folder, settings.inputs_bytes - size)
         try:
@@ -106,7 +106,7 @@ def _name(bucket: Bucket, key: str, size: int, etag: str) -> str:
 
 def _is_kept(path: Path) -> bool:
     """Whether the file is there; it counts as read now."""
-    with reported(path):
+    with explain_os_errors(path):
         try:
             os.utime(path)
         except FileNotFoundError:
@@ -117,7 +117,7 @@ def _is_kept(path: Path) -> bool:
 def _make_room(folder: Path, room: int) -> None:
     """Remove what was not read for the longest time until all is at most ``room`` bytes; never what is in use."""
     kept = []
-    with reported(folder):
+    with explain_os_errors(folder):
         for path in folder.iterdir():
             try:
                 status = path.stat()
