@@ -296,7 +296,7 @@ def test_a_candidate_that_is_published_as_soon_as_it_is_built_is_no_trouble(sett
 
 def test_a_candidate_that_is_withdrawn_while_it_is_rejected_leaves_the_rejection(settings: Settings) -> None:
     made = proposed(settings)
-    with meanwhile.after(candidates._put, lambda: candidates.withdraw(SLUG, settings)):
+    with meanwhile.after(candidates.put, lambda: candidates.withdraw(SLUG, settings)):
         pipeline.reject(made, answered(made, "rejected"), settings)
     assert candidates.standing(SLUG, made.fingerprint, settings) == "rejected"
 
