@@ -77,6 +77,16 @@ def test_events_of_a_namespace_are_put_beside_their_results(tmp_path):
     assert run == {"report": "run.json", "results": "beside.json"}
 
 
+def test_a_file_is_recognised_however_many_targets_stand_before_its_actions(tmp_path):
+    tool, row = next(row for row in [*rows("effect"), *rows("no_effect")] if row[0] == "aws-fis")
+    path = Path(write(tool, row, tmp_path)[0])
+    document = json.loads(path.read_text())
+    (target,) = document["experiment"]["targets"].values()
+    target["resourceArns"] = [f"arn:aws:ec2:eu-central-1:000000000000:instance/i-{number}" for number in range(5000)]
+    path.write_text(json.dumps(document))
+    assert injections.source_of(str(path)).name == tool
+
+
 def test_files_of_two_tools_are_no_one_run(tmp_path):
     journal, _ = write(*rows("effect")[0], tmp_path)
     (tmp_path / "k6.json").write_text(tool_files.k6_json(REQUESTS, START))

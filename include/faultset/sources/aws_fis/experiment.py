@@ -39,7 +39,8 @@ def recognise(head: Head) -> Recognition | None:
     """Return what tells that a file is FIS's."""
     if not head.is_json:
         return None
-    if head.says(r'"experimentTemplateId"\s*:') and head.says(r'"actions"\s*:'):
+    # Targets may stand before the actions, and be many.
+    if head.says(r'"experimentTemplateId"\s*:') and head.says(r'"(actions|targets)"\s*:'):
         return Recognition("run", "it has an experiment with actions and their states")
     if "resolvedTargets" in head.keys(1):
         return Recognition("beside", "it has the targets that an experiment resolved")
