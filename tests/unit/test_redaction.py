@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 import time
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from faultset.sources.kit.redaction import REDACTED, is_secret_name, redact, redact_all
+from faultset.sources.telemetry.secrets import without_secrets
 
 SECRET = "hunter2-Zq"
 
@@ -209,3 +211,19 @@ def test_a_megabyte_of_anything_takes_linear_time(piece: str) -> None:
     started = time.process_time()
     redact(piece * (1_000_000 // len(piece)))
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize("repeats", ["in turn", "in runs", "hardly"])
+def test_a_secret_in_a_column_is_found_however_its_texts_repeat(repeats: str) -> None:
+    texts = {
+        "in turn": [f"line {number % 20}" for number in range(6000)],
+        "in runs": [f"line {number // 300}" for number in range(6000)],
+        "hardly": [f"line {number}" for number in range(6000)],
+    }[repeats]
+    for place in (1, 3100, 5999):
+        texts[place] = "password=hunter2-CANARY"
+    frame, touched = without_secrets(pl.DataFrame({"text": [*texts, None]}))
+    assert touched == 3
+    told = frame["text"].to_list()
+    assert [place for place, text in enumerate(told) if text not in (*texts, None)] == [1, 3100, 5999]
+    assert not any("CANARY" in text for text in told if text)
