@@ -9,14 +9,19 @@ well, 3 for both.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from faultset.errors import FaultsetError
     from faultset.pipeline import Proposal
 
+_BEGINS = "[DAG TEST] running task %s"  # what a run without a scheduler logs, with the task's instance, before each
 DAGS = Path(__file__).resolve().parents[1]
 
 
@@ -67,8 +72,31 @@ def _run(name: str, confs: list[dict[str, str]]) -> bool:
     dag = DagBag(str(DAGS / f"{name}.py")).dags[name]
     # A run without a scheduler has nobody who tells of deadlines, and ends with an error where a DAG has some.
     dag.deadline = None
-    runs = [dag.test(logical_date=None, run_conf=conf) for conf in confs]
+    with _logs_kept():
+        runs = [dag.test(logical_date=None, run_conf=conf) for conf in confs]
     return all(run.state == DagRunState.SUCCESS for run in runs)
+
+
+@contextlib.contextmanager
+def _logs_kept() -> Iterator[None]:
+    """Keep what each task says where Airflow's UI looks for it: without a supervisor nobody does."""
+    from airflow.configuration import conf
+    from airflow.utils.log.file_task_handler import FileTaskHandler
+
+    def to_next_task(record: logging.LogRecord) -> bool:
+        if record.msg == _BEGINS and isinstance(record.args, tuple):
+            handler.set_context(record.args[0])
+        return handler.handler is not None
+
+    handler = FileTaskHandler(conf.get_mandatory_value("logging", "base_log_folder"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.addFilter(to_next_task)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
 
 
 def _say(line: str) -> None:
