@@ -46,14 +46,16 @@ def deposit(one: dict[str, Any]) -> str:
 
         def tell(done: int, total: int, what: str) -> None:
             nonlocal told
-            told = what if told == what else (progress(done, total, what) or what)
+            if what != told:
+                progress(done, total, what)
+            told = what
 
         with deposits.accesses(of_archive):
             made = deposits.deposit(one["slug"], one["version"], one["to"], settings, tell)
     return f"{one['slug']} {one['version']}: {made.url or made.at}{f', DOI {made.doi}' if made.doi else ''}"
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
+@task(trigger_rule=TriggerRule.ALL_DONE)
 def report(due: list[dict[str, str]] | None) -> str:
     """Say in one line what became of it, and fail where a deposit failed."""
     ti = get_current_context()["ti"]
