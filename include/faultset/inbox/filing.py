@@ -20,7 +20,7 @@ from faultset.inbox import verdicts
 from faultset.inbox.claims import Claim, drop_claim
 from faultset.inbox.landing import ACCEPTED, BY_HAND, QUARANTINE, VERDICTS
 from faultset.inbox.verdicts import VERDICT, Verdict
-from faultset.storage import bytes_of, explain_os_errors
+from faultset.storage import bytes_of, explain_os_errors, put_whole
 
 
 def place_of(inbox: Path, verdict: Verdict) -> Path:
@@ -79,12 +79,7 @@ def _keep_verdict(claim: Claim, place: Path) -> None:
 
 def record(inbox: Path, verdict: Verdict) -> None:
     """Write down the verdict on an arrival, once; a reader sees all of it or nothing."""
-    path = inbox / VERDICTS / f"{verdict.arrival}.json"
-    with explain_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{verdict.arrival}.{os.getpid()}"
-        temporary.write_bytes(verdict.encode())
-        temporary.replace(path)
+    put_whole(inbox / VERDICTS / f"{verdict.arrival}.json", verdict.encode())
 
 
 def recorded(inbox: Path) -> list[Verdict]:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from faultset import release
 from faultset.errors import InputError
 from faultset.settings import Settings
-from faultset.storage import CANDIDATES, NOTE, bytes_of, explain_os_errors
+from faultset.storage import CANDIDATES, NOTE, bytes_of, explain_os_errors, put_whole
 from faultset.storage.folders import names
 
 BUILDS = ".builds"
@@ -156,6 +156,4 @@ def _proposal_files(slug: str, fingerprint: str, settings: Settings) -> tuple[Pa
 
 def put(path: Path, document: dict[str, Any]) -> None:
     """Write a document in one step: whoever reads it meanwhile reads the former one, or none."""
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="ascii")
-    temporary.replace(path)
+    put_whole(path, (json.dumps(document, indent=2) + "\n").encode("ascii"))

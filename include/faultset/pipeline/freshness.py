@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from faultset import catalog
 from faultset.pipeline.observing import Level, is_observed, tell
 from faultset.pipeline.outcomes import Outcome
 from faultset.settings import Settings
-from faultset.storage import bytes_of, explain_os_errors
+from faultset.storage import bytes_of, put_whole
 
 FILE = ".fresh.json"
 
@@ -75,12 +74,7 @@ def note(outcomes: Sequence[Outcome], settings: Settings, *, of_all: bool) -> No
     if of_all:  # what left the catalog is forgotten
         at = {one.experiment: at[one.experiment] for one in outcomes if one.experiment in at}
     after = Known(now if of_all else before.of_all, at, settings.shown())
-    path = Path(settings.work) / FILE
-    temporary = path.with_name(f"{FILE}.{uuid.uuid4().hex}")
-    with explain_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(dataclasses.asdict(after)) + "\n", encoding="ascii")
-        temporary.replace(path)
+    put_whole(Path(settings.work) / FILE, (json.dumps(dataclasses.asdict(after)) + "\n").encode("ascii"))
     if of_all and is_observed():
         _tell(outcomes, after, settings, now)
 

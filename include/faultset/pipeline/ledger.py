@@ -10,7 +10,6 @@ import hashlib
 import json
 import shutil
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 from faultset.settings import Settings
 from faultset.slug import is_slug
-from faultset.storage import bytes_of, explain_os_errors
+from faultset.storage import bytes_of, explain_os_errors, put_whole
 
 PLANS = ".plans"
 _KEPT_S = 7 * 24 * 3600.0
@@ -42,12 +41,7 @@ class Ledger:
 
     def put(self, name: str, record: dict[str, Any]) -> None:
         """Record what became of a piece of work, in one step; it is not under way any more."""
-        path = self._path(name)
-        temporary = path.with_name(f".{uuid.uuid4().hex}")
-        with explain_os_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"name": name, **record}) + "\n", encoding="ascii")
-            temporary.replace(path)
+        put_whole(self._path(name), (json.dumps({"name": name, **record}) + "\n").encode("ascii"))
         self.end(name)
 
     def all(self) -> Iterator[dict[str, Any]]:

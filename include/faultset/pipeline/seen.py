@@ -12,7 +12,6 @@ import dataclasses
 import json
 import os
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from faultset.catalog import Experiment
 from faultset.settings import Settings
 from faultset.slug import is_slug
 from faultset.sources.kit import fetched, locations
-from faultset.storage import bytes_of, explain_os_errors
+from faultset.storage import bytes_of, put_whole
 from faultset.storage.bucket import Bucket, is_bucket
 
 FOLDER = ".seen"
@@ -176,12 +175,7 @@ def remember(slug: str, seen: Seen | None, fingerprint: str, settings: Settings)
     """
     if seen is None:
         return
-    path = _path(slug, settings)
-    temporary = path.with_name(f".{slug}.{uuid.uuid4().hex}")
-    with explain_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(_SEEN.dump_json(dataclasses.replace(seen, fingerprint=fingerprint)))
-        temporary.replace(path)
+    put_whole(_path(slug, settings), _SEEN.dump_json(dataclasses.replace(seen, fingerprint=fingerprint)))
 
 
 def recall(slug: str, eye: Eye, settings: Settings) -> Seen | None:

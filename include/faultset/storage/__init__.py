@@ -25,6 +25,7 @@ from faultset.storage.common import (
     Store,
     bytes_of,
     explain_os_errors,
+    put_whole,
     unless_gone,
 )
 from faultset.storage.disk import DatasetRoot
@@ -55,6 +56,7 @@ __all__ = [
     "explain_os_errors",
     "files",
     "open_root",
+    "put_whole",
     "seal",
     "unless_gone",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,21 @@ def unless_gone(path: Path) -> Iterator[None]:
     except (OSError, FaultsetError):
         if os.path.lexists(path):
             raise
+
+
+def put_whole(path: Path, data: bytes) -> None:
+    """Write a file in one step, and its folder where it is missing: a reader finds the former content, or all of this.
+
+    Of several writers the last one stays.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    temporary = path.with_name(f".{uuid.uuid4().hex}")
+    with explain_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
 
 
 def bytes_of(path: Path) -> bytes | None:
