@@ -138,8 +138,7 @@ def _rows(
     left_out = []
     if len(ranked) > len(shown):
         left_out.append(f"Shown are {len(shown)} of {len(ranked)} KPIs of nodes: those that moved first.")
-    if others := sorted({one.kpi for one in ours} - {one.kpi for one in ranked}):
-        left_out.append(f"Not shown, did not move: {', '.join(others[:8])}{' …' if len(others) > 8 else ''}.")
+    left_out += style.not_shown({one.kpi for one in ours} - {one.kpi for one in ranked}, "did not move")
     return shown, left_out
 
 

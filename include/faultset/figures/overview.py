@@ -122,10 +122,8 @@ def _rows(data: OverviewData) -> tuple[list[Series], list[str]]:
     if len(nodes) > most:
         notes.append(f"Shown are {most} of {len(nodes)} nodes: those with impacts first, then those hit, then by name.")
     others = varying - set(kpis)
-    for said, some in (("moved too", others & moved.keys()), ("did not move", others - moved.keys())):
-        if some:
-            names = sorted(some)
-            notes.append(f"Not shown, {said}: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}.")
+    notes += style.not_shown(others & moved.keys(), "moved too")
+    notes += style.not_shown(others - moved.keys(), "did not move")
     return [by_name[node, kpi] for kpi in kpis for node in shown if (node, kpi) in by_name], notes
 
 

@@ -422,6 +422,12 @@ def is_hit(target: TargetRow) -> bool:
     return target.commanded is not False and target.effective is not False
 
 
+def not_shown(kpis: Iterable[str], why: str) -> list[str]:
+    """Return a line that names the KPIs that a figure leaves out, the first of them; none where there are none."""
+    names = sorted(kpis)
+    return [f"Not shown, {why}: {', '.join(names[:8])}{' …' if len(names) > 8 else ''}."] if names else []
+
+
 def ranked_nodes(series: Iterable[Series], targets: Iterable[TargetRow], impacts: Iterable[ImpactRow]) -> list[str]:
     """Return the nodes that have series: those with impacts first, then targets, then the others, each by name."""
     hit = {row.node for row in impacts}
