@@ -245,29 +245,28 @@ def test_the_overview_says_what_there_is_and_sees_what_changes(tmp_path: Path) -
     assert after.held.injections == 2
 
 
-def test_a_damaged_dataset_is_named_and_hides_no_other(tmp_path: Path) -> None:
-    settings = Settings(str(tmp_path / "catalog"), str(tmp_path / "datasets"), inbox=str(tmp_path / "inbox"))
+@pytest.fixture
+def damaged(tmp_path: Path) -> Settings:
+    """A root whose only dataset has a manifest that cannot be read."""
     (tmp_path / "catalog").mkdir()
     made = releases.published(tmp_path / "datasets", "a")
     path = tmp_path / "datasets" / releases.SLUG / made.version / "manifest.json"
     path.chmod(0o600)
     path.write_text("{")
-    (found,) = Overviews(lambda: settings).get().lines
+    return Settings(str(tmp_path / "catalog"), str(tmp_path / "datasets"), inbox=str(tmp_path / "inbox"))
+
+
+def test_a_damaged_dataset_is_named_and_hides_no_other(damaged: Settings) -> None:
+    (found,) = Overviews(lambda: damaged).get().lines
     assert found.problem is not None
     assert "manifest" in found.problem
 
 
-def test_a_candidate_that_waits_for_a_damaged_dataset_is_shown_with_it(tmp_path: Path) -> None:
-    settings = Settings(str(tmp_path / "catalog"), str(tmp_path / "datasets"), inbox=str(tmp_path / "inbox"))
-    (tmp_path / "catalog").mkdir()
-    made = releases.published(tmp_path / "datasets", "a")
-    path = tmp_path / "datasets" / releases.SLUG / made.version / "manifest.json"
-    path.chmod(0o600)
-    path.write_text("{")
-    candidate = candidate_folder(releases.SLUG, "b" * 64, settings)
+def test_a_candidate_that_waits_for_a_damaged_dataset_is_shown_with_it(damaged: Settings) -> None:
+    candidate = candidate_folder(releases.SLUG, "b" * 64, damaged)
     candidate.mkdir(parents=True)
     (candidate / NOTE).touch()
-    (found,) = Overviews(lambda: settings).get().lines
+    (found,) = Overviews(lambda: damaged).get().lines
     assert found.problem is not None
     assert found.waits is not None
     assert (found.waits.fingerprint, found.waits.number) == ("b" * 64, None)
