@@ -57,6 +57,7 @@ class Bell(BaseNotifier):
             file.write(self.text + "\\n")
 """
 UNPUBLISHED = (REFUSED, UNANSWERED, OUTDATED)
+ENDS = {"success", "failed"}
 WHY_APPROVED, WHY_REFUSED = "the new windows fit", "cmp02 was not\ntouched {{ ti }} <b>"
 SECRET = re.compile(r"(?:password|private_key_file):\s*(\S+)|sshpass -p ['\"]?([^'\"\s]+)")
 REAL = {
@@ -191,7 +192,7 @@ class Ended:
         def ended() -> dict[str, dict[str, Any]]:
             self.answer_again()
             runs = self.all_runs()
-            if not all(run["state"] in {"success", "failed"} for run in runs):
+            if not all(run["state"] in ENDS for run in runs):
                 return {}
             return self._runs(set(self.publishing))
 
@@ -376,7 +377,8 @@ def test_the_next_rebuild_asks_only_about_what_nobody_was_asked_about(ended: End
 
 
 def test_only_references_travel_between_the_tasks(ended: Ended) -> None:
-    for run in (ended.run, *ended.all_runs()):
+    # The rebuild of the test before asks again: what it started may have only just begun.
+    for run in (ended.run, *(run for run in ended.all_runs() if run["state"] in ENDS)):
         entries = ended.of_run("taskInstances/~/xcomEntries?limit=200", run)["xcom_entries"]
         assert entries
         for entry in entries:
