@@ -35,7 +35,7 @@ for name, start, end, _ in spans():
 files = [TelemetryFile("metrics", str(path), path.name, "Europe/Berlin") for path in sorted(Path(source).glob("*.csv"))]
 started = time.perf_counter()
 found = analysis.analyse(Truth((), (), tuple(injections), tuple(targets), ()), None, files, None)
-print(f"{sum(map(len, (one.time_us for one in found.series.values()))):,} values held, "
+print(f"{sum(map(len, (one.time_us for one in found.metrics().series.values()))):,} values held, "
       f"{found.summary['parameters']['quiet_hours_read_share']:.1%} of the quiet hours", file=sys.stderr)
 report(started)
 """

@@ -210,6 +210,23 @@ def test_a_short_recording_has_nothing_to_compare_with_and_is_not_scanned():
     assert np.isnan(scan.answers([None]).p_value).all()
 
 
+def test_a_series_that_hardly_ever_leaves_its_level_has_no_scale_and_vouches_for_no_other():
+    seconds = np.arange(1200)
+    random = np.random.default_rng(0)
+    parameters = Parameters()
+    windows = Windows.of([truth_rows.injection("i", at(500), at(510))], parameters)
+    restless, still = (
+        Scan(series(seconds, value), windows, parameters, np.zeros(1, dtype=np.int64))
+        for value in (random.normal(0, 1, 1200), np.where(random.random(1200) < 0.2, 1.82, 1.8))
+    )
+    assert np.isnan(still.scale).all()
+    assert len(still.quiet_numbers(still.onset_cells(None))) == 0
+    alone = restless.answers([None])
+    restless._usual.clear()
+    restless.peers = (still,)
+    assert restless.answers([None]).p_value == pytest.approx(alone.p_value)
+
+
 def test_numbers_of_other_series_count_for_their_share() -> None:
     random = np.random.default_rng(0)
     own, others, number = (

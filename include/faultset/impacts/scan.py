@@ -179,6 +179,11 @@ class Scan:
         before = np.concatenate(([0], np.cumsum(~self.loud)))[:-1]
         return np.asarray(np.maximum(np.interp(before, last, seen), least))
 
+    @property
+    def _measured(self) -> bool:
+        """Whether quiet time says how much the series moves by itself: one that never does there has no scale."""
+        return bool(np.isfinite(self.scale).all())
+
     def scale_at(self, window: int) -> float:
         """Return the robust standard deviation before a window."""
         return float(self.scale[self.grid.cell(self.windows.start[[window]])[0]])
@@ -264,7 +269,7 @@ class Scan:
     def smallest(self) -> Smallest | None:
         """Return what says the smallest move of 25 s that is found nine times out of ten; None if nobody knows."""
         onset = self.onset_cells(None)
-        if not self.lengths or not np.isfinite(self.scale).all() or self._quiet(onset) is None:
+        if not self.lengths or not self._measured or self._quiet(onset) is None:
             return None
         planted = self._planted(onset, self._sought)
         if not len(planted.cells):
@@ -296,8 +301,8 @@ class Scan:
     def quiet_numbers(self, onset: int) -> Floats:
         """Return the numbers at the series' own quiet places."""
         if onset not in self._numbers:
-            places = self.places(onset) if np.isfinite(self.scale).all() else np.empty(0, dtype=np.intp)
-            self._numbers[onset] = np.abs(_largest(self.moves.number, onset)[places])
+            places = self.places(onset)
+            self._numbers[onset] = np.abs(_largest(self.moves.number, onset)[places]) if self._measured else np.empty(0)
         return self._numbers[onset]
 
     def _quiet(self, onset: int) -> Quiet | None:
@@ -338,7 +343,7 @@ class Scan:
             known: of each window, the move that its own edges show; windows near it are asked without that.
         """
         count = len(self.windows.start)
-        if not self.lengths or not np.isfinite(self.scale).all() or self._quiet(self.onset_cells(None)) is None:
+        if not self.lengths or not self._measured or self._quiet(self.onset_cells(None)) is None:
             return Scanned.nothing(count)
         found = Scanned.nothing(count)
         for members in self._clusters():
