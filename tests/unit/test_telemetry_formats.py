@@ -111,6 +111,17 @@ def test_a_range_query_is_read_however_it_is_written(layout: str, tmp_path: Path
     assert found.out_of_order == 0
 
 
+def test_a_label_that_names_the_node_wins_over_the_address_that_was_asked(tmp_path: Path) -> None:
+    both = (
+        series("ready", "192.0.2.9:8080", MEMORY, node=name, nodename="", host="front.example.org")
+        for name in ("cmp01", "CMP02.example.org")
+    )
+    found, frame = labeled(written(tmp_path, json.dumps(answer(*both))), tmp_path)
+    assert found.nodes == {"cmp01": 40, "cmp02": 40}
+    assert frame["kpi"].unique().to_list() == ['ready{host="front.example.org",nodename=""}']
+    assert json.loads(frame["labels"][0])["instance"] == "192.0.2.9:8080"
+
+
 def test_native_histograms_give_their_count_and_sum(tmp_path: Path) -> None:
     one = {
         "metric": {"__name__": "rpc", "instance": "cmp01:1"},

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-NODE_LABELS = ("instance", "node", "nodename", "hostname", "host", "kubernetes_node", "k8s_node_name", "machine")
+# Labels that name a node are written by a person or by discovery, and win over the address that was asked: the state of
+# all nodes of Kubernetes comes from one such address. A host or a machine may be what a request was for.
+_ADDRESS = "instance"
+NODE_LABELS = ("node", "nodename", "kubernetes_node", "k8s_node_name", _ADDRESS, "hostname", "host", "machine")
 _LABELED = re.compile(r"(?P<name>[^{}]*)\{(?P<labels>.*)\}")
 _LABEL = re.compile(r'\s*([A-Za-z_][\w.]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)')
 PORT = r"^(\[[0-9A-Fa-f:.]+\]|[^:]+):\d{1,5}$"  # the host before it is what is in brackets
@@ -31,11 +34,12 @@ def without_port(instance: str) -> str:
     return (match[1] if match else instance).strip("[]")
 
 
-def node_in(labels: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the label that names the node, and the node; None where none does."""
+def node_in(labels: Mapping[str, str]) -> tuple[str, dict[str, str]] | None:
+    """Return the node that labels name and the labels that a KPI keeps, alike on all nodes; None: no node is named."""
     for name in NODE_LABELS:
         if labels.get(name):
-            return name, without_port(labels[name])
+            rest = {label: value for label, value in labels.items() if label not in (name, _ADDRESS)}
+            return without_port(labels[name]), rest
     return None
 
 
@@ -56,8 +60,7 @@ def of_column(column: str) -> tuple[str, str] | None:
     found = node_in(labels) if labels else None
     if match is None or labels is None or found is None:
         return None
-    label, node = found
-    rest = {name: value for name, value in labels.items() if name != label}
+    node, rest = found
     return node, kpi(match["name"].strip() or "value", rest)
 
 

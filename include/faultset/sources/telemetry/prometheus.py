@@ -74,9 +74,8 @@ def series_of(labels: Mapping[str, Any], file: TelemetryFile, suffix: str = "") 
     """Return what labels say of a series; without a node of its own it is of the one that the file is of."""
     texts = {str(name): str(value) for name, value in labels.items()}
     metric = texts.pop("__name__", "value") + suffix
-    found = nodes.node_in(texts)
-    rest = {name: value for name, value in texts.items() if found is None or name != found[0]}
-    node = json_rows.short(found[1]) if found else json_rows.known_node(file)
+    named = nodes.node_in(texts)
+    node, rest = (json_rows.short(named[0]), named[1]) if named else (json_rows.known_node(file), texts)
     return Series(metric, json_rows.text(texts) or "{}", nodes.kpi(metric, rest), node)
 
 
