@@ -15,6 +15,7 @@ from faultset.pipeline.inspecting import names_targets
 from faultset.pipeline.published import read_manifest
 from faultset.settings import Settings
 from faultset.severity import SEVERITIES
+from faultset.sources.kit import locations
 from faultset.storage import ABANDONED_S, explain_os_errors, unless_gone
 
 
@@ -30,6 +31,8 @@ def new(
 
     Options are those of ``catalog.new_experiment``.
     """
+    if cluster is None and not locations.is_file(report):
+        raise InputError(report, "there is no such file", "check the path")
     if cluster is None and not names_targets(report):
         raise InputError(report, "a report is declared together with its cluster", "add --cluster FILE")
     return catalog.new_experiment(settings.catalog, slug, report, cluster, **options)
