@@ -547,7 +547,7 @@ def test_whatever_the_text_reading_it_ends(tmp_path: Path, command: str, script:
     ],
 )
 def test_hostile_scripts_end_quickly(tmp_path: Path, text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     orders(text, ScriptLibrary())
     orders("sh x.sh", library(tmp_path, x=text[:1_000_000]))
-    assert time.perf_counter() - started < 15
+    assert time.process_time() - started < 15
