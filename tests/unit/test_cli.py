@@ -89,7 +89,7 @@ def raising(error: BaseException):
         (["verify", "a", "1.0.0", "more"], "Got unexpected extra argument (more)"),
         (["simulate"], "A scenario and --to FOLDER are needed, or --list"),
         (["simulate", "nova", "--to", "x", "--iterations", "many"], "'many' is not a valid integer"),
-        (["new", "nova", "--report", "r.html"], "r.html: there is no such file; check the path"),
+        (["new", "nova", "--report", "r.html"], "r.html: there is no such file; correct the path"),
         (["new", "nova", "--report", __file__], "is declared together with its cluster; add --cluster FILE"),
         (["validate", "report.html"], "a report is validated together with its cluster; add --cluster FILE"),
         (["validate", "nova", "--results", "r.json"], "a report is validated together with its cluster"),

@@ -215,16 +215,15 @@ def test_a_series_that_hardly_ever_leaves_its_level_has_no_scale_and_vouches_for
     random = np.random.default_rng(0)
     parameters = Parameters()
     windows = Windows.of([truth_rows.injection("i", at(500), at(510))], parameters)
-    restless, still = (
+    restless, level = random.normal(0, 1, 1200), np.where(random.random(1200) < 0.2, 1.82, 1.8)
+    alone, beside, still = (
         Scan(series(seconds, value), windows, parameters, np.zeros(1, dtype=np.int64))
-        for value in (random.normal(0, 1, 1200), np.where(random.random(1200) < 0.2, 1.82, 1.8))
+        for value in (restless, restless, level)
     )
     assert np.isnan(still.scale).all()
     assert len(still.quiet_numbers(still.onset_cells(None))) == 0
-    alone = restless.answers([None])
-    restless._usual.clear()
-    restless.peers = (still,)
-    assert restless.answers([None]).p_value == pytest.approx(alone.p_value)
+    beside.peers = (still,)
+    assert beside.answers([None]).p_value == pytest.approx(alone.answers([None]).p_value)
 
 
 def test_numbers_of_other_series_count_for_their_share() -> None:

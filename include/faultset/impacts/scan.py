@@ -179,7 +179,7 @@ class Scan:
         before = np.concatenate(([0], np.cumsum(~self.loud)))[:-1]
         return np.asarray(np.maximum(np.interp(before, last, seen), least))
 
-    @property
+    @cached_property
     def _measured(self) -> bool:
         """Whether quiet time says how much the series moves by itself: one that never does there has no scale."""
         return bool(np.isfinite(self.scale).all())
@@ -301,8 +301,9 @@ class Scan:
     def quiet_numbers(self, onset: int) -> Floats:
         """Return the numbers at the series' own quiet places."""
         if onset not in self._numbers:
-            places = self.places(onset)
-            self._numbers[onset] = np.abs(_largest(self.moves.number, onset)[places]) if self._measured else np.empty(0)
+            self._numbers[onset] = (
+                np.abs(_largest(self.moves.number, onset)[self.places(onset)]) if self._measured else np.empty(0)
+            )
         return self._numbers[onset]
 
     def _quiet(self, onset: int) -> Quiet | None:

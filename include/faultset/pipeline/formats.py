@@ -52,7 +52,8 @@ The node of a row is told by `node` or `node_column`; by a column such as `host`
 a column's header (`{instance="cmp01:9100"}`); by a resource (`host.name`); or by the file's name. Ports and domains fall
 away, addresses are looked up in the cluster file, and case is ignored. A label that names a node (`node`, `nodename`,
 `kubernetes_node`) wins over `instance`, the address that was asked; neither is part of the KPI's name, so that a KPI is
-called alike on all nodes. In OTLP and Jaeger a service stands for its host where none is named. One row of a CSV that tells of several nodes becomes one row a node, with the same `source_row`.
+called alike on all nodes. In OTLP and Jaeger a service stands for its host where none is named. One row of a CSV that
+tells of several nodes becomes one row a node, with the same `source_row`.
 
 ## Wide and long
 

@@ -31,9 +31,7 @@ def new(
 
     Options are those of ``catalog.new_experiment``.
     """
-    if cluster is None and not locations.is_file(report):
-        raise InputError(report, "there is no such file", "check the path")
-    if cluster is None and not names_targets(report):
+    if cluster is None and locations.is_file(report) and not names_targets(report):
         raise InputError(report, "a report is declared together with its cluster", "add --cluster FILE")
     return catalog.new_experiment(settings.catalog, slug, report, cluster, **options)
 
