@@ -185,7 +185,7 @@ def test_a_run_goes_its_whole_way_in_the_browser(airflow: Airflow, page: Page, t
 
     frame.get_by_role("link", name="Validation").click()
     frame.set_input_files("input[type=file]", archive)
-    assert frame.input_value("#upload input[name=name]") == UPLOADED
+    expect(frame.locator("#upload input[name=name]")).to_have_value(UPLOADED)
     frame.get_by_role("button", name="Upload and validate").click()
     expect(frame.get_by_text("accepted", exact=True).first).to_be_visible(timeout=SLOW_MS)
 

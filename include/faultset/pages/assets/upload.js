@@ -4,10 +4,12 @@
   const form = document.getElementById("upload");
   if (!form) return;
   const progress = form.querySelector("progress"), problem = form.querySelector(".problem"), name = form.elements.name, files = form.elements.files;
-  files.addEventListener("change", () => {
+  function suggestName() {
     if (name.value || !files.files.length) return;
     name.value = files.files[0].name.toLowerCase().replace(/(\.tar)?\.[a-z0-9]+$/, "").replace(/[^a-z0-9-]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 60);
-  });
+  }
+  files.addEventListener("change", suggestName);
+  suggestName();  // a file may have been chosen before this ran
   const sendFile = (address, file, onProgress) => new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("PUT", address);
