@@ -209,6 +209,7 @@ class Cluster:
         port: of the API server.
         environment: settings beside those of ``compose.yaml``, for tests.
         s3_endpoint: where the parts find the storage, where something lies before it.
+        restore: called once the servers run and hold an empty database and an empty bucket.
     """
 
     folder: Path
@@ -216,6 +217,7 @@ class Cluster:
     environment: dict[str, str] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
     s3_endpoint: Callable[[str], str] = lambda address: address
+    restore: Callable[[Cluster], None] = lambda _cluster: None
     _over: threading.Event = field(default_factory=threading.Event)
     _supervisor: threading.Thread | None = None
 
@@ -251,6 +253,7 @@ class Cluster:
             wait_for(f"a server at {where}", lambda where=where: answers(where))
         self._make_database()
         self._make_bucket()
+        self.restore(self)
         self._migrate()
         for name, command in self._airflow():
             self._add(name, command).start()
@@ -344,6 +347,13 @@ class Cluster:
         here |= {"AIRFLOW__API__HOST": "127.0.0.1", "AIRFLOW__API__PORT": str(self.port)}
         here["AIRFLOW__API__BASE_URL"] = f"http://localhost:{self.port}"
         return ours | self.settings_of(service) | here | self.environment
+
+    def postgres(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's clients on Airflow's database."""
+        host, _, port = self.places.postgres.rpartition(":")
+        there = {"PGHOST": host, "PGPORT": port, "PGUSER": "faultset", "PGDATABASE": "faultset"}
+        there["PGPASSWORD"] = (self.secrets / "postgres_password").read_text()
+        subprocess.run([_postgres(program), *arguments], env=os.environ | there, check=True)
 
     def storage(self) -> dict[str, str]:
         """Return the environment that leads to the storage with its keys, past whatever lies before it."""

@@ -40,19 +40,25 @@ class ClusterAirflow(Airflow):
 def running_cluster(
     environment: dict[str, str],
     s3_endpoint: Callable[[str], str] = lambda address: address,
+    restore: Callable[[cluster.Cluster], None] = lambda _cluster: None,
+    secrets: Path | None = None,
 ) -> Iterator[ClusterAirflow]:
     """Run all parts; until the end, the environment's credentials are those of its storage.
 
     Args:
         environment: settings beside those of ``compose.yaml``.
         s3_endpoint: where the parts find the storage, given where it is.
+        secrets: a folder of those that are used; without it they are made up.
+        restore: brings back what was saved, once there are servers, and nothing in them.
     """
     if why := cluster.missing():
         pytest.skip(why)
     # Not below pytest's own folder, which nobody else may enter.
     home = Path(tempfile.mkdtemp(prefix="cluster-"))
     home.chmod(_REACHED_BY_ALL)
-    parts = cluster.Cluster(home, cluster.free_port(), environment, s3_endpoint=s3_endpoint)
+    if secrets is not None:
+        shutil.copytree(secrets, home / "secrets")
+    parts = cluster.Cluster(home, cluster.free_port(), environment, s3_endpoint=s3_endpoint, restore=restore)
     airflow = ClusterAirflow(home, environment, port=parts.port, parts_of=parts)
     try:
         airflow.start()
