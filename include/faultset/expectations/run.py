@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import operator
-import os
 import string
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from faultset.errors import SetupError, printable
-from faultset.expectations import relaxing, site
+from faultset.expectations import loading, relaxing, site
 from faultset.expectations.sentences import sentences
 from faultset.expectations.views import Views, views_of
 from faultset.expectations.ways import Outcome, Rule
@@ -96,13 +95,10 @@ def check(
 
 
 def _great_expectations() -> Any:
-    """Import it, which takes seconds, with its analytics off."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
     try:
-        import great_expectations  # noqa: PLC0415
+        return loading.great_expectations()
     except ImportError as error:
         raise SetupError(_TOOL, f"cannot be imported ({error})", "install the project's requirements") from error
-    return great_expectations
 
 
 def _context(docs: Path | None) -> EphemeralDataContext:
@@ -163,7 +159,10 @@ def _run_view(
     from great_expectations.validator.v1_validator import Validator  # noqa: PLC0415
 
     name = rules[0].view
-    suite = context.suites.add(gx.ExpectationSuite(name, expectations=[_expectation(rule) for rule in rules]))
+    suite = gx.ExpectationSuite(name, expectations=[_expectation(rule) for rule in rules])
+    # What is kept is another suite, of expectations read anew: Data Docs show those by the ids that they got.
+    for expectation, kept in zip(suite.expectations, context.suites.add(suite).expectations, strict=True):
+        expectation.id = kept.id
     # Row numbers alone: naming columns to identify rows by takes Great Expectations 10 s for 100,000 breaches.
     validator = Validator(
         batch_definition=source.get_asset(name).get_batch_definition("whole"),
@@ -177,14 +176,13 @@ def _run_view(
 
 
 def _expectation(rule: Rule) -> Any:
-    import great_expectations.expectations as gxe  # noqa: PLC0415
     from great_expectations.expectations.row_conditions import Column  # noqa: PLC0415
 
     condition = None
     if rule.expectation.only_where:
         column, values = rule.expectation.only_where
         condition = functools.reduce(operator.or_, (Column(column) == value for value in values))
-    return getattr(gxe, rule.expectation.name)(
+    return loading.expectation_class(rule.expectation.name)(
         **rule.expectation.arguments,
         row_condition=condition,
         severity=rule.severity,

@@ -47,12 +47,11 @@ def _judge_all(arrivals: Sequence[str], settings: Settings, deadline_s: float) -
 
 def _import_once() -> None:
     """Import and compute what takes long; nothing of it may start threads, which a fork would lose."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations.expectations  # noqa: F401, PLC0415
-
     import faultset.pipeline.judging  # noqa: F401, PLC0415
     from faultset import recipe  # noqa: PLC0415
+    from faultset.expectations import loading  # noqa: PLC0415
 
+    loading.great_expectations()
     recipe.digest()
     recipe.verdict_digest()
 
