@@ -15,10 +15,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from bounds import Bounds, options
 from label_metrics import COMMON, GENERATE
 
 NODES = 5
 BOUND_MB = 768
+ROWS = {"full": 30_000_000, "smoke": 500_000}
 
 ANALYSE = """
 from pathlib import Path
@@ -41,12 +43,15 @@ report(started)
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=30_000_000, help="of all nodes together")
+def main() -> int:
+    parser = options(argparse.ArgumentParser(description=__doc__))
+    parser.add_argument("--rows", type=int, help="of all nodes together")
     parser.add_argument("--injections", type=int, default=30)
     arguments = parser.parse_args()
-    each = arguments.rows // NODES
+    rows = arguments.rows or ROWS[arguments.size]
+    each = rows // NODES
+    about = f"finding impacts in {rows:,} rows of {NODES} nodes, {arguments.injections} injections"
+    bounds = Bounds(__file__, arguments, about=about)
     with tempfile.TemporaryDirectory() as name:
         first = Path(name) / "wally1_metrics.csv"
         subprocess.run([sys.executable, "-c", GENERATE, str(first), str(each)], check=True)
@@ -55,10 +60,10 @@ def main() -> None:
         call = [sys.executable, "-c", COMMON + ANALYSE, name, "-", 0, arguments.injections, each]
         done = subprocess.run([str(part) for part in call], stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout)
-    print(f"{arguments.rows:,} rows of {NODES} nodes: {found['s']:.0f} s, {found['mb']:.0f} MB peak")
-    if found["mb"] > BOUND_MB:
-        sys.exit(f"above the bound of {BOUND_MB} MB")
+    print(f"{rows:,} rows of {NODES} nodes: {found['s']:.0f} s, {found['mb']:.0f} MB peak")
+    bounds.at_most("peak memory", found["mb"], BOUND_MB, unit="MB")
+    return bounds.close()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

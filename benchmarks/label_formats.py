@@ -15,6 +15,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bounds import Bounds, options, versions
+
 MEMORY_BOUND_MB = 768
 
 GENERATE_CSV = """
@@ -168,6 +170,8 @@ CASES = (
     Case("Prometheus JSON", GENERATE_PROMETHEUS, {"orjson and Polars": ORJSON_PROMETHEUS}, 1.5, 5_000_000),
     Case("OTLP JSON", GENERATE_OTLP, {"orjson and Polars": ORJSON_OTLP}, 1.5, 1_000_000),
 )
+SHARE, ROUNDS = {"full": 1.0, "smoke": 0.05}, {"full": 3, "smoke": 1}
+SMOKE_BOUND = 8.0  # of few rows the time is what an interpreter needs to begin
 
 
 def run(code: str, source: Path, target: Path) -> dict[str, float]:
@@ -175,8 +179,8 @@ def run(code: str, source: Path, target: Path) -> dict[str, float]:
     return json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
 
 
-def compare(case: Case, folder: Path, rows: int, rounds: int) -> bool:
-    """Print time and memory against the plain conversions; return whether the bounds hold."""
+def compare(case: Case, folder: Path, rows: int, rounds: int, bounds: Bounds) -> None:
+    """Print time and memory against the plain conversions, and hold them against the bounds."""
     source, target = folder / "cmp000_source", folder / "out.parquet"
     subprocess.run([sys.executable, "-c", case.generate, str(source), str(rows)], check=True)
     print(f"{case.name}, {rows:,} rows ({source.stat().st_size / 1e6:.0f} MB):")
@@ -193,21 +197,31 @@ def compare(case: Case, folder: Path, rows: int, rounds: int) -> bool:
     fastest = min(case.plain, key=lambda name: seconds[name])
     ratio = seconds["labeled"] / seconds[fastest]
     print(f"  time {ratio:.2f} x {fastest} (bound {case.bound:.2f}), median of {rounds}; {MEMORY_BOUND_MB} MB at most")
-    return ratio <= case.bound and memory["labeled"] <= MEMORY_BOUND_MB
+    what = f"{case.name}, {rows:,} rows"
+    bounds.at_most(f"{what}: time", ratio, case.bound, unit="x", peer=fastest, smoke=SMOKE_BOUND)
+    bounds.at_most(f"{what}: peak memory", memory["labeled"], MEMORY_BOUND_MB, unit="MB")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--share", type=float, default=1.0, help="of the rows, for a first look")
-    parser.add_argument("--rounds", type=int, default=3)
+def main() -> int:
+    parser = options(argparse.ArgumentParser(description=__doc__))
+    parser.add_argument("--share", type=float, help="of the rows, for a first look")
+    parser.add_argument("--rounds", type=int)
     arguments = parser.parse_args()
-    fine = True
+    share, rounds = arguments.share or SHARE[arguments.size], arguments.rounds or ROUNDS[arguments.size]
+    known = versions("polars", "pyarrow", "orjson")
+    peers = {
+        "Polars": known["polars"],
+        "pyarrow": known["pyarrow"],
+        "orjson and Polars": f"{known['orjson']} and {known['polars']}",
+    }
+    bounds = Bounds(
+        __file__, arguments, about="labeling files beside the fastest plain conversion to parquet", peers=peers
+    )
     for case in CASES:
         with tempfile.TemporaryDirectory() as name:
-            fine &= compare(case, Path(name), round(case.rows * arguments.share), arguments.rounds)
-    if not fine:
-        sys.exit("above the bound")
+            compare(case, Path(name), round(case.rows * share), rounds, bounds)
+    return bounds.close()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

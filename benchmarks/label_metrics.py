@@ -16,12 +16,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bounds import Bounds, options, versions
+
 ROW_GROUP = 131_072
 WINDOWS = 300
 NAIVE_ROWS = 200_000
 TIME_GOAL, TIME_BOUND = 1.10, 1.40
 MEMORY_GOAL_MB, MEMORY_BOUND_MB = 512, 768
 SIZE_BOUND = 1.10
+ROWS, ROUNDS = {"full": 10_000_000, "smoke": 300_000}, {"full": 3, "smoke": 1}
+MEMORY_AT: dict[str, list[int]] = {"full": [1_000_000, 30_000_000], "smoke": []}
+SMOKE_TIME_BOUND = 8.0  # of few rows the time is what an interpreter needs to begin
 
 GENERATE = """
 import sys
@@ -176,12 +181,12 @@ def generate(folder: Path, rows: int) -> Path:
     return source
 
 
-def compare(source: Path, rows: int, rounds: int) -> bool:
-    """Print time, memory and size against the plain conversions; return whether all bounds hold."""
+def compare(source: Path, rows: int, rounds: int, bounds: Bounds) -> None:
+    """Print time, memory and size against the plain conversions, and hold them against the bounds."""
     codes = {**PLAIN, "labeled": OURS}
     if importlib.util.find_spec("duckdb") is None:
         del codes["DuckDB"]
-        print("  DuckDB   left out: duckdb is not installed")
+        bounds.note("DuckDB is left out: it is not installed")
     found: dict[str, list[dict[str, float]]] = {name: [] for name in codes}
     for _ in range(rounds):
         for name, code in codes.items():
@@ -200,7 +205,10 @@ def compare(source: Path, rows: int, rounds: int) -> bool:
     print(f"  size   {size:.2f} x {smallest} (bound {SIZE_BOUND:.2f})")
     print("  one injection's {rows:,.0f} rows: {read:.1f} MB read of {stored:.1f} MB stored".format(**one))
     compare_naive(source.parent, seconds["labeled"] / rows)
-    return ratio <= TIME_BOUND and memory["labeled"] <= MEMORY_BOUND_MB and size <= SIZE_BOUND
+    what = f"{rows:,} rows"
+    bounds.at_most(f"{what}: time", ratio, TIME_BOUND, unit="x", peer=fastest, smoke=SMOKE_TIME_BOUND)
+    bounds.at_most(f"{what}: file size", size, SIZE_BOUND, unit="x", peer=smallest, smoke=2 * SIZE_BOUND)
+    bounds.at_most(f"{what}: peak memory", memory["labeled"], MEMORY_BOUND_MB, unit="MB")
 
 
 def compare_naive(folder: Path, seconds_a_row: float) -> None:
@@ -209,27 +217,32 @@ def compare_naive(folder: Path, seconds_a_row: float) -> None:
     print(f"  {naive / seconds_a_row:.0f} x as fast a row as a loop over rows, then a mask a window")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--memory-at", type=int, nargs="*", default=[1_000_000, 30_000_000], help="rows")
+def main() -> int:
+    parser = options(argparse.ArgumentParser(description=__doc__))
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--memory-at", type=int, nargs="*", help="rows")
     arguments = parser.parse_args()
+    wanted, rounds = arguments.rows or ROWS[arguments.size], arguments.rounds or ROUNDS[arguments.size]
+    memory_at = MEMORY_AT[arguments.size] if arguments.memory_at is None else arguments.memory_at
+    names = {"polars": "Polars", "pyarrow": "pyarrow", "duckdb": "DuckDB"}
+    peers = {names[name]: known for name, known in versions(*names).items()}
+    about = f"labeling Glances' rows, {WINDOWS} windows, beside the fastest plain conversion of the CSV to parquet"
+    bounds = Bounds(__file__, arguments, about=about, peers=peers)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = generate(folder, arguments.rows)
-        print(f"labeling {arguments.rows:,} rows of metrics ({source.stat().st_size / 1e6:.0f} MB), {WINDOWS} windows:")
-        fine = compare(source, arguments.rows, arguments.rounds)
+        source = generate(folder, wanted)
+        print(f"labeling {wanted:,} rows of metrics ({source.stat().st_size / 1e6:.0f} MB), {WINDOWS} windows:")
+        compare(source, wanted, rounds, bounds)
         source.unlink()
-        for rows in arguments.memory_at:
+        for rows in memory_at:
             source = generate(folder, rows)
             found = measure(OURS, source, rows)
             source.unlink()
             print(f"  {rows:,} rows: {found['s']:.2f} s, {found['mb']:.0f} MB peak")
-            fine = fine and found["mb"] <= MEMORY_BOUND_MB
-    if not fine:
-        sys.exit("above the bound")
+            bounds.at_most(f"{rows:,} rows: peak memory", found["mb"], MEMORY_BOUND_MB, unit="MB")
+    return bounds.close()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
