@@ -129,12 +129,13 @@ class Judged:
     Attributes:
         refusal: why there was no test of any; None where there was.
         told: None where there was no test of an injection.
-        smallest: p value -> the smallest move of 25 s found at such p values with 90 % power; None if nobody knows.
+        smallest: gives, while the series is at hand: p value -> the smallest move of 25 s found at such p values with
+            90 % power; None if nobody knows.
     """
 
     refusal: str | None
     told: tuple[Told | None, ...]
-    smallest: Callable[[float], float | None] | None = None
+    smallest: Callable[[], Callable[[float], float | None] | None] | None = None
 
     @property
     def back_us(self) -> Microseconds:
@@ -153,26 +154,29 @@ def judged_by_node(
     """
     back = {node: np.zeros_like(of.start) for node, of in windows.items()}
     judged: dict[str, Judged] = {}
+    quiet: dict[str, QuietSeries] = {}
     for _ in range(_MOST_ROUNDS):
-        judged = _by_edges(kpi, series, windows, parameters, back)
+        quiet = {
+            node: quiet.get(node) or QuietSeries(series[node, kpi], windows[node], parameters, back[node])
+            for node in sorted(windows)
+        }
+        judged = _by_edges(quiet, windows)
         later = {node: np.maximum(back[node], _late(judged[node], windows[node], parameters)) for node in judged}
-        if all(np.array_equal(later[node], back[node]) for node in later):
+        quiet = {node: one for node, one in quiet.items() if np.array_equal(later[node], back[node])}
+        if len(quiet) == len(later):
             break
         back = later
     return _scanned(judged, {node: series[node, kpi] for node in windows}, windows, parameters, back)
 
 
-def _by_edges(
-    kpi: str,
-    series: Mapping[tuple[str, str], Series],
-    windows: Mapping[str, Windows],
-    parameters: Parameters,
-    back: Mapping[str, Microseconds],
-) -> dict[str, Judged]:
-    quiet = _quiet_by_node(kpi, series, windows, parameters, back)
+def _by_edges(quiet: Mapping[str, QuietSeries], windows: Mapping[str, Windows]) -> dict[str, Judged]:
+    """Return node -> what the edges say; the nodes, in order, help each other out."""
+    able = [one for one in quiet.values() if one.refusal is None]
+    for one in quiet.values():
+        one.help_from([peer for peer in able if peer is not one])
     judged = {node: _judged(one, windows[node]) for node, one in quiet.items()}
     for one in quiet.values():
-        one.peers = ()  # they know each other, and would be held until a collection of such circles
+        one.help_from(())  # they know each other, and would be held until a collection of such circles
     return judged
 
 
@@ -202,7 +206,7 @@ def _together(judged: Judged, scan: Scan | None, parameters: Parameters) -> Judg
         return judged
     scanned = scan.answers([_known(one, parameters) for one in judged.told])
     told = tuple(_clearer(one, scanned, place, scan, parameters) for place, one in enumerate(judged.told))
-    return Judged(judged.refusal if not any(told) else None, told, scan.smallest() if any(told) else None)
+    return Judged(judged.refusal if not any(told) else None, told, scan.smallest if any(told) else None)
 
 
 def _known(told: Told | None, parameters: Parameters) -> Move | None:
@@ -252,21 +256,6 @@ def _late(judged: Judged, windows: Windows, parameters: Parameters) -> Microseco
     return np.where(judged.back_us > guarded, judged.back_us, 0)
 
 
-def _quiet_by_node(
-    kpi: str,
-    series: Mapping[tuple[str, str], Series],
-    windows: Mapping[str, Windows],
-    parameters: Parameters,
-    back: Mapping[str, Microseconds],
-) -> dict[str, QuietSeries]:
-    """Return node -> what is usual there for a KPI; the nodes, in order, help each other out."""
-    quiet = {node: QuietSeries(series[node, kpi], windows[node], parameters, back[node]) for node in sorted(windows)}
-    able = [one for one in quiet.values() if one.refusal is None]
-    for one in quiet.values():
-        one.peers = tuple(peer for peer in able if peer is not one)
-    return quiet
-
-
 def _judged(quiet: QuietSeries, windows: Windows) -> Judged:
     refusal, count = quiet.refusal, len(windows.start)
     if refusal:
@@ -292,9 +281,9 @@ def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) ->
 
 
 def _ask(node: str, kpi: str, judged: Judged, injections: Sequence[InjectionRow]) -> list[Found]:
-    why_not = judged.refusal or _NO_ROOM
+    why_not, smallest = judged.refusal or _NO_ROOM, judged.smallest() if judged.smallest else None
     return [
-        _found(one, node, kpi, told, judged.smallest) if told else _not_tested(one, node, kpi, why_not)
+        _found(one, node, kpi, told, smallest) if told else _not_tested(one, node, kpi, why_not)
         for one, told in zip(injections, judged.told, strict=True)
     ]
 

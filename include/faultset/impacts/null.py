@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy.ndimage import rank_filter
 
+from faultset.impacts.medians import deviations, medians, of_ascending
 from faultset.impacts.windows import (
     SECOND,
     Flags,
@@ -126,7 +127,7 @@ class Null:
         values = np.sort(usual.values)
         threshold, times = _tail(usual, values, apart)
         above = values[values > threshold] - threshold
-        power = float(np.mean(usual.shifted > np.quantile(values, 1 - _SOUGHT_RISK)))
+        power = float(np.mean(usual.shifted > of_ascending(values, 1 - _SOUGHT_RISK)))
         if not len(above):
             return cls(values, threshold, 0.0, 1.0, times, power)
         count, mean = len(above), float(above.mean())
@@ -206,6 +207,11 @@ class QuietSeries:
             return "it is constant wherever it is quiet"
         return None
 
+    def help_from(self, peers: Sequence[QuietSeries]) -> None:
+        """Ask the same KPI on other nodes from now on where this series has too little quiet time of its own."""
+        self.peers = tuple(peers)
+        self._nulls = {}  # the former ones may have had a part in them
+
     def with_values(self, value: Floats) -> QuietSeries:
         """Return this series with other values in its loud rows; what is usual stays as it was."""
         other = copy.copy(self)
@@ -254,7 +260,7 @@ class QuietSeries:
         some, which = np.unique(first, return_inverse=True)
         near = sizes[some[:, None] + np.arange(wanted)]
         kth = int(0.9 * (wanted - 1))
-        restless = np.partition(near, kth, axis=1)[which, kth] / _NORMAL_90
+        restless = np.sort(near, axis=1)[which, kth] / _NORMAL_90
         unit = np.sqrt(scale * np.fmax(restless, _tenth_of_usual(sizes)))
         return np.where(unit > 0, unit, np.nan)
 
@@ -297,7 +303,7 @@ class QuietSeries:
     def _medians(self, first: Rows, count: int) -> Floats:
         """Return the median of ``count`` rows from each of ``first`` on; of many from one pass over all rows."""
         if len(first) * _PASS_IS_QUICKER < len(self.value):
-            return np.asarray(np.median(self.value[first[:, None] + np.arange(count)], axis=1))
+            return medians(self.value[first[:, None] + np.arange(count)])
         if count not in self.running:
             self.running[count] = _running_median(self.value, count)
         return self.running[count][first]
@@ -329,8 +335,10 @@ class QuietSeries:
             alternatives = self._quiet_edges(question, chain, shape)
             unit = self._place_unit(chain[0])
             quiet = np.logical_and.reduce([edge.quiet for edges in alternatives for edge in edges]) & (unit > 0)
+            steps = [_extremes([edge.step[quiet] for edge in edges]) for edges in alternatives]
             values, shifted = (
-                np.abs(largest([agreed([edge.step[quiet] + shift for edge in edges]) for edges in alternatives]))
+                # Rounding keeps an order: the smallest of shifted steps is the smallest step, shifted.
+                np.abs(largest([_nearest_to_none(low + shift, high + shift) for low, high in steps]))
                 for shift in (0.0, _SOUGHT_SD * self._scale[quiet])
             )
             self._usuals[key] = Usual(values / unit[quiet], shifted / unit[quiet], self.places[quiet])
@@ -402,12 +410,24 @@ def delays_us(parameters: Parameters) -> list[int]:
 
 def agreed(steps: Sequence[Floats]) -> Floats:
     """Return the smallest of signed steps, 0 where their signs contradict each other, NaN where one is missing."""
-    low, high = np.minimum.reduce(steps), np.maximum.reduce(steps)
-    return np.asarray(np.where(low > 0, low, np.where(high < 0, high, low * 0.0)))
+    return _nearest_to_none(*_extremes(steps))
+
+
+def _extremes(steps: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest of signed steps, NaN where one is missing."""
+    stacked = np.array(steps)
+    return stacked.min(axis=0), stacked.max(axis=0)
+
+
+def _nearest_to_none(low: Floats, high: Floats) -> Floats:
+    """Return the smallest of signed steps between ``low`` and ``high``, 0 where these contradict each other."""
+    return np.where(low > 0, low, np.where(high < 0, high, low * 0.0))
 
 
 def largest(steps: Sequence[Floats]) -> Floats:
     """Return the step of the largest size, with its sign; missing ones count only where all are missing."""
+    if len(steps) == 1:
+        return steps[0]
     stacked = np.array(steps)
     which = np.argmax(np.where(np.isnan(stacked), -1.0, np.abs(stacked)), axis=0)
     return np.asarray(np.take_along_axis(stacked, which[None, :], axis=0)[0])
@@ -435,6 +455,6 @@ def _spread(value: Floats, first: Rows, last: Rows) -> tuple[Floats, Floats]:
     first, last = first[some], last[some]
     rows = first[:, None] + ((last - first - 1)[:, None] * np.linspace(0.0, 1.0, _SCALE_ROWS)).astype(np.intp)
     values = value[np.clip(rows, 0, len(value) - 1)]
-    middle = np.median(values, axis=1)
-    deviation = _MAD_TO_SD * np.median(np.abs(values - middle[:, None]), axis=1)
+    middle = medians(values)
+    deviation = _MAD_TO_SD * deviations(values, middle)
     return np.where(last - first >= _LEAST_BASELINE_ROWS, deviation, np.nan)[which], middle[which]

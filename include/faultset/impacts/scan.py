@@ -18,6 +18,7 @@ from scipy.ndimage import maximum_filter1d
 
 from faultset.impacts.extent import extent
 from faultset.impacts.grid import Grid
+from faultset.impacts.medians import deviations, medians, quantiles
 from faultset.impacts.plants import NO_P, Planted, Smallest, held, mixed
 from faultset.impacts.rarity import Quiet, alike
 from faultset.impacts.shapes import Moves, Values, Whitener, filtered, pulses
@@ -161,7 +162,7 @@ class Scan:
     @cached_property
     def _white_scale(self) -> Floats:
         white = np.abs(self._whitener.white(self.grid.value))
-        return self._of_the_past(white, lambda past: np.quantile(past, 0.9, axis=1) / 1.645)
+        return self._of_the_past(white, lambda past: quantiles(past, 0.9) / 1.645)
 
     def _of_the_past(self, value: Floats, spread: Callable[[Floats], Floats]) -> Floats:
         """Return the spread of the quiet cells before each cell; at least a share of what is usual for the series."""
@@ -487,8 +488,7 @@ def _lengths(grid: Grid, most_s: float) -> tuple[int, ...]:
 
 
 def _deviation(rows: Floats) -> Floats:
-    middle: Floats = np.median(rows, axis=1, keepdims=True)
-    return np.asarray(1.4826 * np.median(np.abs(rows - middle), axis=1))
+    return np.asarray(1.4826 * deviations(rows, medians(rows)))
 
 
 def _largest(number: Floats, onset: int) -> Floats:
