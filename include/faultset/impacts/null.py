@@ -190,6 +190,7 @@ class QuietSeries:
         self._probes: dict[int, tuple[Microseconds, Floats]] = {}
         self._units: dict[int, Floats] = {}
         self._edges: dict[tuple[object, ...], Edge] = {}
+        self._bases: dict[int, Stretches] = {}
         self._usuals: dict[tuple[object, ...], Usual] = {}
         self._nulls: dict[tuple[object, ...], Null | None] = {}
         self.peers: tuple[QuietSeries, ...] = ()
@@ -270,7 +271,7 @@ class QuietSeries:
             every = round(self.parameters.probe_s * self.spacing)
             every = max(every, int(self.time[-1] - self.time[0]) // _MOST_PROBES)
             moments = np.arange(self.time[0], self.time[-1], every, dtype=np.int64)
-            edge = self._edge(moments, count, 0)
+            edge = _step_between(self.before(moments, count), self.after(moments, count))
             self._probes[count] = moments[edge.quiet], np.abs(edge.step[edge.quiet])
         return self._probes[count]
 
@@ -361,20 +362,16 @@ class QuietSeries:
             ends = [Edge(-edge.step[order], edge.quiet[order]) for edge in starts]
         return [starts + ends]
 
-    def _edge(self, moments: Microseconds, count: int, gap: int) -> Edge:
-        base, level = self.before(moments, count), self.after(moments + gap, count)
-        return Edge(level.median - base.median, base.quiet & level.quiet)
 
     def _single(self, count: int, slack: int, delay: int) -> Edge:
         key = ("single", count, slack + delay)
         if key not in self._edges:
-            self._edges[key] = self._edge(self.places, count, slack + delay)
+            self._edges[key] = _step_between(self._base(count), self.after(self.places + slack + delay, count))
         return self._edges[key]
 
     def _first(self, count: int, shape: Shape) -> Edge:
         inside = shape.length - shape.start_slack - self.resolution
-        base, level = self.before(self.places, count), self.after(self.places + shape.start_slack, count, inside)
-        return Edge(level.median - base.median, base.quiet & level.quiet)
+        return _step_between(self._base(count), self.after(self.places + shape.start_slack, count, inside))
 
     def _last(self, count: int, shape: Shape) -> Edge:
         key = ("last", count, shape.length, shape.start_slack, shape.end_slack)
@@ -382,13 +379,23 @@ class QuietSeries:
             inside = shape.length - shape.start_slack - self.resolution
             end = self.places + shape.length
             level, back = self.before(end, count, inside), self.after(end + shape.end_slack, count)
-            self._edges[key] = Edge(level.median - back.median, level.quiet & back.quiet)
+            self._edges[key] = _step_between(back, level)
         return self._edges[key]
+
+    def _base(self, count: int) -> Stretches:
+        """Return the stretch before each quiet place."""
+        if count not in self._bases:
+            self._bases[count] = self.before(self.places, count)
+        return self._bases[count]
 
     def _place_unit(self, count: int) -> Floats:
         if count not in self._units:
             self._units[count] = self.unit(self.places, self._scale, count)
         return self._units[count]
+
+
+def _step_between(base: Stretches, level: Stretches) -> Edge:
+    return Edge(level.median - base.median, base.quiet & level.quiet)
 
 
 def _tail(usual: Usual, ascending: Floats, apart: int) -> tuple[float, int]:
