@@ -3,13 +3,20 @@
 Another recipe makes another dataset of the same inputs: it has another fingerprint, and files that were labeled by a
 former one are not reused. Docstrings, comments and layout are no part of it, nor are pages, cards, pictures,
 expectations or the command line. The same code has the same digest on every Python that the tool runs on.
+
+What a module does is found once for each content that it has, and kept where Python keeps what it compiles.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
+import importlib.util
+import json
+import sys
+import uuid
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -60,15 +67,15 @@ _NOTATION = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 @functools.cache
 def digest() -> str:
-    """Return the hex sha256 of what decides what a dataset says; some 0.3 s the first time in a process."""
+    """Return the hex sha256 of what decides what a dataset says; half a second the first time after an installation."""
     libraries = (f"{name} {metadata.version(name).partition('.')[0]}\n" for name in LIBRARIES)
-    return hashlib.sha256("".join((*libraries, *_described(DATASET))).encode()).hexdigest()
+    return hashlib.sha256("".join((*libraries, *_described(DATASET, "dataset"))).encode()).hexdigest()
 
 
 @functools.cache
 def verdict_digest() -> str:
     """Return the hex sha256 of what decides about a dropped run beside ``digest``."""
-    return hashlib.sha256("".join(_described(VERDICT)).encode()).hexdigest()
+    return hashlib.sha256("".join(_described(VERDICT, "verdict")).encode()).hexdigest()
 
 
 def modules(parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -80,9 +87,43 @@ def modules(parts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(found.difference(_PAGES)))
 
 
-def _described(parts: tuple[str, ...]) -> Iterator[str]:
-    for module in modules(parts):
-        yield f"{module} {code_sha256((_PACKAGE / f'{module}.py').read_bytes())}\n"
+def _described(parts: tuple[str, ...], name: str) -> Iterator[str]:
+    sources = {module: (_PACKAGE / f"{module}.py").read_bytes() for module in modules(parts)}
+    kept = _kept(name)
+    known = _read(kept)
+    found = {}
+    for module, source in sources.items():
+        content = hashlib.sha256(source).hexdigest()
+        found[content] = known.get(content) or code_sha256(source)
+        yield f"{module} {found[content]}\n"
+    if found != known:
+        _keep(found, kept)
+
+
+def _kept(name: str) -> Path:
+    """Return the file beside this module's bytecode; another version of this module has another."""
+    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    return Path(importlib.util.cache_from_source(__file__)).with_suffix(f".{name}-{own}.json")
+
+
+def _read(kept: Path) -> dict[str, str]:
+    """Return sha256 of a module's content -> of what it does, as far as that was found before."""
+    with contextlib.suppress(OSError, ValueError):  # what is cut off or foreign is as if there were nothing
+        known = json.loads(kept.read_bytes())
+        if isinstance(known, dict) and all(isinstance(one, str) and len(one) == 64 for one in known.values()):
+            return known
+    return {}
+
+
+def _keep(found: dict[str, str], kept: Path) -> None:
+    """Keep it, unless nothing is to be written or can be: an installation may be another user's."""
+    if sys.dont_write_bytecode:
+        return
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(exist_ok=True)
+        draft = kept.with_name(f"{kept.name}.{uuid.uuid4().hex}")
+        draft.write_text(json.dumps(found))
+        draft.replace(kept)
 
 
 def code_sha256(source: bytes) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -142,3 +146,50 @@ while True: break
 def test_the_same_code_has_the_same_digest_on_every_python() -> None:
     known = "26f760c439dd9ff0ac73966a1f4da6c0bf6a74d736443a6006c430219e1ee1fd"
     assert recipe.code_sha256(MANY_FORMS.encode()) == known
+
+
+def in_a_new_process(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", f"from faultset import recipe\n{code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment},
+    )
+    return done.stdout.strip()
+
+
+BOTH = "print(recipe.digest(), recipe.verdict_digest())"
+NEVER_ASKED = "recipe.code_sha256 = None\n"  # whoever calls it fails
+
+
+def test_what_a_module_does_is_found_once_and_kept_beside_the_bytecode(tmp_path: Path) -> None:
+    first = in_a_new_process(BOTH, PYTHONPYCACHEPREFIX=str(tmp_path))
+    assert first == f"{recipe.digest()} {recipe.verdict_digest()}"
+    assert in_a_new_process(NEVER_ASKED + BOTH, PYTHONPYCACHEPREFIX=str(tmp_path)) == first
+    assert len(list(tmp_path.rglob("recipe*.json*"))) == 2
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"a": 1}'])
+def test_what_was_kept_and_cannot_be_read_is_found_again(tmp_path: Path, content: str) -> None:
+    whole = in_a_new_process(BOTH, PYTHONPYCACHEPREFIX=str(tmp_path))
+    for kept in tmp_path.rglob("recipe*.json"):
+        kept.write_text(content)
+    assert in_a_new_process(BOTH, PYTHONPYCACHEPREFIX=str(tmp_path)) == whole
+    assert in_a_new_process(NEVER_ASKED + BOTH, PYTHONPYCACHEPREFIX=str(tmp_path)) == whole
+
+
+def test_a_module_of_another_content_is_looked_at_again(tmp_path: Path) -> None:
+    before = in_a_new_process(BOTH, PYTHONPYCACHEPREFIX=str(tmp_path))
+    other = f"recipe._PACKAGE = type(recipe._PACKAGE)({str(tmp_path / 'faultset')!r})\n"
+    shutil.copytree(PACKAGE, tmp_path / "faultset", ignore=shutil.ignore_patterns("__pycache__"))
+    changed = tmp_path / "faultset/impacts/rarity.py"
+    changed.write_text(changed.read_text() + "\nALSO = 1\n")
+    after = in_a_new_process(other + BOTH, PYTHONPYCACHEPREFIX=str(tmp_path))
+    assert after.split()[0] != before.split()[0]
+    assert after.split()[1] == before.split()[1]
+
+
+def test_nothing_is_kept_where_python_is_told_to_write_nothing(tmp_path: Path) -> None:
+    in_a_new_process(BOTH, PYTHONPYCACHEPREFIX=str(tmp_path), PYTHONDONTWRITEBYTECODE="1")
+    assert not list(tmp_path.rglob("*"))

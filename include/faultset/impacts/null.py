@@ -362,7 +362,6 @@ class QuietSeries:
             ends = [Edge(-edge.step[order], edge.quiet[order]) for edge in starts]
         return [starts + ends]
 
-
     def _single(self, count: int, slack: int, delay: int) -> Edge:
         key = ("single", count, slack + delay)
         if key not in self._edges:
