@@ -1,4 +1,4 @@
-"""What listens to metrics in tests: a StatsD server, and a real Prometheus that asks it as it would ask an exporter."""
+"""What listens to metrics in tests: StatsD, a collector, and a real Prometheus that asks them as it asks exporters."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import json
 import re
 import shutil
 import socket
+import socketserver
 import subprocess
 import threading
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -27,8 +28,19 @@ ROOT = Path(__file__).resolve().parents[1]
 MAPPING = ROOT / "deploy" / "grafana" / "statsd-mapping.yaml"
 
 
+Series = tuple[str, tuple[tuple[str, str], ...]]
+"""Name and labels."""
+
+
 def prometheus_is_there() -> bool:
     return shutil.which("prometheus") is not None
+
+
+class Exposing(Protocol):
+    """What Prometheus can ask."""
+
+    def exposition(self) -> str:
+        """The series in Prometheus's own format."""
 
 
 @dataclass
@@ -36,11 +48,13 @@ class StatsD:
     """Adds up what arrives, by the mapping that operators give to their exporter.
 
     Attributes:
-        values: name and labels of a series -> its value.
+        port: where it listens, if it does.
+        values: series -> its value.
         counters: names of those that only grow.
     """
 
-    values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(default_factory=dict)
+    port: int = 0
+    values: dict[Series, float] = field(default_factory=dict)
     counters: set[str] = field(default_factory=set)
 
     def take(self, line: str) -> None:
@@ -56,14 +70,39 @@ class StatsD:
 
     def exposition(self) -> str:
         """The series in Prometheus's own format."""
-        lines, told = [], ""
-        for (name, labels), value in sorted(self.values.items()):
-            if name != told:
-                lines.append(f"# TYPE {name} {'counter' if name in self.counters else 'gauge'}")
-                told = name
-            inner = ",".join(f'{label}="{text}"' for label, text in labels)
-            lines.append(f"{name}{{{inner}}} {value}")
-        return "\n".join(lines) + "\n"
+        return _exposition(self.values.copy(), self.counters)
+
+
+def _exposition(values: Mapping[Series, float], counters: Collection[str]) -> str:
+    lines, told = [], ""
+    for (name, labels), value in sorted(values.items()):
+        if name != told:
+            lines.append(f"# TYPE {name} {'counter' if name in counters else 'gauge'}")
+            told = name
+        inner = ",".join(f'{label}="{text}"' for label, text in labels)
+        lines.append(f"{name}{{{inner}}} {value}")
+    return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def statsd() -> Iterator[StatsD]:
+    """A server that takes metrics over UDP, a line or several a datagram."""
+    server = StatsD()
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            for line in self.request[0].decode().splitlines():
+                server.take(line)
+
+    with socketserver.UDPServer(("127.0.0.1", 0), Handler) as listener:
+        thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.1})
+        thread.start()
+        try:
+            server.port = listener.server_address[1]
+            yield server
+        finally:
+            listener.shutdown()
+            thread.join()
 
 
 def _rules() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
@@ -79,7 +118,12 @@ def _mapped(name: str) -> tuple[str, dict[str, str]]:
         if found := pattern.fullmatch(name):
             labels = {label: found[int(place[1:])] for label, place in rule.get("labels", {}).items()}
             return rule["name"], labels
-    return re.sub(r"[^a-zA-Z0-9_]", "_", name), {}
+    return _plain(name), {}
+
+
+def _plain(name: str) -> str:
+    """A name as Prometheus has them."""
+    return re.sub(r"[^a-zA-Z0-9_]", "_", name)
 
 
 @dataclass(frozen=True)
@@ -89,15 +133,41 @@ class Prometheus:
     url: str
 
     def ask(self, query: str) -> list[dict[str, Any]]:
-        """The series that a query answers with, each with ``metric`` and ``value``."""
+        """The series that a query answers with, each with ``metric`` and ``value``; an error where it is no query."""
         address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
         with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 (our own server)
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         return found
 
+    def values(self, query: str) -> dict[tuple[str, ...], float]:
+        """Values of a series' labels, in the order of their names -> its value."""
+        return {
+            tuple(value for name, value in sorted(one["metric"].items()) if name not in _OF_SCRAPING): float(
+                one["value"][1]
+            )
+            for one in self.ask(query)
+        }
+
+    def wait_for_two_looks(self, wait_for: Any) -> None:
+        """Wait until the server was asked twice from now on, as rates need."""
+        asked = 'count_over_time(up{job="faultset"}[1h])'
+
+        def count() -> float:
+            try:
+                return sum(self.values(asked).values())
+            except OSError:
+                return 0.0
+
+        before = count()
+        # The first one that is seen may have begun before.
+        wait_for("two more samples of Prometheus", lambda: count() >= before + 3)
+
+
+_OF_SCRAPING = frozenset({"__name__", "instance", "job"})
+
 
 @contextlib.contextmanager
-def prometheus(server: StatsD, folder: Path, wait_for: Any) -> Iterator[Prometheus]:
+def prometheus(server: Exposing, folder: Path, wait_for: Any) -> Iterator[Prometheus]:
     """A Prometheus that has asked the server twice, as rates need."""
     with _served(server) as port:
         (folder / "prometheus.yml").write_text(
@@ -119,15 +189,7 @@ def prometheus(server: StatsD, folder: Path, wait_for: Any) -> Iterator[Promethe
         )
         try:
             found = Prometheus(f"http://{address}")
-
-            def asked_twice() -> bool:
-                try:
-                    [counted] = found.ask('count_over_time(up{job="faultset"}[1m])') or [{"value": [0, "0"]}]
-                except OSError:
-                    return False
-                return float(counted["value"][1]) >= 3
-
-            wait_for("a Prometheus with samples", asked_twice)
+            found.wait_for_two_looks(wait_for)
             yield found
         finally:
             process.terminate()
@@ -135,7 +197,7 @@ def prometheus(server: StatsD, folder: Path, wait_for: Any) -> Iterator[Promethe
 
 
 @contextlib.contextmanager
-def _served(server: StatsD) -> Iterator[int]:
+def _served(server: Exposing) -> Iterator[int]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = server.exposition().encode()
@@ -170,14 +232,14 @@ class Collector:
 
     Attributes:
         endpoint: its address.
-        sums: name and labels of a counter -> all differences that arrived, added up.
-        levels: name and labels of a gauge -> its last value.
+        sums: series of a counter -> all differences that arrived, added up.
+        levels: series of a gauge -> its last value.
         others: counters that were told as totals of a process, which nobody could add up.
     """
 
     endpoint: str = ""
-    sums: Counter[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=Counter)
-    levels: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(default_factory=dict)
+    sums: Counter[Series] = field(default_factory=Counter)
+    levels: dict[Series, float] = field(default_factory=dict)
     others: set[str] = field(default_factory=set)
 
     def take(self, request: ExportMetricsServiceRequest) -> None:
@@ -190,8 +252,14 @@ class Collector:
                 if metric.sum.is_monotonic and metric.sum.aggregation_temporality != AGGREGATION_TEMPORALITY_DELTA:
                     self.others.add(metric.name)
 
+    def exposition(self) -> str:
+        """The series in Prometheus's own format, named as OpenTelemetry's exporter for it names them."""
+        sums = {(f"{_plain(name)}_total", labels): value for (name, labels), value in self.sums.copy().items()}
+        levels = {(_plain(name), labels): value for (name, labels), value in self.levels.copy().items()}
+        return _exposition(sums | levels, {name for name, _ in sums})
 
-def _labelled(name: str, point: NumberDataPoint) -> tuple[str, tuple[tuple[str, str], ...]]:
+
+def _labelled(name: str, point: NumberDataPoint) -> Series:
     return name, tuple(sorted((label.key, label.value.string_value) for label in point.attributes))
 
 

@@ -50,7 +50,7 @@ class Airflow:
         users: "admin", who asks unless another is named, and people who may do what an operator of Airflow may.
         viewers: people who may look and change nothing.
         parts: the components that run.
-        configuration: keys of ``airflow.cfg`` that are other than usual.
+        configuration: keys of ``airflow.cfg`` that are other than usual; ``section.key`` where several have the key.
         modules: name -> text of modules that all components can import.
     """
 
@@ -92,8 +92,12 @@ class Airflow:
         path = self.home / "airflow.cfg"
         text = path.read_text()
         for key, value in self.configuration.items():
-            text, found = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
-            assert found == 1, key
+            section, _, name = key.rpartition(".")
+            head, marker, rest = text.partition(f"[{section}]\n") if section else ("", "", text)
+            usual = rf"^{name} = .*(?:\n[ \t]+\S.*)*$"  # a value of several lines goes on below, further in
+            found = len(re.findall(usual, rest, flags=re.MULTILINE))
+            assert found == 1 or (section and found), key
+            text = head + marker + re.sub(usual, f"{name} = {value}", rest, count=1, flags=re.MULTILINE)
         path.write_text(text)
 
     def rows(self) -> dict[str, int]:

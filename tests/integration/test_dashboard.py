@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import json
-import re
 from pathlib import Path
 
 import pytest
-import yaml
 
+from dashboard import compared, of_alerts, of_panels
 from e2e.conftest import wait_for
 from faultset.pipeline.metrics import METRICS
 from monitoring import StatsD, prometheus, prometheus_is_there
@@ -18,7 +16,6 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(not prometheus_is_there(), reason="there is no prometheus; tools/prometheus installs it"),
 ]
-GRAFANA = Path(__file__).resolve().parents[2] / "deploy" / "grafana"
 
 
 def every_series() -> StatsD:
@@ -33,12 +30,7 @@ def every_series() -> StatsD:
 
 
 def queries() -> set[str]:
-    board = json.loads((GRAFANA / "faultset.json").read_text())
-    asked = {target["expr"] for panel in board["panels"] for target in panel.get("targets", ())}
-    asked |= {one["expr"] for one in board["annotations"]["list"]}
-    asked |= {rule["expr"] for rule in yaml.safe_load((GRAFANA / "alerts.yaml").read_text())["groups"][0]["rules"]}
-    # Of a condition the side that is compared: it has to be there, not to be exceeded.
-    return {re.split(" > ", one)[0] for one in asked}
+    return {compared(one) for one in (*of_panels(), *of_alerts())}
 
 
 def test_every_query_of_dashboard_and_alerts_has_an_answer(tmp_path: Path) -> None:

@@ -147,5 +147,6 @@ def test_an_airflow_that_does_not_answer_is_named_without_who_asked(
     monkeypatch.setenv("FAULTSET_AIRFLOW_URL", "http://me:CANARY@127.0.0.1:9/")
     monkeypatch.setenv("FAULTSET_AIRFLOW_TOKEN", "CANARY")
     monkeypatch.setenv("FAULTSET_POOL_LARGE", "big")
-    for check in ("airflow", "pools"):
+    monkeypatch.setenv("FAULTSET_S3_CONNECTION", "store")
+    for check in ("airflow", "dags", "connections", "pools"):
         assert ill(settings, check).startswith("http://127.0.0.1:9 does not answer (")

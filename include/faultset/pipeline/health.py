@@ -182,6 +182,15 @@ def _airflow(_: Settings) -> str:
     return _answered(airflow_health.health(os.environ))
 
 
+def _dags(_: Settings) -> str:
+    return _answered(airflow_health.dags(os.environ))
+
+
+def _connections(settings: Settings) -> str:
+    named = (settings.catalog, settings.datasets, settings.inbox)
+    return _answered(airflow_health.connections(os.environ, named))
+
+
 def _pools(_: Settings) -> str:
     return _answered(airflow_health.pools(os.environ))
 
@@ -237,5 +246,7 @@ _CHECKS = (
     _Check("fresh", _fresh, "see the report of rebuild_datasets, and whether it is paused"),
     _Check("candidates", _waiting, "answer under Required Actions in Airflow, or unpause publish_dataset"),
     _Check("airflow", _airflow, "start the part that is named, and read its log"),
+    _Check("dags", _dags, "unpause what is paused; else see Airflow's import errors, its DAG folder and DAG processor"),
+    _Check("connections", _connections, "add it in Airflow (airflow connections add NAME ...), or unset what names it"),
     _Check("pools", _pools, "make them (airflow pools set NAME SLOTS TEXT), or unset what names them"),
 )

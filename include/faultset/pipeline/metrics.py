@@ -39,7 +39,7 @@ class Metric:
 
 
 STAGES = ("build", "decide", "label", "validate", "judge", "publish")
-OUTCOMES = ("done", "candidate", "unchanged", "failed", "trouble", "accepted", "rejected", "published", "asks", "gone")
+OUTCOMES = ("done", "candidate", "unchanged", "failed", "trouble", "accepted", "rejected", "published", "gone")
 
 METRICS = (
     Metric("work", "counter", "pieces", {"stage": STAGES, "outcome": OUTCOMES}, "pieces of work that came to an end"),
