@@ -20,7 +20,7 @@ from label_metrics import COMMON, GENERATE
 
 NODES = 5
 BOUND_MB = 768
-ROWS = {"full": 30_000_000, "smoke": 500_000}
+ROWS, INJECTIONS = {"full": 30_000_000, "smoke": 300_000}, {"full": 30, "smoke": 8}
 
 ANALYSE = """
 from pathlib import Path
@@ -46,18 +46,19 @@ report(started)
 def main() -> int:
     parser = options(argparse.ArgumentParser(description=__doc__))
     parser.add_argument("--rows", type=int, help="of all nodes together")
-    parser.add_argument("--injections", type=int, default=30)
+    parser.add_argument("--injections", type=int, help="30, or 8 where it is to end soon")
     arguments = parser.parse_args()
     rows = arguments.rows or ROWS[arguments.size]
     each = rows // NODES
-    about = f"finding impacts in {rows:,} rows of {NODES} nodes, {arguments.injections} injections"
+    injections = arguments.injections or INJECTIONS[arguments.size]
+    about = f"finding impacts in {rows:,} rows of {NODES} nodes, {injections} injections"
     bounds = Bounds(__file__, arguments, about=about)
     with tempfile.TemporaryDirectory() as name:
         first = Path(name) / "wally1_metrics.csv"
         subprocess.run([sys.executable, "-c", GENERATE, str(first), str(each)], check=True)
         for number in range(2, NODES + 1):
             (Path(name) / f"wally{number}_metrics.csv").hardlink_to(first)
-        call = [sys.executable, "-c", COMMON + ANALYSE, name, "-", 0, arguments.injections, each]
+        call = [sys.executable, "-c", COMMON + ANALYSE, name, "-", 0, injections, each]
         done = subprocess.run([str(part) for part in call], stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout)
     print(f"{rows:,} rows of {NODES} nodes: {found['s']:.0f} s, {found['mb']:.0f} MB peak")

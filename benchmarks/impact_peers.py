@@ -3,8 +3,9 @@
 Effects begin 0 to 20 s after their command, last 5 to 120 s and go as they like (``tests/effects.py``). The noise is
 recorded where recordings lie beside the checkout, else the simulator's, which the tables say. Peers
 (``tests/peers.py``): Mann-Whitney with Benjamini-Hochberg (canary analysis), PELT, and a scan of steps up and back with
-the one threshold that is best in hindsight. Four parts: ``free``; ``concurrent``, three workloads at once; ``many``, 50
-nodes of 40 KPIs; ``power``, moves of just the size of which 90 % should be found. Exit code 1 where a bound is passed.
+the one threshold that is best in hindsight. Four parts: ``free``; ``concurrent``, three workloads at once; ``many``, a
+large cluster (``--nodes``, ``--kpis``); ``power``, moves of just the size of which 90 % should be found. Exit code 1
+where a bound is passed.
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ class Sizes:
     power: int
 
 
-FULL = Sizes(files=4, sizes=(*SIZES, None), draws=4, injections=36, nodes=50, kpis=40, many=1, power=8)
-SMOKE = Sizes(files=1, sizes=(5.0,), draws=1, injections=24, nodes=10, kpis=8, many=1, power=1)
+FULL = Sizes(files=4, sizes=(*SIZES, None), draws=4, injections=36, nodes=20, kpis=20, many=1, power=4)
+SMOKE = Sizes(files=1, sizes=(5.0,), draws=1, injections=24, nodes=6, kpis=3, many=1, power=0)
 
 
 def main() -> int:
@@ -81,10 +82,14 @@ def main() -> int:
     parser.add_argument("--part", action="append", choices=PARTS, help="measure this only; may be repeated")
     parser.add_argument("--noise", action="append", help="on this noise only; may be repeated")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--nodes", type=int, help="of the large cluster")
+    parser.add_argument("--kpis", type=int, help="of each of its nodes")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
     wanted = SMOKE if given.size == "smoke" else FULL
+    wanted = replace(wanted, nodes=given.nodes or wanted.nodes, kpis=given.kpis or wanted.kpis)
     found = [noise for noise in noises() if not given.noise or noise.name in given.noise]
+    found = found[:1] if given.size == "smoke" else found
     if given.child:
         return _child(found[0], wanted, given.seed, given.child == "many")
     known = versions("scipy", "ruptures")
@@ -283,7 +288,7 @@ def measure_many(noise: Noise, wanted: Sizes, seed: int, bounds: Bounds) -> None
     total: dict[str, Counter[str]] = {"few": Counter(), "many": Counter()}
     for number, which in itertools.product(range(wanted.many), total):
         call = [sys.executable, __file__, "--child", which, "--noise", noise.name, "--seed", str(seed + number)]
-        call += ["--size", bounds.measured.size]
+        call += ["--size", bounds.measured.size, "--nodes", str(wanted.nodes), "--kpis", str(wanted.kpis)]
         found = json.loads(subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout)
         total[which].update({name: found[name] for name in ("right", "effects", "false", "untouched")})
         recall, false = found["right"] / found["effects"], found["false"] / found["untouched"]
@@ -299,7 +304,7 @@ def measure_many(noise: Noise, wanted: Sizes, seed: int, bounds: Bounds) -> None
 
 def _child(noise: Noise, wanted: Sizes, seed: int, is_many: bool) -> int:
     random = np.random.default_rng([seed, 1])
-    trial = free(noise, 5.0, 30, random)
+    trial = free(noise, 5.0, min(30, wanted.injections), random)
     if is_many:
         trial.series = noise.repeated(trial.series, wanted.nodes, wanted.kpis, random)
     begun = time.process_time()
@@ -324,6 +329,9 @@ def _child(noise: Noise, wanted: Sizes, seed: int, is_many: bool) -> int:
 
 def measure_power(noise: Noise, wanted: Sizes, seed: int, bounds: Bounds) -> None:
     """Moves of 25 s of just the size that would be found nine times out of ten, with every fourth injection or once."""
+    if not wanted.power:
+        bounds.note("moves of just the size that should be found are not planted at this size")
+        return
     print("| moved | planted | found | size in sd: least, median, most | none would be found |\n|---|---|---|---|---|")
     for often, name in ((True, "with every fourth injection"), (False, "once")):
         tallied = _Power()
@@ -337,7 +345,7 @@ def measure_power(noise: Noise, wanted: Sizes, seed: int, bounds: Bounds) -> Non
             flush=True,
         )
         # Of single moves few series say a size at all, so that what is found of them comes from two or three series.
-        if wanted is FULL and often:
+        if often:
             what = f"power, {noise.name}, {name}: found of {planted}"
             bounds.at_least(what, share, POWER[0], unit="%")
             bounds.at_most(what, share, POWER[1], unit="%")

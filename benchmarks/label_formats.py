@@ -171,7 +171,7 @@ CASES = (
     Case("OTLP JSON", GENERATE_OTLP, {"orjson and Polars": ORJSON_OTLP}, 1.5, 1_000_000),
 )
 SHARE, ROUNDS = {"full": 1.0, "smoke": 0.05}, {"full": 3, "smoke": 1}
-SMOKE_BOUND = 8.0  # of few rows the time is what an interpreter needs to begin
+SMOKE_BOUND = 4.0  # of few rows the time is what an interpreter needs to begin
 
 
 def run(code: str, source: Path, target: Path) -> dict[str, float]:

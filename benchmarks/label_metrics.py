@@ -26,7 +26,7 @@ MEMORY_GOAL_MB, MEMORY_BOUND_MB = 512, 768
 SIZE_BOUND = 1.10
 ROWS, ROUNDS = {"full": 10_000_000, "smoke": 300_000}, {"full": 3, "smoke": 1}
 MEMORY_AT: dict[str, list[int]] = {"full": [1_000_000, 30_000_000], "smoke": []}
-SMOKE_TIME_BOUND = 8.0  # of few rows the time is what an interpreter needs to begin
+SMOKE_TIME_BOUND = 4.0  # of few rows the time is what an interpreter needs to begin
 
 GENERATE = """
 import sys

@@ -74,8 +74,8 @@ def main() -> int:
     print(f"reading a report of {size:.0f} MB against read + orjson ({peer_s:.2f} s, {peer_mb:.0f} MiB peak):")
     print(f"  time   {time_ratio:.2f} x (goal 1.3, bound 1.6)")
     print(f"  memory {memory_ratio:.2f} x (goal 1.3, bound 1.6)")
-    # In a small report the modules that were imported are most of the memory.
-    bounds.at_most("time", time_ratio, 1.6, unit="x", peer="orjson", smoke=3.0)
+    # A small report is read in a tenth of a second, of which what is done once is much.
+    bounds.at_most("time", time_ratio, 1.6, unit="x", peer="orjson", smoke=8.0)
     bounds.at_most("peak memory", memory_ratio, 1.6, unit="x", peer="orjson", smoke=4.0)
     return bounds.close()
 
