@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 PORT ?= 8080
 SIZE ?= full
+# Processes that run tests; one more than cores, since those that run an Airflow often wait for it.
+WORKERS ?= 3
 export PYTHON PORT
 
 help: ## list the targets
@@ -24,8 +26,7 @@ test: setup ## run the unit, integration and end-to-end tests
 	@tools/prometheus
 	@tools/servers
 	@unset FAULTSET_CATALOG FAULTSET_DATASETS FAULTSET_INBOX FAULTSET_WORK; \
-	tools/run pytest -n 2 --dist worksteal tests/unit tests/integration tests/hostile; \
-	tools/run pytest -n 2 --dist loadfile tests/e2e
+	tools/run pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests
 
 up: setup ## start Airflow with its UI on the sample experiments; Ctrl-C stops it
 	@tools/up

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,7 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from cluster import free_port
+from once import once
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -65,12 +69,20 @@ class Airflow:
     modules: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
+    def migrate(self) -> None:
+        """Make configuration and database, as an operator does first."""
+        assert self._spawn("db", "migrate").wait(PATIENCE_S) == 0, self._log("db")
+
+    def take(self, migrated: Path) -> None:
+        """Begin with a copy of another home, in which nothing was done but to migrate."""
+        shutil.copytree(migrated, self.home)
+        path = self.home / "airflow.cfg"
+        path.write_text(path.read_text().replace(str(migrated), str(self.home)))
+
     def start(self) -> None:
-        (self.home / "config").mkdir(parents=True)
+        (self.home / "config").mkdir(exist_ok=True)
         for name, text in self.modules.items():
             (self.home / "config" / f"{name}.py").write_text(text)
-        migrate = self._spawn("db", "migrate")
-        assert migrate.wait(PATIENCE_S) == 0, self._log("db")
         self._name_users()
         self._configure()
         self.processes += [self._spawn(part) for part in self.parts]
@@ -217,6 +229,12 @@ class Airflow:
                     process.wait(5)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of Airflow with a database that was migrated and holds nothing; each Airflow begins with a copy."""
+    return once(tmp_path_factory, "airflow-migrated", lambda home: Airflow(home, {}).migrate())
+
+
 @contextlib.contextmanager
 def running_airflow(
     home: Path,
@@ -224,9 +242,17 @@ def running_airflow(
     parts: tuple[str, ...] = Airflow.parts,
     configuration: dict[str, str] | None = None,
     modules: dict[str, str] | None = None,
+    *,
+    migrated: Path | None = None,
 ) -> Iterator[Airflow]:
+    """Run an Airflow in ``home``, which begins as a copy of ``migrated`` where that is given."""
     airflow = Airflow(home, environment, parts=parts, configuration=configuration or {}, modules=modules or {})
     try:
+        if migrated:
+            airflow.take(migrated)
+        else:
+            home.mkdir(parents=True)
+            airflow.migrate()
         airflow.start()
         yield airflow
     finally:

@@ -109,13 +109,13 @@ def asked(airflow: Airflow, slug: str) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Way:
+def embedded(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Way:
     """Ended before the other begins: neither has to share the machine."""
     base = tmp_path_factory.mktemp("embedded")
     environment = {f"FAULTSET_{name.upper()}": str(base / name) for name in ("catalog", "datasets", "inbox")}
     environment["FAULTSET_INBOX_SETTLE_S"] = "2"
     parts = ("api-server", "scheduler", "dag-processor", "triggerer")
-    with running_airflow(base / "airflow", environment, parts) as airflow:
+    with running_airflow(base / "airflow", environment, parts, migrated=migrated) as airflow:
         return go(airflow, Folder(base), tmp_path_factory.mktemp("dropped"))
 
 

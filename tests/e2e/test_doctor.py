@@ -58,7 +58,7 @@ class Doctor:
 
 
 @pytest.fixture(scope="module")
-def doctor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doctor]:
+def doctor(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Doctor]:
     """Beside an Airflow whose one experiment was rebuilt and published."""
     base = tmp_path_factory.mktemp("doctor")
     experiment(base / "catalog" / SOUND)
@@ -68,7 +68,7 @@ def doctor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doctor]:
         "FAULTSET_DATASETS": str(base / "datasets"),
         "FAULTSET_INBOX": str(base / "inbox"),
     }
-    with running_airflow(base / "airflow", environment, PARTS, configuration=SOON) as airflow:
+    with running_airflow(base / "airflow", environment, PARTS, configuration=SOON, migrated=migrated) as airflow:
         airflow.run("rebuild_datasets", {})
         wait_for("the version", (base / "datasets" / SOUND / "latest.json").exists)
         wait_for("all DAGs", lambda: not {"airflow", "dags"} & Doctor(airflow).unwell().keys())

@@ -27,7 +27,7 @@ def bucket(s3_server: S3) -> str:
 
 
 @pytest.fixture(scope="module")
-def airflow(s3_server: S3, bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+def airflow(s3_server: S3, bucket: str, tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Airflow]:
     base = tmp_path_factory.mktemp("bucket")
     environment = {
         "FAULTSET_CATALOG": f"s3://lab@{bucket}/catalog",
@@ -37,7 +37,7 @@ def airflow(s3_server: S3, bucket: str, tmp_path_factory: pytest.TempPathFactory
         "FAULTSET_INBOX_SETTLE_S": "2",
         **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"), ""),
     }
-    with running_airflow(base / "airflow", environment, PARTS) as running:
+    with running_airflow(base / "airflow", environment, PARTS, migrated=migrated) as running:
         extra = {"endpoint_url": s3_server.endpoint, "region_name": "us-east-1"}
         keys = {"login": KEY_ID, "password": SECRET, "extra": json.dumps(extra)}
         running.call("POST", "/api/v2/connections", {"connection_id": "lab", "conn_type": "aws", **keys})

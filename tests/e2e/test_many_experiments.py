@@ -75,7 +75,7 @@ def seconds(task: dict[str, Any]) -> float:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+def runs(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Runs]:
     base = tmp_path_factory.mktemp("many")
     place = Path(MADE) if MADE else base
     settings = Settings(str(place / "catalog"), str(place / "datasets"))
@@ -83,7 +83,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         (base / "catalog").mkdir()
         many.make(settings, COUNT, CHANGED)
     environment = {"FAULTSET_CATALOG": settings.catalog, "FAULTSET_DATASETS": settings.datasets}
-    with running_airflow(base / "airflow", environment, configuration={"max_map_length": MAP_LENGTH}) as airflow:
+    with running_airflow(
+        base / "airflow", environment, configuration={"max_map_length": MAP_LENGTH}, migrated=migrated
+    ) as airflow:
         made = Runs(airflow, settings, many.names(CHANGED))
         # A file that changed within the last minute is hashed each time.
         time.sleep(many.age(settings, YOUNG_S))

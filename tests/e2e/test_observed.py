@@ -107,7 +107,9 @@ class Watched:
 
 
 @pytest.fixture(scope="module", params=[over_statsd, over_opentelemetry], ids=["statsd", "opentelemetry"])
-def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def watched(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path
+) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("observed")
     catalogue(folder / "catalog")
     (folder / "inbox").mkdir()
@@ -121,7 +123,11 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         request.param() as way,
         prometheus(way.server, folder, wait_for) as asked,
         running_airflow(
-            folder / "airflow", {**environment, **way.environment}, PARTS, configuration=way.configuration
+            folder / "airflow",
+            {**environment, **way.environment},
+            PARTS,
+            configuration=way.configuration,
+            migrated=migrated,
         ) as airflow,
     ):
         airflow.run("rebuild_datasets", {})

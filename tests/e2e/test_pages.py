@@ -27,7 +27,7 @@ SLOW_MS = PATIENCE_S * 1000
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+def airflow(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Airflow]:
     base = tmp_path_factory.mktemp("pages")
     environment = {
         "FAULTSET_CATALOG": str(base / "catalog"),
@@ -40,7 +40,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     settings = Settings.from_environment(environment)
     lighten(base / "catalog" / SLUG)
     pipeline.publish_by_hand(pipeline.build(SLUG, settings), settings, reason="a test")
-    with running_airflow(base / "airflow", environment, PARTS) as running:
+    with running_airflow(base / "airflow", environment, PARTS, migrated=migrated) as running:
         for dag_id in ("rebuild_datasets", "validate_reports", "publish_dataset"):
             wait_for(f"the DAG {dag_id}", lambda dag_id=dag_id: running.knows(dag_id))
         yield running

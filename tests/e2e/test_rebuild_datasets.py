@@ -207,7 +207,7 @@ class Ended:
 
 
 @pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
+def ended(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Ended]:
     folder = tmp_path_factory.mktemp("rebuild")
     catalog, datasets = folder / "catalog", folder / "datasets"
     catalogue(catalog)
@@ -221,7 +221,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         "FAULTSET_LARGE_MB": LARGE_MB,
         **observed(folder),
     }
-    with running_airflow(folder / "airflow", environment, PARTS, modules={"bell": BELL}) as airflow:
+    with running_airflow(folder / "airflow", environment, PARTS, modules={"bell": BELL}, migrated=migrated) as airflow:
         ended = Ended(airflow, catalog, datasets, airflow.run("rebuild_datasets", {}))
         let_people_answer(ended)
         airflow.run("validate_reports", {})

@@ -24,7 +24,7 @@ MANY = int(os.environ.get("FAULTSET_TEST_RUNS", "100"))
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+def airflow(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Airflow]:
     base = tmp_path_factory.mktemp("inbox")
     for name in ("catalog", "inbox"):
         (base / name).mkdir()
@@ -34,7 +34,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
         "FAULTSET_INBOX": str(base / "inbox"),
         "FAULTSET_INBOX_SETTLE_S": "3",
     }
-    with running_airflow(base / "airflow", environment, PARTS) as running:
+    with running_airflow(base / "airflow", environment, PARTS, migrated=migrated) as running:
         # What follows an accepted run has tests of its own.
         pause(running, "publish_dataset")
         pause(running, "rebuild_datasets")

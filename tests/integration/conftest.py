@@ -1,4 +1,4 @@
-"""A dataset that tests of exports and of the worked example share; a process builds it once."""
+"""A dataset that tests of exports and of the worked example share; it is built once a run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ import faultset
 from faultset import pipeline, simulator
 from faultset.dataset.opening import Dataset
 from faultset.settings import Settings
+from once import once
 
 
 @pytest.fixture(scope="session")
 def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Two runs that overlap, injections on two kinds of nodes, spans of two forms, a node's memory with decimals."""
-    folder = tmp_path_factory.mktemp("two-runs")
+    folder = once(tmp_path_factory, "two-runs", publish_two_runs)
+    return faultset.open("two-runs", root=folder / "datasets")
+
+
+def publish_two_runs(folder: Path) -> None:
     experiment = folder / "experiments" / "two-runs"
     simulator.simulate("overlap", experiment, seed=1)
     source = next((experiment / "metrics").glob("cmp01*.csv"))
@@ -26,7 +31,6 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     source.write_text("\n".join([header, *decimals]) + "\n")
     settings = Settings(str(folder / "experiments"), str(folder / "datasets"))
     pipeline.publish_by_hand(pipeline.build("two-runs", settings), settings, reason="a test")
-    return faultset.open("two-runs", root=folder / "datasets")
 
 
 @pytest.fixture

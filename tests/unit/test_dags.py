@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -124,15 +125,17 @@ def test_a_plugin_which_each_tasks_process_loads_imports_neither_pages_nor_what_
     assert answer.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    "name", ["rebuild_datasets", "publish_dataset", "validate_reports", "deposit_versions", "maintain_datasets"]
-)
-def test_the_notifiers_of_the_environment_are_told_of_failed_runs(name: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def told_of_failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[str]]]:
+    """DAG -> class and text of each notifier that is told where a run fails, as the environment declares it."""
+    home = tmp_path_factory.mktemp("notified")
     code = (
-        f"from airflow.dag_processing.dagbag import DagBag; dag = DagBag({str(DAGS / name)!r} + '.py').dags[{name!r}]\n"
-        "print([(type(one).__name__, one.text) for one in dag.on_failure_callback])"
+        f"import json; from airflow.dag_processing.dagbag import DagBag; dags = DagBag({str(DAGS)!r}).dags\n"
+        "said = {name: [(type(one).__name__, one.text) for one in dag.on_failure_callback] "
+        "for name, dag in dags.items()}\n"
+        "print(json.dumps(said))"
     )
-    (tmp_path / "lab.py").write_text(
+    (home / "lab.py").write_text(
         "from airflow.sdk import BaseNotifier\n"
         "class Bell(BaseNotifier):\n"
         "    def __init__(self, text): super().__init__(); self.text = text\n"
@@ -140,15 +143,24 @@ def test_the_notifiers_of_the_environment_are_told_of_failed_runs(name: str, tmp
     )
     environment = {
         **os.environ,
-        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "PYTHONPATH": os.pathsep.join([str(DAGS), str(ROOT / "plugins"), str(ROOT / "include"), str(tmp_path)]),
+        "PYTHONPATH": os.pathsep.join([str(DAGS), str(ROOT / "plugins"), str(ROOT / "include"), str(home)]),
         "FAULTSET_NOTIFIERS": '[{"class": "lab.Bell", "arguments": {"text": "{{ dag.dag_id }}"}}]',
     }
     answer = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
     )
-    assert answer.stdout.splitlines()[-1] == "[('Bell', '{{ dag.dag_id }}')]"
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "name", ["rebuild_datasets", "publish_dataset", "validate_reports", "deposit_versions", "maintain_datasets"]
+)
+def test_the_notifiers_of_the_environment_are_told_of_failed_runs(
+    name: str, told_of_failures: dict[str, list[list[str]]]
+) -> None:
+    assert told_of_failures[name] == [["Bell", "{{ dag.dag_id }}"]]
 
 
 def test_a_rebuild_has_deadlines_that_the_triggerer_can_tell_of(rebuild: Any) -> None:
