@@ -2,7 +2,8 @@
 
 A node that a fault acted on is where an effect is to be expected; fifty others are not. Were all controlled together,
 the many would make it harder to find anything on the one: so each stratum is controlled by itself (Efron, 2008). And
-where an effect is to be expected, KPIs that move often weigh more (``weights``).
+where an effect is to be expected, KPIs that move often weigh more (``weights``), and so do moves that begin when others
+did, or that came on other nodes too (``likely``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Literal
 import numpy as np
 
 from faultset.impacts.found import Found
-from faultset.impacts.weights import Weights
+from faultset.impacts.likely import fellows_of, likelier
+from faultset.impacts.weights import Weights, favour, odds_of_moves
 from faultset.impacts.windows import Floats, Parameters, Rows
 
 _Stratum = Literal["targets", "anywhere", "others"]  # hit; perhaps hit, as any node; not hit
@@ -38,10 +40,9 @@ def decide(found: Sequence[Found], targets: Mapping[str, frozenset[str]], parame
         if one.tested.p_value is not None:
             strata.setdefault(_stratum(one, targets), []).append(place)
     for stratum, members in strata.items():
-        kpis = [(found[place].tested.source_kind, found[place].tested.kpi) for place in members]
-        p_value = np.array([found[place].tested.p_value for place in members], dtype=np.float64)
         limits = _Limits.of(stratum, parameters)
-        for place, controlled in zip(members, _controlled(p_value, kpis, stratum, limits), strict=True):
+        controlled_all = _controlled([found[place] for place in members], stratum, limits)
+        for place, controlled in zip(members, controlled_all, strict=True):
             decided[place] = _with(found[place], controlled, limits)
     return decided
 
@@ -84,12 +85,11 @@ class _Controlled:
     often: float
 
 
-def _controlled(
-    p_value: Floats, kpis: Sequence[tuple[str, str]], stratum: _Stratum, limits: _Limits
-) -> list[_Controlled]:
+def _controlled(found: Sequence[Found], stratum: _Stratum, limits: _Limits) -> list[_Controlled]:
     """Control false discoveries (Benjamini and Hochberg, 1995; weighted: Genovese, Roeder and Wasserman, 2006)."""
-    names, group = np.unique([" ".join(one) for one in kpis], return_inverse=True)
-    weights = None if stratum == "others" else Weights(p_value, group)
+    p_value = np.array([one.tested.p_value for one in found], dtype=np.float64)
+    names, group = np.unique([f"{one.tested.source_kind} {one.tested.kpi}" for one in found], return_inverse=True)
+    weights = None if stratum == "others" else _weights(found, p_value, group)
     weight = weights.of_all() if weights else np.ones(len(p_value))
     adjusted = _adjusted(p_value, weight)
     once = _accepted(weight, int(np.count_nonzero(adjusted <= limits.alpha)) + 1, limits)
@@ -100,6 +100,13 @@ def _controlled(
             often[members] = np.maximum(once[members], _accepted_often(p_value, weights, members, limits))
     rows = zip(adjusted.tolist(), once.tolist(), often.tolist(), strict=True)
     return [_Controlled(one, one <= limits.alpha, *accepted) for one, *accepted in rows]
+
+
+def _weights(found: Sequence[Found], p_value: Floats, kpi: Rows) -> Weights:
+    onset_s = np.array([one.onset_s for one in found], dtype=np.float64)
+    fellows = fellows_of([one.tested.injection_id for one in found], kpi)
+    factor = likelier(odds_of_moves(p_value, kpi), favour(p_value), onset_s, fellows)
+    return Weights(p_value, kpi, factor)
 
 
 def _adjusted(p_value: Floats, weight: Floats) -> Floats:

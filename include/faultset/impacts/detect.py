@@ -13,7 +13,7 @@ from faultset.impacts.edges import QUESTIONS, Answers
 from faultset.impacts.found import Extent, Found, Tested
 from faultset.impacts.null import Question, QuietSeries
 from faultset.impacts.overlap import answer_all
-from faultset.impacts.plants import SCAN_SHARE
+from faultset.impacts.plants import NO_P, SCAN_SHARE
 from faultset.impacts.scan import Move, Scan, Scanned
 from faultset.impacts.waves import waves
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Series, Windows
@@ -111,6 +111,7 @@ class Told:
         power: as in ``Tested``.
         question: as in ``Tested``.
         extent: from when to when, where it perhaps moved.
+        onset_s: as in ``Found``.
     """
 
     p_value: float
@@ -120,6 +121,7 @@ class Told:
     power: float
     question: Question
     extent: Extent | None = None
+    onset_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,26 +219,40 @@ def _known(told: Told | None, parameters: Parameters) -> Move | None:
 
 
 def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parameters: Parameters) -> Told | None:
-    """Return the clearer one of two answers, which share the risk of a false one."""
+    """Return what two answers say together, in the words of the clearer one."""
     p_value, size = float(scanned.p_value[place]), float(scanned.size[place])
     if not p_value >= 0:
         return told
+    both, is_told = p_value, False
     if told is not None:
         is_clear = scan.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
         share = SCAN_SHARE if is_clear else SCAN_SHARE / 2
-        told, p_value = replace(told, p_value=min(told.p_value / (1 - share), 1.0)), min(p_value / share, 1.0)
-        if told.p_value <= p_value:
-            return _timed(told, scanned, place)
+        both = _p_of_both(told.p_value, p_value, share)
+        knows_when = told.p_value <= _PERHAPS_P or p_value > _PERHAPS_P
+        is_told = knows_when and told.p_value / (1 - share) <= p_value / share
+    onset_s = float(scanned.start_us[place] - scan.windows.start[place]) / SECOND if size else None
+    if told is not None and is_told:
+        return replace(_timed(told, scanned, place), p_value=both, onset_s=onset_s)
     extent = Extent(int(scanned.start_us[place]), int(scanned.end_us[place]), is_back=True)
     return Told(
-        p_value=p_value,
+        p_value=both,
         step=size,
         base=0.0,
         scale=scan.scale_at(place),
         power=told.power if told else 0.0,
         question="filter" if scan.way == "filter" else "pulse",
-        extent=extent if p_value <= max(parameters.largest_p, _PERHAPS_P) and size else None,
+        extent=extent if both <= max(parameters.largest_p, _PERHAPS_P) and size else None,
+        onset_s=onset_s,
     )
+
+
+def _p_of_both(edges: float, scan: float, share: float) -> float:
+    """Return the harmonic mean of two p values of one question (Wilson, 2019), the scan's with weight ``share``.
+
+    It is no more than twice the smaller one, as if the risk were shared, and less where both see the move; whether
+    they depend on each other does not matter.
+    """
+    return 1.0 / ((1 - share) / max(edges, NO_P) + share / max(scan, NO_P))
 
 
 def _timed(told: Told, scanned: Scanned, place: int) -> Told:
@@ -308,7 +324,7 @@ def _found(
         is_back=told.extent.is_back if told.extent else None,
         why_not=None,
     )
-    return Found(tested, told.extent, "up" if told.step > 0 else "down", smallest=smallest)
+    return Found(tested, told.extent, "up" if told.step > 0 else "down", smallest=smallest, onset_s=told.onset_s)
 
 
 def _cut_at_the_next(found: Sequence[Found], injections: Sequence[InjectionRow]) -> tuple[ImpactRow, ...]:

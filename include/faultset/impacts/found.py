@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from faultset.impacts.null import Question
 from faultset.tables import SourceKind
 
-METHOD = "edges-and-scan/4"
+METHOD = "edges-and-scan/5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Found:
         wave: which nodes that no fault acted on moved with this one, where most did (``waves``); None: alone.
         smallest: p value -> the smallest move of 25 s, in the unit of the score, that would be found with 90 % power
             where p values up to that one are; None where the test itself says it, or nobody knows.
+        onset_s: seconds from the window's start to where its most striking move begins; None where nothing was seen.
     """
 
     tested: Tested
@@ -77,3 +78,4 @@ class Found:
     method: str = METHOD
     wave: str | None = None
     smallest: Callable[[float], float | None] | None = None
+    onset_s: float | None = None

@@ -22,6 +22,7 @@ _LEAST = 0.3  # weight of a KPI that never moves beside one that does, where KPI
 _ALL_OTHERS = 0.25  # what all KPIs that never move weigh together at least, where they are many
 _FEW_TESTS = 2.0  # so few tests of a KPI say little of how often it moves
 _CHANCE_ABOVE = 0.5  # p values above this are taken to be chance results
+_MOST_SHARE = 0.6  # of the tests of a KPI that moved, as far as these tell of each other
 _ROUNDS = 40
 
 
@@ -32,12 +33,13 @@ class Weights:
     that false discoveries stay controlled.
     """
 
-    def __init__(self, p_value: Floats, group: Rows) -> None:
-        """Learn from the p value of each test, and the number of its KPI, from 0 on."""
+    def __init__(self, p_value: Floats, group: Rows, factor: Floats | None = None) -> None:
+        """Learn from the p value of each test, and the number of its KPI, from 0 on; ``factor`` as of ``likelier``."""
         count = np.bincount(group)
         least = np.maximum(min(_LEAST, _ALL_OTHERS / len(count)), 1 / (1 + (count / _FEW_TESTS) ** 2))
         self._group = group
         self._least = least[group]
+        self._factor = np.ones(len(group)) if factor is None else factor
         self._odds, self._chance = _learned(p_value, group)
 
     def of_all(self) -> Floats:
@@ -56,7 +58,7 @@ class Weights:
             yield self._given(odds, chance)
 
     def _given(self, odds: Floats, chance: Floats) -> Floats:
-        odds = np.maximum(odds, self._least * odds.max())
+        odds = np.maximum(odds, self._least * odds.max()) * self._factor
         return np.asarray(odds * len(odds) / np.sum(chance[self._group] * odds))
 
 
@@ -69,10 +71,21 @@ def _learned(p_value: Floats, group: Rows) -> tuple[Floats, Floats]:
     return odds, chance
 
 
+def odds_of_moves(p_value: Floats, group: Rows) -> Floats:
+    """Return the odds that each test is a move, as far as the other tests of its KPI tell."""
+    share = np.minimum(_moved_share(p_value, group), _MOST_SHARE)
+    return np.asarray(share / (1 - share))
+
+
+def favour(p_value: Floats) -> Floats:
+    """Return how much likelier each p value is of a move than of chance."""
+    return np.asarray(_MOVES * np.clip(p_value, _LEAST_P, 1.0) ** (_MOVES - 1))
+
+
 def _moved_share(p_value: Floats, group: Rows) -> Floats:
     """Return for each test which share of its KPI's other tests moved: its own p value must not vouch for itself."""
     count, (moves, chances) = np.bincount(group), _BEFOREHAND
-    density = _MOVES * np.clip(p_value, _LEAST_P, 1.0) ** (_MOVES - 1)
+    density = favour(p_value)
     share = np.full(len(count), 0.2)
     for _ in range(_ROUNDS):
         likely = density * share[group] / (density * share[group] + 1 - share[group])
