@@ -142,7 +142,7 @@ class Judged:
     @property
     def back_us(self) -> Microseconds:
         """When the series was back after each injection that perhaps moved it; 0 after others and if it never was."""
-        extents = [one.extent if one else None for one in self.told]
+        extents = [one.extent if one and one.p_value <= _PERHAPS_P else None for one in self.told]
         return np.array([one.end_us if one and one.is_back else 0 for one in extents], dtype=np.int64)
 
 
@@ -228,7 +228,7 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
         is_clear = scan.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
         share = SCAN_SHARE if is_clear else SCAN_SHARE / 2
         both = _p_of_both(told.p_value, p_value, share)
-        knows_when = told.p_value <= _PERHAPS_P or p_value > _PERHAPS_P
+        knows_when = told.p_value <= parameters.largest_p_targets or p_value > parameters.largest_p_targets
         is_told = knows_when and told.p_value / (1 - share) <= p_value / share
     onset_s = float(scanned.start_us[place] - scan.windows.start[place]) / SECOND if size else None
     if told is not None and is_told:
@@ -241,7 +241,7 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
         scale=scan.scale_at(place),
         power=told.power if told else 0.0,
         question="filter" if scan.way == "filter" else "pulse",
-        extent=extent if both <= max(parameters.largest_p, _PERHAPS_P) and size else None,
+        extent=extent if both <= parameters.largest_p_targets and size else None,
         onset_s=onset_s,
     )
 
@@ -282,7 +282,7 @@ def _judged(quiet: QuietSeries, windows: Windows) -> Judged:
 
 
 def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) -> Told:
-    p_value, step, largest_p = float(answers.p_value[place]), float(answers.step[place]), quiet.parameters.largest_p
+    p_value, step = float(answers.p_value[place]), float(answers.step[place])
     told = Told(
         p_value=p_value,
         step=step,
@@ -291,7 +291,7 @@ def _told(quiet: QuietSeries, windows: Windows, answers: Answers, place: int) ->
         power=float(answers.power[place]),
         question=QUESTIONS[answers.question[place]],
     )
-    if p_value > max(largest_p, _PERHAPS_P) or not step:
+    if p_value > quiet.parameters.largest_p_targets or not step:
         return told
     return replace(told, extent=_extent(quiet, windows, place, told))
 

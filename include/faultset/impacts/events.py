@@ -30,7 +30,6 @@ _LEAST_PLACES = 400
 _MOST_PLACES = 60_000  # in all series of a group together
 _ENOUGH_EVENTS = 20  # in quiet time, from which on it alone tells what is usual
 _ROUNDS = 3  # the second finds what moves that outlast the guard hid; more change little
-_PERHAPS_P = 0.05  # p value up to which an answer has an extent
 _STILL_ACTS_US = 60 * SECOND  # how long after its end an injection may still act
 _SHARED_EDGE_US = 4 * SECOND  # starts nearer than this cannot be told apart
 _FAR = 10**12
@@ -274,7 +273,7 @@ class _Asked:
         by_law = self.family.by_law(series, int(self.shots.start[place]), window) if size else 1.0
         p_value = float(_p_value(known.null, known.events, np.array([size]), np.array([by_law]))[0])
         up = bool(best.sign[series, place] > 0)
-        perhaps = size > 0 and p_value <= max(self.parameters.largest_p, _PERHAPS_P)
+        perhaps = size > 0 and p_value <= self.parameters.largest_p_targets
         extent = self._extent(series, place, window, room, up=up) if perhaps else None
         tested = Tested(
             injection_id=self.shots.rows[place].injection_id,

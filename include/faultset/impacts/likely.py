@@ -15,10 +15,9 @@ import numpy as np
 from faultset.impacts.windows import Floats, Rows
 
 _LATER_S = (2.0, 5.0, 8.0, 12.0, 16.0, 21.0)  # where the classes of onsets begin, seconds; the first begins at 0
-_BY_ONSET, _BY_FELLOWS = 3.0, 0.7  # moves that each class of onsets, each injection is taken to have shown beforehand
-_LEAST, _MOST = 0.15, 6.0  # of a factor
-_STEEP = 1.5  # with which power of the factors a weight rises
-_ROUNDS = 8
+_BY_ONSET, _BY_FELLOWS = 3.0, 0.3  # moves that each class of onsets, each injection is taken to have shown beforehand
+_LEAST, _MOST = 0.25, 2.0  # of a factor
+_STEEP = 3.0  # with which power of the factors a weight rises
 
 
 def likelier(odds: Floats, favour: Floats, onset_s: Floats, fellows: Rows) -> Floats:
@@ -33,18 +32,12 @@ def likelier(odds: Floats, favour: Floats, onset_s: Floats, fellows: Rows) -> Fl
         fellows: number of what it belongs to: one KPI and one injection on all nodes.
     """
     classes = np.where(np.isnan(onset_s), len(_LATER_S) + 1, np.digitize(onset_s, _LATER_S))
-    by_onset, by_fellows = np.ones(len(odds)), np.ones(len(odds))
-    for _ in range(_ROUNDS):
-        by_onset = _factor(odds * by_fellows, favour, by_onset, classes, _BY_ONSET)
-        by_fellows = _factor(odds * by_onset, favour, np.ones(len(odds)), fellows, _BY_FELLOWS)
-    return np.asarray((by_onset * by_fellows) ** _STEEP)
-
-
-def _factor(odds: Floats, favour: Floats, factor: Floats, label: Rows, beforehand: float) -> Floats:
-    """Return of each test how many of the others with its label seem to be moves, as a share of how many should be."""
-    seen, expected = favour * odds * factor, odds
-    moves, should = (_others(one / (1 + one), label) for one in (seen, expected))
-    return np.clip((moves + beforehand) / (should + beforehand), _LEAST, _MOST)
+    seen, expected = (one / (1 + one) for one in (favour * odds, odds))
+    by_onset, by_fellows = (
+        (_others(seen, label) + beforehand) / (_others(expected, label) + beforehand)
+        for label, beforehand in ((classes, _BY_ONSET), (fellows, _BY_FELLOWS))
+    )
+    return np.asarray(np.clip(by_onset * by_fellows, _LEAST, _MOST) ** _STEEP)
 
 
 def _others(number: Floats, label: Rows) -> Floats:

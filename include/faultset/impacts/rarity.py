@@ -40,13 +40,15 @@ class Quiet:
         bins: of each number.
         first: logarithm at bin 0.
         count: how many bins there are.
-        strangers: share of the numbers of other series in each bin, which stand for what the own ones are too few for.
+        strange_bins: of the numbers of other series, which stand for what the own ones are too few for.
+        share: what these count for, 0 to 1.
     """
 
     bins: Rows
     first: float
     count: int
-    strangers: Floats
+    strange_bins: Rows
+    share: float
 
     @classmethod
     def of(cls, numbers: Floats, strangers: Floats = _NONE, share: float = 0.0) -> Quiet:
@@ -54,14 +56,14 @@ class Quiet:
         logs = np.log(np.maximum(np.concatenate([numbers, strangers]), _LEAST))
         first = float(logs.min()) - 150 * _BIN
         bins = ((logs - first) / _BIN).astype(np.intp)
-        count = int(bins.max()) + 300
-        others = np.bincount(bins[len(numbers) :], minlength=count) * (share / max(len(strangers), 1))
-        return cls(bins[: len(numbers)], first, count, np.asarray(others, dtype=np.float64))
+        own, other = np.split(bins, [len(numbers)])
+        return cls(own, first, int(bins.max()) + 300, other, share if len(strangers) else 0.0)
 
-    def p_value(self, number: Floats, weight: Floats) -> Floats:
+    def p_value(self, number: Floats, weight: Floats, strange_weight: Floats = _NONE) -> Floats:
         """Return how probable numbers as rare as each of ``number`` are at quiet places, counted with their weights."""
-        own = weight * ((1 - self.strangers.sum()) / weight.sum())
-        mass = np.bincount(self.bins, own, self.count) + self.strangers
+        mass = np.bincount(self.bins, weight * ((1 - self.share) / weight.sum()), self.count)
+        if self.share:
+            mass += np.bincount(self.strange_bins, strange_weight * (self.share / strange_weight.sum()), self.count)
         median = int(np.searchsorted(np.cumsum(mass), 0.5))
         density = np.maximum(convolve1d(mass, _KERNEL, mode="constant"), 1e-12)
         above = np.sort(density[median + 1 :])

@@ -99,7 +99,7 @@ class Scan:
             max(least, self.grid.rows(seconds)) for least, seconds in zip(_LEAST_BESIDE, _BESIDE_S, strict=True)
         )
         self._places: dict[int, Rows] = {}
-        self._numbers: dict[int, Floats] = {}
+        self._numbers: dict[tuple[int, Way], Floats] = {}
         self._usual: dict[int, Quiet | None] = {}
 
     # --- quiet time -------------------------------------------------------------------------------------------------
@@ -215,6 +215,8 @@ class Scan:
             way: self._told(moves, self._numbers_at(planted, with_moves, way), planted.onset)
             for way, moves in asked.items()
         }
+        for one, moves in asked.items():
+            self._keep_quiet_numbers(planted.onset, one, moves)
         way = max(clear, key=clear.__getitem__)
         return way, asked[way]
 
@@ -299,13 +301,20 @@ class Scan:
 
     # --- p values ---------------------------------------------------------------------------------------------------
 
-    def quiet_numbers(self, onset: int) -> Floats:
-        """Return the numbers at the series' own quiet places."""
-        if onset not in self._numbers:
-            self._numbers[onset] = (
-                np.abs(_largest(self.moves.number, onset)[self.places(onset)]) if self._measured else np.empty(0)
-            )
-        return self._numbers[onset]
+    def quiet_numbers(self, onset: int, way: Way) -> Floats:
+        """Return the numbers at the series' own quiet places, asked in a way that need not be the one chosen here."""
+        if not self._measured:
+            return np.empty(0)
+        if way == self.way:  # which leaves those of the usual onset for all ways
+            self._keep_quiet_numbers(onset, way, self.moves)
+        if (onset, way) not in self._numbers:
+            cells = np.arange(len(self.grid.value))
+            self._keep_quiet_numbers(onset, way, self._moves_in(Values(self.grid.value), cells, way))
+        return self._numbers[onset, way]
+
+    def _keep_quiet_numbers(self, onset: int, way: Way, moves: Moves) -> None:
+        if (onset, way) not in self._numbers:
+            self._numbers[onset, way] = np.abs(_largest(moves.number, onset)[self.places(onset)])
 
     def _quiet(self, onset: int) -> Quiet | None:
         """Return what is usual; None where too little is quiet."""
@@ -314,12 +323,24 @@ class Scan:
         return self._usual[onset]
 
     def _asked_quiet(self, onset: int) -> Quiet | None:
-        own = self.quiet_numbers(onset) if self.lengths else np.empty(0)
+        own = self.quiet_numbers(onset, self.way) if self.lengths else np.empty(0)
         known = self.independent if len(own) else 0.0
-        others = [peer.quiet_numbers(onset) for peer in self.peers] if known < _ENOUGH_INDEPENDENT else []
-        if known + sum(peer.independent for peer in self.peers if others) < _LEAST_INDEPENDENT or not len(own):
+        helpers = self._helpers(onset) if known < _ENOUGH_INDEPENDENT else ()
+        if known + sum(peer.independent for peer in helpers) < _LEAST_INDEPENDENT or not len(own):
             return None
-        return Quiet.of(own, np.concatenate([np.empty(0), *others]), 1 - known / _ENOUGH_INDEPENDENT)
+        others = [np.empty(0), *(peer.quiet_numbers(onset, self.way) for peer in helpers)]
+        return Quiet.of(own, np.concatenate(others), 1 - known / _ENOUGH_INDEPENDENT)
+
+    def _helpers(self, onset: int) -> list[Scan]:
+        """Return the scans of the same KPI elsewhere that know what is usual there."""
+        return [peer for peer in self.peers if peer.lengths and len(peer.quiet_numbers(onset, self.way))]
+
+    def _strange_weight(self, quiet: Quiet, onset: int, cell: int | None) -> Floats:
+        """Return how much the places of other series count: as restless ones more, where a cell is asked."""
+        if not quiet.share or cell is None:
+            return np.ones(len(quiet.strange_bins))
+        restless = [peer._restless[peer.places(onset)] for peer in self._helpers(onset)]  # noqa: SLF001
+        return alike(np.concatenate(restless) - self._restless[cell])
 
     @cached_property
     def independent(self) -> float:
@@ -334,7 +355,7 @@ class Scan:
         weight = np.ones(len(places))
         if cell is not None:
             weight = alike((places - cell).astype(np.float64)) * alike(self._restless[places] - self._restless[cell])
-        return quiet.p_value(number, weight)
+        return quiet.p_value(number, weight, self._strange_weight(quiet, onset, cell))
 
     # --- answers ----------------------------------------------------------------------------------------------------
 

@@ -29,46 +29,44 @@ _ROUNDS = 40
 class Weights:
     """The weights of tests.
 
-    Over chance results they sum to as many as there are tests (the share of these is estimated after Storey, 2002), so
-    that false discoveries stay controlled.
+    Over chance results they sum to about as many as there are tests, so that false discoveries stay controlled: what
+    chance results weigh is estimated from those with a large p value (Storey, 2002; weighted: Ramdas et al., 2019).
     """
 
     def __init__(self, p_value: Floats, group: Rows, factor: Floats | None = None) -> None:
         """Learn from the p value of each test, and the number of its KPI, from 0 on; ``factor`` as of ``likelier``."""
         count = np.bincount(group)
         least = np.maximum(min(_LEAST, _ALL_OTHERS / len(count)), 1 / (1 + (count / _FEW_TESTS) ** 2))
-        self._group = group
+        self._p_value = p_value
         self._least = least[group]
         self._factor = np.ones(len(group)) if factor is None else factor
-        self._odds, self._chance = _learned(p_value, group)
+        self._odds = _steep_odds(p_value, group)
 
     def of_all(self) -> Floats:
         """Return the weight of each test."""
-        return self._given(self._odds, self._chance)
+        return self._given(self._odds, self._p_value)
 
     def of_all_had(self, members: Rows, p_values: Floats) -> Iterator[Floats]:
         """Yield the weight of each test, had those of one KPI, its ``members``, other p values: as each row says.
 
         A KPI learns from its own tests alone: what the others have learned stays.
         """
-        learned = _learned(p_values.ravel(), np.repeat(np.arange(len(p_values)), len(members)))
-        for own_odds, own_chance in zip(learned[0].reshape(p_values.shape), learned[1], strict=True):
-            odds, chance = self._odds.copy(), self._chance.copy()
-            odds[members], chance[self._group[members[0]]] = own_odds, own_chance
-            yield self._given(odds, chance)
+        learned = _steep_odds(p_values.ravel(), np.repeat(np.arange(len(p_values)), len(members)))
+        for own_odds, own in zip(learned.reshape(p_values.shape), p_values, strict=True):
+            odds, p_value = self._odds.copy(), self._p_value.copy()
+            odds[members], p_value[members] = own_odds, own
+            yield self._given(odds, p_value)
 
-    def _given(self, odds: Floats, chance: Floats) -> Floats:
+    def _given(self, odds: Floats, p_value: Floats) -> Floats:
         odds = np.maximum(odds, self._least * odds.max()) * self._factor
-        return np.asarray(odds * len(odds) / np.sum(chance[self._group] * odds))
+        large = np.sum(odds[p_value > _CHANCE_ABOVE])
+        chance = min(float(large + odds.max()) / (1 - _CHANCE_ABOVE), float(odds.sum()))
+        return np.asarray(odds * (len(odds) / chance))
 
 
-def _learned(p_value: Floats, group: Rows) -> tuple[Floats, Floats]:
-    """Return the odds of each test that it is a move, and of each KPI the share of its tests that chance explains."""
-    count = np.bincount(group)
+def _steep_odds(p_value: Floats, group: Rows) -> Floats:
     share = np.minimum(_moved_share(p_value, group), _OFTEN_ENOUGH)
-    odds = (share / (1 - share)) ** _STEEP
-    chance = np.minimum(1.0, (np.bincount(group, p_value > _CHANCE_ABOVE) + 1) / (count * (1 - _CHANCE_ABOVE)))
-    return odds, chance
+    return np.asarray((share / (1 - share)) ** _STEEP)
 
 
 def odds_of_moves(p_value: Floats, group: Rows) -> Floats:
