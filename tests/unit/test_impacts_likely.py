@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from faultset.impacts.detect import p_of_both
 from faultset.impacts.likely import fellows_of, likelier
 from faultset.impacts.weights import favour, odds_of_moves
 
@@ -77,3 +80,13 @@ def test_one_injection_and_kpi_on_all_nodes_are_fellows():
 def test_nothing_at_all_has_no_factors():
     nothing = np.empty(0)
     assert not len(likelier(nothing, nothing, nothing, fellows_of([], np.empty(0, dtype=np.intp))))
+
+
+@given(edges=st.floats(1e-6, 1.0), scan=st.floats(1e-6, 1.0), share=st.sampled_from([0.25, 0.5]))
+def test_two_answers_are_no_clearer_than_the_clearer_one_and_no_vaguer_than_if_the_risk_were_shared(edges, scan, share):
+    both = p_of_both(edges, scan, share)
+    assert min(edges, scan) * (1 - 1e-9) <= both <= min(edges / (1 - share), scan / share, 1.0) * (1 + 1e-9)
+
+
+def test_two_answers_that_agree_are_one():
+    assert p_of_both(0.04, 0.04, 0.5) == pytest.approx(0.04)

@@ -227,7 +227,7 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
     if told is not None:
         is_clear = scan.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
         share = SCAN_SHARE if is_clear else SCAN_SHARE / 2
-        both = _p_of_both(told.p_value, p_value, share)
+        both = p_of_both(told.p_value, p_value, share)
         knows_when = told.p_value <= parameters.largest_p_targets or p_value > parameters.largest_p_targets
         is_told = knows_when and told.p_value / (1 - share) <= p_value / share
     onset_s = float(scanned.start_us[place] - scan.windows.start[place]) / SECOND if size else None
@@ -246,7 +246,7 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
     )
 
 
-def _p_of_both(edges: float, scan: float, share: float) -> float:
+def p_of_both(edges: float, scan: float, share: float) -> float:
     """Return the harmonic mean of two p values of one question (Wilson, 2019), the scan's with weight ``share``.
 
     It is no more than twice the smaller one, as if the risk were shared, and less where both see the move; whether

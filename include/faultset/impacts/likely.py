@@ -16,7 +16,7 @@ from faultset.impacts.windows import Floats, Rows
 
 _LATER_S = (2.0, 5.0, 8.0, 12.0, 16.0, 21.0)  # where the classes of onsets begin, seconds; the first begins at 0
 _BY_ONSET, _BY_FELLOWS = 3.0, 0.3  # moves that each class of onsets, each injection is taken to have shown beforehand
-_LEAST, _MOST = 0.25, 2.0  # of a factor
+_LEAST, _MOST = 0.25, 3.0  # of a factor
 _STEEP = 3.0  # with which power of the factors a weight rises
 
 

@@ -51,9 +51,9 @@ class Parameters:
     """
 
     alpha: float = 0.02
-    alpha_targets: float = 0.07
+    alpha_targets: float = 0.065
     largest_p: float = 0.01
-    largest_p_targets: float = 0.12
+    largest_p_targets: float = 0.1
     shares: tuple[float, float, float] = (0.6, 0.3, 0.1)
     baseline_s: float = 300.0
     probe_s: float = 15.0
