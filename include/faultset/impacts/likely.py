@@ -28,7 +28,7 @@ def likelier(odds: Floats, favour: Floats, onset_s: Floats, fellows: Rows) -> Fl
     Args:
         odds: that a test of its KPI is a move, each above 0.
         favour: how much likelier its p value is of a move than of chance.
-        onset_s: seconds after the fault at which its most striking move begins; NaN where nothing was seen.
+        onset_s: seconds after the fault at which its most striking move begins; NaN where that is not known, so that it says nothing.
         fellows: number of what it belongs to: one KPI and one injection on all nodes.
     """
     classes = np.where(np.isnan(onset_s), len(_LATER_S) + 1, np.digitize(onset_s, _LATER_S))
@@ -37,6 +37,7 @@ def likelier(odds: Floats, favour: Floats, onset_s: Floats, fellows: Rows) -> Fl
         (_others(seen, label) + beforehand) / (_others(expected, label) + beforehand)
         for label, beforehand in ((classes, _BY_ONSET), (fellows, _BY_FELLOWS))
     )
+    by_onset = np.where(np.isnan(onset_s), 1.0, by_onset)
     return np.asarray(np.clip(by_onset * by_fellows, _LEAST, _MOST) ** _STEEP)
 
 

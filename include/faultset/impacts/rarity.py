@@ -59,10 +59,14 @@ class Quiet:
         own, other = np.split(bins, [len(numbers)])
         return cls(own, first, int(bins.max()) + 300, other, share if len(strangers) else 0.0)
 
-    def p_value(self, number: Floats, weight: Floats, strange_weight: Floats = _NONE) -> Floats:
-        """Return how probable numbers as rare as each of ``number`` are at quiet places, counted with their weights."""
+    def p_value(self, number: Floats, weight: Floats, strange_weight: Floats | None = None) -> Floats:
+        """Return how probable numbers as rare as each of ``number`` are at quiet places, counted with their weights.
+
+        Those of other series all count alike where ``strange_weight`` is None.
+        """
         mass = np.bincount(self.bins, weight * ((1 - self.share) / weight.sum()), self.count)
         if self.share:
+            strange_weight = np.ones(len(self.strange_bins)) if strange_weight is None else strange_weight
             mass += np.bincount(self.strange_bins, strange_weight * (self.share / strange_weight.sum()), self.count)
         median = int(np.searchsorted(np.cumsum(mass), 0.5))
         density = np.maximum(convolve1d(mass, _KERNEL, mode="constant"), 1e-12)

@@ -335,10 +335,10 @@ class Scan:
         """Return the scans of the same KPI elsewhere that know what is usual there."""
         return [peer for peer in self.peers if peer.lengths and len(peer.quiet_numbers(onset, self.way))]
 
-    def _strange_weight(self, quiet: Quiet, onset: int, cell: int | None) -> Floats:
+    def _strange_weight(self, quiet: Quiet, onset: int, cell: int | None) -> Floats | None:
         """Return how much the places of other series count: as restless ones more, where a cell is asked."""
         if not quiet.share or cell is None:
-            return np.ones(len(quiet.strange_bins))
+            return None
         restless = [peer._restless[peer.places(onset)] for peer in self._helpers(onset)]  # noqa: SLF001
         return alike(np.concatenate(restless) - self._restless[cell])
 
