@@ -221,7 +221,7 @@ def test_a_series_that_hardly_ever_leaves_its_level_has_no_scale_and_vouches_for
         for value in (restless, restless, level)
     )
     assert np.isnan(still.scale).all()
-    assert len(still.quiet_numbers(still.onset_cells(None), still.way)) == 0
+    assert len(still.quiet_numbers(still.onset_cells(None), "pulse")) == 0
     beside.peers = (still,)
     assert beside.answers([None]).p_value == pytest.approx(alone.answers([None]).p_value)
 

@@ -101,6 +101,7 @@ class Scan:
         self._places: dict[int, Rows] = {}
         self._numbers: dict[tuple[int, Way], Floats] = {}
         self._usual: dict[int, Quiet | None] = {}
+        self._strangely_restless: dict[int, Floats] = {}  # at the places of other series
 
     # --- quiet time -------------------------------------------------------------------------------------------------
 
@@ -323,12 +324,14 @@ class Scan:
         return self._usual[onset]
 
     def _asked_quiet(self, onset: int) -> Quiet | None:
-        own = self.quiet_numbers(onset, self.way) if self.lengths else np.empty(0)
+        own = self.quiet_numbers(onset, self.way) if self.lengths and self._measured else np.empty(0)
         known = self.independent if len(own) else 0.0
         helpers = self._helpers(onset) if known < _ENOUGH_INDEPENDENT else ()
         if known + sum(peer.independent for peer in helpers) < _LEAST_INDEPENDENT or not len(own):
             return None
         others = [np.empty(0), *(peer.quiet_numbers(onset, self.way) for peer in helpers)]
+        restless = [np.empty(0), *(peer._restless[peer.places(onset)] for peer in helpers)]  # noqa: SLF001
+        self._strangely_restless[onset] = np.concatenate(restless)
         return Quiet.of(own, np.concatenate(others), 1 - known / _ENOUGH_INDEPENDENT)
 
     def _helpers(self, onset: int) -> list[Scan]:
@@ -339,8 +342,7 @@ class Scan:
         """Return how much the places of other series count: as restless ones more, where a cell is asked."""
         if not quiet.share or cell is None:
             return None
-        restless = [peer._restless[peer.places(onset)] for peer in self._helpers(onset)]  # noqa: SLF001
-        return alike(np.concatenate(restless) - self._restless[cell])
+        return alike(self._strangely_restless[onset] - self._restless[cell])
 
     @cached_property
     def independent(self) -> float:

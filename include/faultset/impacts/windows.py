@@ -51,7 +51,7 @@ class Parameters:
     """
 
     alpha: float = 0.015
-    alpha_targets: float = 0.065
+    alpha_targets: float = 0.07
     largest_p: float = 0.01
     largest_p_targets: float = 0.1
     shares: tuple[float, float, float] = (0.6, 0.3, 0.1)
