@@ -28,7 +28,8 @@ def likelier(odds: Floats, favour: Floats, onset_s: Floats, fellows: Rows) -> Fl
     Args:
         odds: that a test of its KPI is a move, each above 0.
         favour: how much likelier its p value is of a move than of chance.
-        onset_s: seconds after the fault at which its most striking move begins; NaN where that is not known, so that it says nothing.
+        onset_s: seconds after the fault at which its most striking move begins; NaN where that is not known, so that it
+            says nothing.
         fellows: number of what it belongs to: one KPI and one injection on all nodes.
     """
     classes = np.where(np.isnan(onset_s), len(_LATER_S) + 1, np.digitize(onset_s, _LATER_S))
