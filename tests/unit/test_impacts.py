@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from faultset.impacts.detect import Detection, detect, target_nodes
 from faultset.impacts.found import METHOD
+from faultset.impacts.null import QuietSeries, Shape
 from faultset.impacts.windows import SECOND, Parameters, Series, Windows, quiet_rows
 from faultset.moments import epoch_us
 from faultset.tables import TargetRow
@@ -218,3 +219,23 @@ def test_the_order_of_rows_and_missing_values_do_not_matter(seed: int):
     clean = Series(series.time_us[~gone], series.value[~gone])
     injections = [window("a", 1500, 1530)]
     assert detect({("n", "cpu"): messy}, injections) == detect({("n", "cpu"): clean}, injections)
+
+
+def test_what_is_usual_is_asked_again_when_other_nodes_help_out():
+    windows = Windows.of([window("a", 300, 310)], parameters := Parameters())
+
+    def quiet(seed: int, sd: float = 1.0) -> QuietSeries:
+        return QuietSeries(noisy(rows=700, seed=seed, sd=sd), windows, parameters)
+
+    shape = Shape(10 * SECOND, SECOND, SECOND, 1)
+    asked = quiet(1)
+    for peers in ([], [quiet(2)], [quiet(3), quiet(4, sd=5.0)], []):
+        fresh = quiet(1)
+        fresh.help_from(peers)
+        asked.help_from(peers)
+        ours, theirs = (one.null("edges", (3, 8), shape) for one in (asked, fresh))
+        assert ours is not None
+        assert theirs is not None
+        assert ours.values.tolist() == theirs.values.tolist()
+        assert replace(ours, values=theirs.values) == theirs
+        assert len(ours.values) > len(asked.usual("edges", (3, 8), shape).values) or not peers
