@@ -34,7 +34,9 @@ CAPTIONS = {
 HOLDS, PASSED, BOUND = "#00796b", "#c62828", "#37474f"
 
 
-def write(measured: Sequence[Measured], failed: Sequence[str], page: Path, images: Path) -> None:
+def write(
+    measured: Sequence[Measured], failed: Sequence[str], page: Path, images: Path, *, absent: Sequence[str] = ()
+) -> None:
     """Write the page and its pictures.
 
     Args:
@@ -42,25 +44,28 @@ def write(measured: Sequence[Measured], failed: Sequence[str], page: Path, image
         failed: names of those that did not run to their end.
         page: the Markdown file.
         images: folder of the pictures; it is made, as the page's is.
+        absent: names of those that were not run.
     """
     page.parent.mkdir(parents=True, exist_ok=True)
     images.mkdir(parents=True, exist_ok=True)
     drawn = draw(measured, images)
     shown = [f"![{CAPTIONS[path.name]}]({os.path.relpath(path, page.parent)})\n" for path in drawn]
-    parts = [HEAD, _summary(measured, failed), *shown, *(_section(one) for one in measured)]
+    parts = [HEAD, _summary(measured, failed, absent), *shown, *(_section(one) for one in measured)]
     page.write_text("\n".join(parts))
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-def _summary(measured: Sequence[Measured], failed: Sequence[str]) -> str:
+def _summary(measured: Sequence[Measured], failed: Sequence[str], absent: Sequence[str]) -> str:
     machines = sorted({one.machine for one in measured})
     numbers = [held for one in measured for held in one.held]
     holding = sum(held.holds for held in numbers)
     lines = [f"Measured on {'; '.join(machines)}. {holding} of {len(numbers)} bounds hold.", ""]
     if failed:
         lines += [f"Did not run to their end: {', '.join(failed)}.", ""]
+    if absent:
+        lines += [f"Not run yet at this size: {', '.join(absent)}.", ""]
     lines += ["| benchmark | bounds that hold | size | took | load before | date |", "|---|---|---|---|---|---|"]
     for one in measured:
         holding = sum(held.holds for held in one.held)

@@ -43,7 +43,9 @@ def main() -> int:
     failed = [name for name in wanted if not ran(name, given.size, results)]
     # Named ones are run again beside what the others left.
     there = [Measured.read(path) for name in names if (path := results / f"{name}.json").is_file()]
-    write(there, [name for name in failed if name not in {one.benchmark for one in there}], page, images)
+    unseen = {*names} - {one.benchmark for one in there}
+    ended_early = [name for name in failed if name in unseen]
+    write(there, ended_early, page, images, absent=sorted(unseen - {*failed}))
     print(f"written: {page}")
     if failed:
         print(f"error: a bound is passed, or no number came, in {', '.join(failed)}; see above", file=sys.stderr)

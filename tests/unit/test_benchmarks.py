@@ -74,11 +74,12 @@ def test_the_page_marks_what_passed_its_bound_and_names_what_did_not_run(tmp_pat
     bounds.at_most("time", 2.0, 1.6, unit="x", peer="orjson")
     bounds.at_most("peak memory", 100.0, 768, unit="MB")
     bounds.close()
-    write([Measured.read(tmp_path / "reading.json")], ["labeling"], tmp_path / "page.md", tmp_path)
+    write([Measured.read(tmp_path / "reading.json")], ["labeling"], tmp_path / "page.md", tmp_path, absent=["parsing"])
     page = (tmp_path / "page.md").read_text()
     assert "| time | **2 x, passed** | ≤ 1.6 x | orjson 3.11 |" in page
     assert "| peak memory | 100 MB | ≤ 768 MB |" in page
     assert "Did not run to their end: labeling." in page
+    assert "Not run yet at this size: parsing." in page
     assert "1 of 2 bounds hold" in page
 
 
