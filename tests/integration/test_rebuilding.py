@@ -15,7 +15,7 @@ import pytest
 from e2e import many
 from faultset import pipeline
 from faultset.errors import InputError, SetupError
-from faultset.pipeline import building, planning, rebuilding, seen
+from faultset.pipeline import building, planning, rebuild_records, seen
 from faultset.pipeline.ledger import Ledger, sweep
 from faultset.settings import Settings
 
@@ -153,7 +153,7 @@ def test_what_kills_its_process_comes_last_and_twice_is_enough(settings: Setting
     batch = plan.small[0]
     first = batch.names(settings)[0]
     killed(die, settings, batch)
-    ledger = rebuilding.outcomes_of(RUN, settings)
+    ledger = rebuild_records.outcomes_of(RUN, settings)
     assert ledger.begun(first) == 1
     # Whatever was begun comes last: the second victim is the other one.
     killed(die, settings, batch)

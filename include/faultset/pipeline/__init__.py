@@ -54,14 +54,13 @@ if TYPE_CHECKING:
     from faultset.pipeline.planning import Batch, Plan, plan_rebuild
     from faultset.pipeline.published import verify, versions
     from faultset.pipeline.publishing import Published
+    from faultset.pipeline.rebuild_records import candidates_of, rebuilt
     from faultset.pipeline.rebuilding import (
         build,
         build_batch,
-        candidates_of,
         decide_batch,
         divide_labels,
         label_batch,
-        rebuilt,
         validate_batch,
     )
     from faultset.pipeline.reconciling import plan_publishing, publish_batch, published_lines, to_ask, waiting
@@ -163,7 +162,8 @@ _HOME = {
     "planning": "Batch Plan plan_rebuild",
     "published": "verify versions",
     "publishing": "Published",
-    "rebuilding": "build build_batch candidates_of decide_batch divide_labels label_batch rebuilt validate_batch",
+    "rebuild_records": "candidates_of rebuilt",
+    "rebuilding": "build build_batch decide_batch divide_labels label_batch validate_batch",
     "reconciling": "plan_publishing publish_batch published_lines to_ask waiting",
     "sweeping": "sweep",
     "undoing": "cite prune retention rollback withdraw",

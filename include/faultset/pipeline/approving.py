@@ -16,14 +16,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from faultset import catalog, release
 from faultset.errors import AnswerIsNo, printable
 from faultset.moments import UTC, iso
 from faultset.pipeline import candidates, published, publishing
 from faultset.pipeline.build_folder import Build, CandidateNote, read_note
-from faultset.pipeline.building import Built
 from faultset.pipeline.comparing import compare
 from faultset.pipeline.observing import Watch
 from faultset.pipeline.progress import Progress, silent
@@ -39,6 +38,9 @@ from faultset.release.policy import Decision
 from faultset.settings import Settings
 from faultset.slug import check_slug
 from faultset.storage import bytes_of, explain_os_errors, open_root, unless_gone
+
+if TYPE_CHECKING:
+    from faultset.pipeline.building import Built  # a second of import, for those who build
 
 _LONGEST_PAGE = 60_000  # characters; a database column and a browser show it
 _SHOWN_PICTURES = 12

@@ -6,11 +6,13 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from faultset.errors import counted
-from faultset.pipeline.building import Built
 from faultset.pipeline.candidates import Standing
+
+if TYPE_CHECKING:
+    from faultset.pipeline.building import Built  # seconds of import, for those who build
 
 HELD: Mapping[Standing, str] = {
     "published": "the latest version was made of the same inputs",

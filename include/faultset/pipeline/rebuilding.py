@@ -13,24 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faultset.errors import FaultsetError, InputError, SetupError, counted
-from faultset.pipeline import building, freshness, planning, seen
+from faultset.pipeline import building, planning, seen
 from faultset.pipeline.build_folder import Build, BuildFolder
 from faultset.pipeline.building import Built, Labeling
 from faultset.pipeline.ledger import Ledger
 from faultset.pipeline.observing import Stage, Watch
 from faultset.pipeline.outcomes import HELD, Outcome
 from faultset.pipeline.planning import Batch
-from faultset.pipeline.progress import Progress, silent
+from faultset.pipeline.progress import Progress, Told, silent
+from faultset.pipeline.rebuild_records import candidates_of, outcomes_of
 from faultset.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _MOST_DEATHS = 2
 _MOST_TROUBLES = 3  # in a row: the storage is gone, and asking it once more for each experiment helps nobody
-_NOT_TRIED = "its task ended before its turn; see its log"
-
-Told = Callable[[int, int, str], None]
-"""Called with what is done, of how much, and what became of the last one."""
 
 
 def build(slug: str, settings: Settings, *, force: bool = False, progress: Progress = silent) -> Built:
@@ -162,39 +159,6 @@ def _labelings(run: str, settings: Settings) -> Iterator[tuple[Build, Labeling]]
 
 def _label_name(labeling: Labeling) -> str:
     return f"{labeling.build.slug} {labeling.index} {labeling.name}"
-
-
-# --- what became of it ------------------------------------------------------------------------------------------------
-
-
-def outcomes_of(run: str, settings: Settings) -> Ledger:
-    """Return the ledger that has an experiment's outcome once there is one."""
-    return Ledger.of(run, "outcomes", settings)
-
-
-def rebuilt(run: str, settings: Settings) -> list[Outcome]:
-    """Return what became of each experiment of a run, in the order of the plan.
-
-    Raises:
-        InputError: nothing was planned.
-    """
-    plan = planning.planned(run, settings)
-    known = {slug: Outcome(slug, "unchanged", HELD[standing]) for slug, standing in plan["unchanged"].items()}
-    known |= {record["experiment"]: Outcome.from_dict(record) for record in outcomes_of(run, settings).all()}
-    found = [known.get(slug) or Outcome(slug, "failed", _NOT_TRIED) for slug in plan["slugs"]]
-    freshness.note(found, settings, of_all=plan["of_all"])
-    return found
-
-
-def candidates_of(batches: Sequence[Batch], settings: Settings) -> dict[str, str]:
-    """Return the candidates that batches made: experiment -> fingerprint."""
-    records = (
-        record
-        for batch in batches
-        for slug in batch.names(settings)
-        if (record := outcomes_of(batch.run, settings).get(slug)) is not None
-    )
-    return {record["experiment"]: record["fingerprint"] for record in records if record["outcome"] == "candidate"}
 
 
 # --- one by one -------------------------------------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from pathlib import Path
 from faultset import catalog
 from faultset.errors import FaultsetError, SetupError
 from faultset.moments import UTC
-from faultset.pipeline import approving, candidates, planning
+from faultset.pipeline import candidates, planning
 from faultset.pipeline.batching import Division, Item
 from faultset.pipeline.ledger import Ledger, sweep
 from faultset.pipeline.observing import Level, is_observed, tell
 from faultset.pipeline.planning import MIB, Batch
-from faultset.pipeline.rebuilding import Told
+from faultset.pipeline.progress import Told
 from faultset.settings import Settings
 from faultset.storage import CANDIDATES, bytes_of, explain_os_errors, open_root, unless_gone
 from faultset.storage.folders import names
@@ -141,6 +141,8 @@ def publish_batch(batch: Batch, settings: Settings, told: Told) -> dict[str, dic
 
 
 def _publish(slug: str, settings: Settings) -> dict[str, str]:
+    from faultset.pipeline import approving  # noqa: PLC0415 (a second of import, for those who publish)
+
     made = approving.proposal(slug, settings)
     if made is None:
         return {"outcome": "gone", "line": f"{slug}: its candidate was published or withdrawn meanwhile"}
