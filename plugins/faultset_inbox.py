@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from faultset.storage.credentials import Credentials
 
 MEMORY = "announced"
+_BUCKET_POLL_S = 5.0  # a look at a bucket is a request over the network, which is paid for
 
 
 class InboxTrigger(BaseEventTrigger):
@@ -25,14 +26,15 @@ class InboxTrigger(BaseEventTrigger):
     DAG run, Airflow hands over the first alone. So events may repeat, and whoever is woken looks at the inbox itself.
 
     Args:
-        poll_s: seconds between two looks.
+        poll_s: seconds between two looks; at least five where the inbox is a bucket.
         remind_s: seconds after which a run that nobody took is announced again.
     """
 
-    def __init__(self, poll_s: float = 5.0, remind_s: float = 60.0) -> None:
+    def __init__(self, poll_s: float = 2.0, remind_s: float = 60.0) -> None:
         super().__init__()
         self.poll_s = poll_s
         self.remind_s = remind_s
+        self._in_bucket = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class and arguments, from which the triggerer makes it again."""
@@ -52,7 +54,7 @@ class InboxTrigger(BaseEventTrigger):
             if kept != announced:
                 announced = kept
                 await self._remember(announced)
-            await asyncio.sleep(self.poll_s)
+            await asyncio.sleep(max(self.poll_s, _BUCKET_POLL_S) if self._in_bucket else self.poll_s)
 
     async def _waiting(self) -> list[str]:
         """Return marks of what is whole; what cannot be read now is looked at again soon."""
@@ -63,8 +65,8 @@ class InboxTrigger(BaseEventTrigger):
 
         try:
             settings = Settings.from_environment()
-            found = None
-            if is_bucket(settings.inbox):
+            self._in_bucket, found = is_bucket(settings.inbox), None
+            if self._in_bucket:
                 found = await of_connection_in_a_trigger(Bucket.at(settings.inbox).connection)
             drops = await asyncio.to_thread(_look, settings, found)
         except FaultsetError as error:
