@@ -16,7 +16,8 @@ from faultset.impacts.windows import Floats, Rows
 
 _LATER_S = (2.0, 5.0, 8.0, 12.0, 16.0, 21.0)  # where the classes of onsets begin, seconds; the first begins at 0
 _BY_ONSET, _BY_FELLOWS = 3.0, 0.3  # moves that each class of onsets, each injection is taken to have shown beforehand
-_LEAST, _MOST = 0.25, 3.0  # of a factor
+_LEAST, _MOST = 0.5, 3.0  # of a factor
+_LEAST_BY_FELLOWS = 0.8  # a fault may well move one node alone
 _STEEP = 3.0  # with which power of the factors a weight rises
 
 
@@ -39,6 +40,7 @@ def likelier(odds: Floats, favour: Floats, onset_s: Floats, fellows: Rows) -> Fl
         for label, beforehand in ((classes, _BY_ONSET), (fellows, _BY_FELLOWS))
     )
     by_onset = np.where(np.isnan(onset_s), 1.0, by_onset)
+    by_fellows = np.maximum(by_fellows, _LEAST_BY_FELLOWS)
     return np.asarray(np.clip(by_onset * by_fellows, _LEAST, _MOST) ** _STEEP)
 
 

@@ -59,9 +59,10 @@ class Weights:
 
     def _given(self, odds: Floats, p_value: Floats) -> Floats:
         odds = np.maximum(odds, self._least * odds.max()) * self._factor
-        large = np.sum(odds[p_value > _CHANCE_ABOVE])
-        # One test more makes the control exact, another keeps a handful of tests from being taken for moves all.
-        chance = min(float(large + odds.max() + odds.mean()) / (1 - _CHANCE_ABOVE), float(odds.sum()))
+        large = odds[p_value > _CHANCE_ABOVE]
+        # One more makes the control exact, another keeps a handful of tests from being taken for moves all.
+        counted = float(large.sum()) + 2 * float((large if len(large) else odds).mean())
+        chance = min(counted / (1 - _CHANCE_ABOVE), float(odds.sum()))
         return np.asarray(odds * (len(odds) / chance))
 
 

@@ -50,7 +50,7 @@ class Parameters:
         seed: what the choice of the places starts from.
     """
 
-    alpha: float = 0.015
+    alpha: float = 0.02
     alpha_targets: float = 0.07
     largest_p: float = 0.01
     largest_p_targets: float = 0.1
