@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -104,9 +105,21 @@ class FileLabels:
 
 @dataclass(slots=True)
 class Count:
-    """What was seen in the blocks so far."""
+    """What was seen in the blocks so far: ``FileLabels`` in the making, and what the rows that come next are judged by.
+
+    Attributes:
+        source_rows: rows of the source, those that were left out among them.
+        lines: how many lines of the file they take.
+        first_known_us: the first time, in the order of the file.
+        first_begins: whether its row begins a series, so that time may have run back there.
+        last_known_us: the last time, in the order of the file.
+        first_row: the first row as the source has it; none before there is one.
+        last_row: the last one.
+    """
 
     rows: int = 0
+    source_rows: int = 0
+    lines: int = 0
     without_time: int = 0
     boundary: int = 0
     boundary_anomalous: int = 0
@@ -132,8 +145,11 @@ class Count:
     out_of_range: Counter[str] = field(default_factory=Counter)
     blur_s: dict[str, float] = field(default_factory=dict)
     named_kpis: set[str] = field(default_factory=set)
-    _last_known_us: int | None = None
-    _last_row: tuple[object, ...] = ()
+    first_known_us: int | None = None
+    first_begins: bool = False
+    last_known_us: int | None = None
+    first_row: tuple[object, ...] = ()
+    last_row: tuple[object, ...] = ()
 
     def odd(self, blocks: Iterator[tuple[Block, int]]) -> Iterator[tuple[Block, int]]:
         """Yield the blocks, and count what could not be read in each."""
@@ -141,6 +157,8 @@ class Count:
             self.left_out += block.left_out
             self.nulled += block.nulled
             self.repeated_headers += block.headers
+            self.source_rows += block.rows_in_source
+            self.lines += block.lines
             yield block, row
 
     def add(self, part: Part) -> None:
@@ -154,7 +172,7 @@ class Count:
         self.nonexistent += int(part.moments.nonexistent.sum())
         self.names_injection += part.names_injection
         self.redacted += part.redacted
-        self.unterminated |= part.block.unterminated
+        self.unterminated |= bool(part.block.unterminated)
         self.abbreviations.update(part.block.clock.abbreviations)
         rows_at = np.bincount(part.place)
         self.places.update({int(place): int(rows_at[place]) for place in np.flatnonzero(rows_at)})
@@ -178,7 +196,10 @@ class Count:
         self.without_time += len(us) - len(known)
         if not len(known):
             return
-        before = known[:1] if self._last_known_us is None else np.array([self._last_known_us])
+        before = known[:1] if self.last_known_us is None else np.array([self.last_known_us])
+        if self.first_known_us is None:
+            self.first_known_us = int(known[0])
+            self.first_begins = series_begin is not None and bool(series_begin[is_known][0])
         steps = np.diff(known, prepend=before)
         back = steps < 0
         self.out_of_order += int((back if series_begin is None else back & ~series_begin[is_known]).sum())
@@ -186,14 +207,63 @@ class Count:
         first, last = int(known.min()), int(known.max())
         self.first_us = first if self.first_us is None else min(self.first_us, first)
         self.last_us = last if self.last_us is None else max(self.last_us, last)
-        self._last_known_us = int(known[-1])
+        self.last_known_us = int(known[-1])
 
     def _add_duplicates(self, frame: pl.DataFrame, repeats: int) -> None:
         """Count rows identical to the one directly before: those inside of the block, and its first one."""
         first = frame.row(0)
-        self.duplicates += first == self._last_row
-        self._last_row = frame.row(-1)
+        self.duplicates += first == self.last_row
+        self.first_row = self.first_row or first
+        self.last_row = frame.row(-1)
         self.duplicates += repeats
+
+    def follow(self, later: Count, *, lines: int) -> None:
+        """Count also what was counted of the rows that come next.
+
+        Args:
+            later: what was counted of them.
+            lines: how many lines of the file stand before those that ``later`` counts its lines from.
+        """
+        self._follow_times(later)
+        self.duplicates += bool(later.first_row) and later.first_row == self.last_row
+        self.first_row, self.last_row = self.first_row or later.first_row, later.last_row or self.last_row
+        self.left_out += later.left_out.after(lines)
+        self.nulled += later.nulled.after(lines)
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        for name in _COUNTERS:
+            getattr(self, name).update(getattr(later, name))
+        self.unterminated |= later.unterminated
+        self.named_kpis |= later.named_kpis
+        for kpi, blur_s in later.blur_s.items():
+            self.blur_s[kpi] = max(blur_s, self.blur_s.get(kpi, 0.0))
+
+    def _follow_times(self, later: Count) -> None:
+        self.largest_gap_us = max(self.largest_gap_us, later.largest_gap_us)
+        if later.first_known_us is None:
+            return
+        if self.last_known_us is None:
+            self.first_known_us, self.first_begins = later.first_known_us, later.first_begins
+        else:
+            step = later.first_known_us - self.last_known_us
+            self.out_of_order += step < 0 and not later.first_begins
+            self.largest_gap_us = max(self.largest_gap_us, step)
+        self.last_known_us = later.last_known_us
+        self.first_us = min(us for us in (self.first_us, later.first_us) if us is not None)
+        self.last_us = max(us for us in (self.last_us, later.last_us) if us is not None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: _plain(value) for name, value in values.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return what ``as_dict`` described."""
+        made = cls()
+        for name, value in values.items():
+            setattr(made, name, _as(getattr(made, name), value))
+        return made
 
     def summary(self, plan: Plan, rows: Rows, lookup: Lookup, clock: SourceClock) -> FileLabels:
         """Return what was counted."""
@@ -246,6 +316,32 @@ class Count:
             unterminated=self.unterminated,
             clock=clock,
         )
+
+
+_SUMS = (
+    *("rows", "source_rows", "lines", "without_time", "boundary", "boundary_anomalous", "guarded", "guarded_anomalous"),
+    *("ambiguous", "nonexistent", "names_injection", "redacted", "out_of_order", "duplicates", "repeated_headers"),
+)
+_COUNTERS = ("places", "nodes", "abbreviations", "differences", "out_of_range")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Counter):
+        return list(value.items())
+    if isinstance(value, Oddities):
+        return [value.count, value.first]
+    return sorted(value) if isinstance(value, set) else value
+
+
+def _as(like: object, value: Any) -> object:
+    """Return what ``_plain`` made of a value such as ``like``."""
+    if isinstance(like, Counter):
+        return Counter(dict(value))
+    if isinstance(like, Oddities):
+        return Oddities(value[0], tuple((line, problem) for line, problem in value[1]))
+    if isinstance(like, set | tuple):
+        return type(like)(value)
+    return value
 
 
 def _kpis_of(rows: Rows) -> tuple[str, ...]:

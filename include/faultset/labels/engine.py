@@ -98,7 +98,7 @@ def _labeled(plan: Plan, times: RunTimes, draft: Path, progress: Callable[[int],
         except ColumnTypeError as change:
             plan.types[change.column] = change.to
         except RepeatedHourError:
-            plan.passes.append(_passes(plan))
+            plan.passes.append(passes_of(plan))
 
 
 def _write(
@@ -109,34 +109,55 @@ def _write(
     with contextlib.closing(
         Writer(draft, labeler.schema, plain=[written_as(name) for name in rows.layout.time])
     ) as writer:
-        for part in _labeled_parts(plan, rows, labeler, count):
+        for part in labeled_parts(plan, rows, labeler, count):
             count.add(part)
             clock.add(part)
             writer.add(part.table)
             if progress:
                 progress(count.rows)
-        if not count.rows:
-            raise no_rows(plan.file, count.left_out)
         writer.flush()
+    return summary(plan, rows, labeler, count, clock=clock, written=draft)
+
+
+def summary(
+    plan: Plan, rows: Rows, labeler: BlockLabeler, count: Count, *, clock: ClockCount, written: Path
+) -> FileLabels:
+    """Return what is known of a file of which all rows were labeled and written.
+
+    Raises:
+        InputError: it has no rows, or none of a node of the cluster.
+    """
+    if not count.rows:
+        raise no_rows(plan.file, count.left_out)
     is_told = rows.layout.tells_nodes  # where no host is named, a service stands for it, which is no node
     if plan.nodes is not None and count.nodes and plan.nodes.isdisjoint(count.nodes) and not is_told:
         raise unknown_node(plan, min(count.nodes), "no row is of a node of the cluster; ")
     if count.out_of_order:
-        count.duplicates = duplicates(draft, [written_as(name) for name in rows.types])
+        count.duplicates = duplicates(written, [written_as(name) for name in rows.types])
     return count.summary(plan, rows, labeler.lookup, clock.summary())
 
 
 # --- in order, a few at a time --------------------------------------------------------------------------------------
 
 
-def _labeled_parts(plan: Plan, rows: Rows, labeler: BlockLabeler, count: Count) -> Iterator[Part]:
+def labeled_parts(
+    plan: Plan, rows: Rows, labeler: BlockLabeler, count: Count, *, row: int = 0, line: int = 1
+) -> Iterator[Part]:
     """Yield the labeled blocks in order: parsed by threads, told their first row here, labeled by a thread.
 
     Labeling has a thread of its own, so that no block waits for it behind the parsing of later ones.
+
+    Args:
+        plan: what the file is labeled by.
+        rows: the open file.
+        labeler: lays on the labels.
+        count: counts what cannot be read.
+        row: how many rows stand before the first block.
+        line: how many lines do.
     """
     with ThreadPoolExecutor(_WORKERS) as parsers, ThreadPoolExecutor(1) as labelers:
         try:
-            blocks = numbered(plan.file, _ahead(parsers, rows.blocks, _WORKERS))
+            blocks = numbered(plan.file, _ahead(parsers, rows.blocks, _WORKERS), row=row, line=line)
             jobs = (_job(labeler, block, row) for block, row in count.odd(blocks) if len(block.frame))
             yield from _ahead(labelers, jobs, 1)
         finally:
@@ -170,7 +191,7 @@ def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], _T]], ahead: in
         raise failure
 
 
-def _passes(plan: Plan) -> repeated_hour.Passes:
+def passes_of(plan: Plan) -> repeated_hour.Passes:
     """Decide the passes of a repeated hour: reads the times of the whole file."""
     with open_rows(plan.file, types=plan.types, only=lambda _: ()) as rows:
         return repeated_hour.decide(_wall_clocks(plan.file, rows), declared_zone(plan.file))

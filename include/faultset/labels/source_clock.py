@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -58,16 +58,43 @@ class SourceClock:
     evidence: clock_evidence.ShiftEvidence
 
 
+@dataclass(frozen=True, slots=True)
+class KeptClock:
+    """What ``ClockCount`` saw in some consecutive rows, to be put together with what comes before and after.
+
+    Attributes:
+        cadence_s: usual distance of two rows of a node, in seconds; None where it is not known.
+        coverage: injection id -> (n, 2) covered parts of its window, microseconds since the epoch.
+        recording: what was recorded near the run; None for nothing.
+        series: the series of which values were recorded, in their order.
+        by_id: time of a span, start and end of the iteration that it belongs to by its id.
+        by_number: number of an iteration, and time of a span that names it.
+    """
+
+    cadence_s: float | None
+    coverage: Mapping[str, Microseconds]
+    recording: Recording | None
+    series: tuple[str, ...]
+    by_id: tuple[tuple[int, int, int], ...]
+    by_number: tuple[tuple[str, int], ...]
+
+
 @dataclass(slots=True)
 class ClockCount:
-    """What was seen in the blocks so far; of clocks, only what lies near the run."""
+    """What was seen in the blocks so far; of clocks, only what lies near the run.
+
+    Attributes:
+        times: when things happened.
+        layout: how the file is laid out.
+        cadence_s: usual distance of two rows of a node, in seconds; where rows before told it, it is given.
+    """
 
     times: RunTimes
     layout: Layout
+    cadence_s: float | None = None
     _recordings: list[Recording] = field(default_factory=list)
     _coverage: dict[str, clock_evidence.Coverage] = field(default_factory=dict)
-    _cadence_s: float | None = None
-    _series: set[str] = field(default_factory=set)
+    _series: dict[str, None] = field(default_factory=dict)
     _iterations: dict[str, tuple[int, int]] = field(default_factory=dict)
     _by_id: list[tuple[int, int, int]] = field(default_factory=list)
     _by_number: list[tuple[str, int]] = field(default_factory=list)
@@ -124,7 +151,7 @@ class ClockCount:
     def _add_series(self, kpis: pl.Series, values: pl.Series, us: Microseconds, nodes: pl.Series | pl.Expr) -> None:
         """Add rows each of which holds the value of a KPI that it names."""
         run = self.times.run
-        if self._cadence_s is not None and (run is None or not clock_evidence.is_near(us, run).any()):
+        if self.cadence_s is not None and (run is None or not clock_evidence.is_near(us, run).any()):
             return
         key = pl.concat_str(nodes, kpis.cast(pl.String).fill_null(""), separator=" ")
         rows = pl.select(key=key, value=values, us=pl.Series(us))
@@ -132,7 +159,7 @@ class ClockCount:
         for place, name in enumerate(counts["key"].head(_MOST_SERIES_AT_ONCE)):
             if name not in self._series and len(self._series) >= _MOST_SERIES:
                 continue
-            self._series.add(name)
+            self._series[name] = None
             series = rows.filter(pl.col("key") == name)
             times = series["us"].to_numpy()
             self._record(times, {name: series["value"]})
@@ -140,13 +167,13 @@ class ClockCount:
                 self._add_cadence(np.unique(times))
 
     def _add_cadence(self, us: Microseconds) -> None:
-        if self._cadence_s is None and len(us) > 1:
-            self._cadence_s = float(np.median(np.diff(np.sort(us)))) / 1e6
+        if self.cadence_s is None and len(us) > 1:
+            self.cadence_s = float(np.median(np.diff(np.sort(us)))) / 1e6
 
     def _cover(self, us: Microseconds) -> None:
         ordered = np.sort(us)
         # A collector that is late by a row or two has left no gap.
-        cadence_us = round(_GAP_CADENCES * (self._cadence_s or 1.0) * 1e6)
+        cadence_us = round(_GAP_CADENCES * (self.cadence_s or 1.0) * 1e6)
         for coverage in self._coverage.values():
             coverage.add(ordered, cadence_us)
 
@@ -160,11 +187,37 @@ class ClockCount:
             numbers = zip(frame[number].cast(pl.String), us.tolist(), strict=True)
             self._by_number.extend((text, time) for text, time in numbers if text)
 
+    def kept(self) -> KeptClock:
+        """Return what was seen, to be kept; nothing more is to be added."""
+        return KeptClock(
+            cadence_s=self.cadence_s,
+            coverage={injection: coverage.spans for injection, coverage in self._coverage.items()},
+            recording=clock_evidence.joined(self._recordings) if self._recordings else None,
+            series=tuple(self._series),
+            by_id=tuple(self._by_id),
+            by_number=tuple(self._by_number),
+        )
+
+    def follow(self, later: KeptClock) -> None:
+        """See also what was seen in the rows that come next; of series and spans no more is kept than of one pass."""
+        self.cadence_s = later.cadence_s if self.cadence_s is None else self.cadence_s
+        for injection, spans in later.coverage.items():
+            self._coverage[injection].cover(spans)
+        room = _MOST_SERIES - len(self._series)
+        self._series |= dict.fromkeys([name for name in later.series if name not in self._series][:room])
+        if later.recording is not None:
+            unknown = {*later.series} - self._series.keys()
+            levels = {name: values for name, values in later.recording.levels.items() if name not in unknown}
+            parts = [*self._recordings, replace(later.recording, levels=levels)]
+            self._recordings = [clock_evidence.joined(parts)]
+        self._by_id.extend(later.by_id[: max(0, _MOST_SPANS - len(self._by_id))])
+        self._by_number.extend(later.by_number[: max(0, _MOST_SPANS - len(self._by_number))])
+
     def summary(self) -> SourceClock:
         """Return what was seen."""
         recordings = (clock_evidence.joined(self._recordings),) if self._recordings else ()
         coverage = {injection: coverage.share for injection, coverage in self._coverage.items()}
-        return SourceClock(self._cadence_s, coverage, clock_evidence.ShiftEvidence(recordings, self._placed()))
+        return SourceClock(self.cadence_s, coverage, clock_evidence.ShiftEvidence(recordings, self._placed()))
 
     def _placed(self) -> Microseconds | None:
         """Return (n, 3): time of a span, start and end of the iteration that it belongs to by its id or number."""

@@ -21,11 +21,11 @@ class Writer:
     with few digits, as dictionaries.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, plain: Collection[str] = ()) -> None:
+    def __init__(self, path: Path | pa.NativeFile, schema: pa.Schema, plain: Collection[str] = ()) -> None:
         """Open a file.
 
         Args:
-            path: where it is written.
+            path: where it is written: a file, or what takes its bytes.
             schema: its columns.
             plain: columns whose values hardly repeat, such as the source's own times.
         """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +14,7 @@ from typing import Any, Self
 from faultset import catalog, recipe, tables
 from faultset.catalog import Experiment
 from faultset.errors import AnswerIsNo, InputError, SetupError
-from faultset.labels import one_table
+from faultset.labels import one_table, ranges
 from faultset.labels.windows import Policy
 from faultset.pipeline import analysis, candidates, correcting, exposure, labeled_files, telemetry
 from faultset.pipeline.build_folder import Build, BuildFolder, Declared, read_note
@@ -21,7 +23,7 @@ from faultset.pipeline.gathering import gather
 from faultset.pipeline.progress import Progress, silent
 from faultset.records.evidence import Evidence, InputFile
 from faultset.records.metadata import Metadata
-from faultset.records.telemetry import Exposure, TelemetryFacts
+from faultset.records.telemetry import Exposure, TelemetryFacts, TelemetryFile
 from faultset.records.validation import Validation
 from faultset.release import fingerprint, parquet
 from faultset.settings import Settings, in_force
@@ -236,11 +238,19 @@ def _require_same_tool(build: Build) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Labeling:
-    """A reference to one file of telemetry of a build, to be labeled by whoever is free."""
+    """A reference to one file of telemetry of a build, or to a range of it, to be labeled by whoever is free.
+
+    Attributes:
+        build: whose file it is.
+        index: its place in the declaration.
+        name: its name in the dataset.
+        part: which of its ranges, from 0; None: all of it.
+    """
 
     build: Build
     index: int
     name: str
+    part: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -249,7 +259,7 @@ class Labeling:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Return the reference that ``as_dict`` described."""
-        return cls(Build.from_dict(values["build"]), values["index"], values["name"])
+        return cls(Build.from_dict(values["build"]), values["index"], values["name"], values.get("part"))
 
 
 def labelings(build: Build, settings: Settings) -> list[Labeling]:
@@ -260,8 +270,42 @@ def labelings(build: Build, settings: Settings) -> list[Labeling]:
     return [Labeling(build, index, file.name) for index, file in enumerate(declared.files)]
 
 
+def parts(labeling: Labeling, settings: Settings) -> list[tuple[Labeling, int]]:
+    """Return the ranges of a large file, with their bytes; none where one task labels all of it.
+
+    What is wrong with a file is told by whoever labels it.
+
+    Raises:
+        SetupError: the datasets root cannot be read.
+    """
+    file = BuildFolder(labeling.build, settings).declared().files[labeling.index]
+    try:
+        with in_force(settings):
+            found = ranges.ranges_of(file)
+    except InputError:
+        return []
+    return [(dataclasses.replace(labeling, part=which.number), which.bytes) for which in found]
+
+
+def join_parts(build: Build, settings: Settings, *, progress: Progress = silent) -> None:
+    """Make one labeled file of the ranges of each large one; what of them is missing is labeled.
+
+    What is wrong with a file is told by ``validate``.
+
+    Raises:
+        SetupError: the datasets root cannot be written; or another tool began the build.
+    """
+    folder = BuildFolder(build, settings)
+    if build.unchanged or folder.is_kept():
+        return
+    for labeling in labelings(build, settings):
+        if parts(labeling, settings):
+            with contextlib.suppress(InputError):
+                label(labeling, settings, progress=progress)
+
+
 def label(labeling: Labeling, settings: Settings, *, progress: Progress = silent) -> Labeling:
-    """Label one file of telemetry. Files that were labeled the same way before are not labeled again.
+    """Label one file of telemetry, or a range of it. What was labeled the same way before is not labeled again.
 
     Raises:
         InputError: the file is wrong; names file and row. The build will not pass its validation then.
@@ -276,13 +320,20 @@ def _labeled(labeling: Labeling, settings: Settings, progress: Progress) -> Labe
     _require_same_tool(build)
     folder = BuildFolder(build, settings)
     declared = folder.declared().files
+    cache = Path(settings.work) / LABELED / build.slug
+    if labeling.part is not None:
+        file = declared[labeling.index]
+        which = ranges.ranges_of(file)[labeling.part]
+        content = _content(folder.evidence().inputs, file)
+        labeled_files.keep_range(_labeler(folder), file, which, content=content, cache=cache, progress=progress)
+        return labeling
     try:
         kept = labeled_files.cached(
             _labeler(folder),
             declared[labeling.index],
             telemetry.labeled_paths(declared)[labeling.index],
             folder=folder.candidate,
-            cache=Path(settings.work) / LABELED / build.slug,
+            cache=cache,
             progress=progress,
         )
     except InputError as error:
@@ -290,6 +341,12 @@ def _labeled(labeling: Labeling, settings: Settings, progress: Progress) -> Labe
         raise
     folder.put_labeled(labeling.index, kept)
     return labeling
+
+
+def _content(inputs: Sequence[InputFile], file: TelemetryFile) -> tuple[int, str] | None:
+    """Return size and SHA-256 of a file as they were when the build began; None where its name does not tell."""
+    found = {(one.bytes, one.sha256) for one in inputs if (one.role, one.uri) == (file.kind, file.name)}
+    return found.pop() if len(found) == 1 else None
 
 
 def adopt(made: Settings, slug: str, settings: Settings) -> None:

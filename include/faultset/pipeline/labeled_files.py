@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from faultset.labels.ranges import Range
 from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.telemetry import Labeler
 from faultset.records.telemetry import TelemetryFile
@@ -46,13 +47,14 @@ def cached(
         progress: called while rows are written.
     """
     kept = cache / labeler.key(file)
+    ranges = _ranges(kept)
     if not _is_whole(kept):
         draft = cache / f".{kept.name}.{uuid.uuid4().hex}"
         with explain_os_errors(draft):
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
         try:
-            facts, evidence = labeler.label(file, path, draft, progress)
+            facts, evidence = labeler.label(file, path, draft, progress, kept=ranges)
             with explain_os_errors(draft):
                 (draft / path).rename(draft / "rows.parquet")
                 write_evidence(evidence, draft / _EVIDENCE)
@@ -60,6 +62,7 @@ def cached(
                 _keep(draft, kept)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+    shutil.rmtree(ranges, ignore_errors=True)
     target = folder / path
     with explain_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +70,35 @@ def cached(
         os.link(kept / "rows.parquet", target)
         facts_kept: dict[str, Any] = json.loads((kept / "facts.json").read_bytes())
     return Kept({**facts_kept, "path": path}, kept / _EVIDENCE)
+
+
+def keep_range(
+    labeler: Labeler,
+    file: TelemetryFile,
+    which: Range,
+    *,
+    content: tuple[int, str] | None,
+    cache: Path,
+    progress: Progress = silent,
+) -> None:
+    """Label one range of a large file, for ``cached`` to find, unless the file or the range was labeled before.
+
+    Args:
+        labeler: what it is labeled by.
+        file: the source.
+        which: the range.
+        content: the file's size and SHA-256, where they are known; to read all of it costs as much as some ranges.
+        cache: keeps labeled files by key.
+        progress: called while rows are written.
+    """
+    kept = cache / labeler.key(file, content)
+    if not _is_whole(kept):
+        labeler.label_range(file, which, _ranges(kept), progress)
+
+
+def _ranges(kept: Path) -> Path:
+    """Return the folder for ranges of a labeled file; hidden, as what is not whole is."""
+    return kept.with_name(f".{kept.name}.ranges")
 
 
 def _is_whole(kept: Path) -> bool:

@@ -6,13 +6,15 @@ validates: ``decide_batch``, ``divide_labels``, ``label_batch``, ``validate_batc
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from faultset.errors import FaultsetError, InputError, SetupError, counted
+from faultset.labels import ranges
 from faultset.pipeline import building, planning, seen
 from faultset.pipeline.build_folder import Build, BuildFolder
 from faultset.pipeline.building import Built, Labeling
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _MOST_DEATHS = 2
 _MOST_TROUBLES = 3  # in a row: the storage is gone, and asking it once more for each experiment helps nobody
+_PART = " range "
 
 
 def build(slug: str, settings: Settings, *, force: bool = False, progress: Progress = silent) -> Built:
@@ -94,7 +97,7 @@ def decide_batch(batch: Batch, settings: Settings, told: Told) -> None:
 
 
 def divide_labels(run: str, settings: Settings) -> tuple[Batch, ...]:
-    """Divide the files of telemetry of all decided experiments of a run.
+    """Divide the files of telemetry of all decided experiments of a run, and large ones into ranges.
 
     Raises:
         SetupError: a file cannot be looked at.
@@ -103,21 +106,23 @@ def divide_labels(run: str, settings: Settings) -> tuple[Batch, ...]:
     sizes: dict[str, int] = {}
     for build, labeling in _labelings(run, settings):
         mark = eye.mark("", BuildFolder(build, settings).declared().files[labeling.index].uri)
-        sizes[_label_name(labeling)] = mark[0] if mark else 0  # its task says that it is gone
+        size = mark[0] if mark else 0  # its task says that it is gone
+        pieces = building.parts(labeling, settings) if size > ranges.RANGE_BYTES else []
+        sizes |= {_label_name(one): part for one, part in pieces or [(labeling, size)]}
     return planning.divide_files(run, sizes, settings)
 
 
 def label_batch(batch: Batch, settings: Settings, told: Told) -> None:
-    """Label each file of a batch, one at a time; of a file that is wrong its experiment's validation tells.
+    """Label each file or range of a batch, one at a time; what is wrong its experiment's validation tells.
 
     Raises:
         SetupError: as ``build_batch``.
     """
-    found = {_label_name(labeling): labeling for _, labeling in _labelings(batch.run, settings)}
+    wholes = {_label_name(labeling): labeling for _, labeling in _labelings(batch.run, settings)}
 
     def one(name: str) -> Outcome:
         try:
-            building.label(found[name], settings)
+            building.label(_labeling(name, wholes), settings)
         except InputError as error:
             return Outcome(name, "failed", str(error))
         return Outcome(name, "candidate")
@@ -126,7 +131,7 @@ def label_batch(batch: Batch, settings: Settings, told: Told) -> None:
 
 
 def validate_batch(batch: Batch, settings: Settings, told: Told) -> None:
-    """Validate each decided experiment of a batch; what passes is a candidate.
+    """Join the ranges of each decided experiment of a batch, and validate it; what passes is a candidate.
 
     Raises:
         SetupError: as ``build_batch``.
@@ -134,6 +139,7 @@ def validate_batch(batch: Batch, settings: Settings, told: Told) -> None:
     builds = {build.slug: build for build in _decided(batch.run, settings)}
 
     def one(slug: str) -> Outcome:
+        building.join_parts(builds[slug], settings)
         return Outcome.of(building.built(building.validate(builds[slug], settings), settings))
 
     work = _Work(batch.run, "validate", outcomes_of(batch.run, settings))
@@ -158,7 +164,17 @@ def _labelings(run: str, settings: Settings) -> Iterator[tuple[Build, Labeling]]
 
 
 def _label_name(labeling: Labeling) -> str:
-    return f"{labeling.build.slug} {labeling.index} {labeling.name}"
+    """Return what a file, or a range of one, is called in batches and in the ledger."""
+    whole = f"{labeling.build.slug} {labeling.index} {labeling.name}"
+    return whole if labeling.part is None else f"{whole}{_PART}{labeling.part}"
+
+
+def _labeling(name: str, wholes: Mapping[str, Labeling]) -> Labeling:
+    """Return what ``_label_name`` called so; a file may itself be called as a range of another would be."""
+    if name in wholes:
+        return wholes[name]
+    whole, _, part = name.rpartition(_PART)
+    return dataclasses.replace(wholes[whole], part=int(part))
 
 
 # --- one by one -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from faultset import catalog, recipe
 from faultset.catalog import Experiment
-from faultset.labels import engine, leaks
+from faultset.labels import divided, leaks, ranges
 from faultset.labels.counting import FileLabels
 from faultset.labels.source_clock import RunTimes
 from faultset.labels.windows import NodeWindows, Policy, windows
@@ -83,9 +83,14 @@ def labeled_paths(declared: Sequence[TelemetryFile]) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def identity(file: TelemetryFile) -> str:
-    """Return what the rows of a file depend on: its content, and all that is declared of it but where it lies."""
-    return repr((files.sha256_of(file.uri), dataclasses.replace(file, uri="", hosts=())))
+def identity(file: TelemetryFile, content: tuple[int, str] | None = None) -> str:
+    """Return what the rows of a file depend on: its content, and all that is declared of it but where it lies.
+
+    Args:
+        file: the file.
+        content: its size and SHA-256, where they are known; else it is read.
+    """
+    return repr((content or files.sha256_of(file.uri), dataclasses.replace(file, uri="", hosts=())))
 
 
 # --- labels ---------------------------------------------------------------------------------------------------------
@@ -141,11 +146,11 @@ class Labeler:
             run=_run(workloads, injections),
         )
 
-    def key(self, file: TelemetryFile) -> str:
+    def key(self, file: TelemetryFile, content: tuple[int, str] | None = None) -> str:
         """Return what the labeled file depends on, as one hex digest: content, labels, declaration and recipe."""
         described = (
             recipe.digest(),
-            identity(file),
+            identity(file, content),
             repr(self.windows),
             repr((sorted(self.nodes or ()), self.hosts)),
             repr(self.run),
@@ -155,28 +160,51 @@ class Labeler:
         return hashlib.sha256("\n".join(described).encode()).hexdigest()
 
     def label(
-        self, file: TelemetryFile, path: str, folder: Path, progress: Progress = silent
+        self, file: TelemetryFile, path: str, folder: Path, progress: Progress = silent, *, kept: Path | None = None
     ) -> tuple[TelemetryFacts, clock_evidence.ShiftEvidence]:
         """Write the labeled rows of ``file`` to ``folder / path``; return what is known of them, and of their clock.
+
+        Args:
+            file: the source.
+            path: where its rows go, relative to ``folder``.
+            folder: of the candidate.
+            progress: called while rows are written.
+            kept: the folder with what ``label_range`` labeled of the file; None where nothing is.
 
         Raises:
             InputError: the file is wrong; names file and row.
             SetupError: the folder cannot be written.
         """
-        file = dataclasses.replace(file, hosts=self.hosts)
+        work = self._work(file)
         target = folder / path
         with explain_os_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-        counted = engine.label_file(
-            file,
-            self.windows,
-            target,
-            nodes=self.nodes,
-            leak=leaks.leaks(self.commands, self.targets),
-            times=RunTimes(self.run, self.injections, self.iterations),
-            progress=lambda rows: progress(rows, 0, f"labeling {file.name}"),
+        counted = divided.label(
+            work, target, ranges=kept, progress=lambda rows: progress(rows, 0, f"labeling {file.name}")
         )
-        return self._facts(file, path, counted, target)
+        return self._facts(work.file, path, counted, target)
+
+    def label_range(self, file: TelemetryFile, which: ranges.Range, kept: Path, progress: Progress = silent) -> None:
+        """Label one range of a large file, and keep it in ``kept``, unless it is there.
+
+        What is wrong with the file, and what only who knows the rows before can label, is left to ``label``.
+
+        Raises:
+            SetupError: the folder cannot be written.
+        """
+        work = self._work(file)
+        if ranges.read_labeled(work, which, kept) is None:
+            told = f"labeling {file.name}, range {which.number + 1}"
+            ranges.label_range(work, which, kept, progress=lambda rows: progress(rows, 0, told))
+
+    def _work(self, file: TelemetryFile) -> ranges.Work:
+        return ranges.Work(
+            dataclasses.replace(file, hosts=self.hosts),
+            self.windows,
+            self.nodes,
+            leaks.leaks(self.commands, self.targets),
+            RunTimes(self.run, self.injections, self.iterations),
+        )
 
     def _facts(
         self, file: TelemetryFile, path: str, counted: FileLabels, target: Path

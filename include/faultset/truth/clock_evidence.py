@@ -47,7 +47,17 @@ class Coverage:
         if first == behind:
             return
         near = times_us[first:behind]
-        spans = np.column_stack((np.maximum(near, self.start_us), np.minimum(near + cadence_us, end_us)))
+        self.cover(np.column_stack((np.maximum(near, self.start_us), np.minimum(near + cadence_us, end_us))))
+
+    @property
+    def spans(self) -> Microseconds:
+        """(n, 2) the covered parts so far: start and end, microseconds since the epoch, apart and in order."""
+        return self._covered
+
+    def cover(self, spans: Microseconds) -> None:
+        """Add covered parts (n, 2) of the window."""
+        if not len(spans):
+            return
         spans = np.concatenate((self._covered, spans))
         spans = spans[np.argsort(spans[:, 0], kind="stable")]
         until = np.maximum.accumulate(spans[:, 1])

@@ -48,6 +48,15 @@ class ByteStream:
         self._most = None if packed_bytes is None else max(_FREE_BYTES, packed_bytes * self._limits.telemetry_ratio)
         self._count = 0
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether it comes out of an archive, which can only be read from its start."""
+        return self._most is not None
+
+    def jump(self, to: int) -> None:
+        """Go on at the byte ``to`` of a file that is not packed."""
+        self._raw.seek(to)
+
     def read(self, size: int) -> bytes:
         """Return ``size`` bytes, fewer only at the end.
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from faultset.sources.kit.redaction import redact
 from faultset.sources.telemetry import csv_repair
-from faultset.sources.telemetry.compression import ByteStream, CutOffError
+from faultset.sources.telemetry.compression import CutOffError
 from faultset.sources.telemetry.format import (
     NOT_KNOWN,
     Block,
@@ -30,7 +30,7 @@ from faultset.sources.telemetry.format import (
 from faultset.sources.telemetry.problems import BrokenRowError
 
 BLOCK = 4 * 1024**2
-_ROW_LIMIT = 64 * 1024**2
+ROW_LIMIT = 64 * 1024**2
 
 
 def read(source: Source) -> Rows:
@@ -43,14 +43,18 @@ def read(source: Source) -> Rows:
         complete |= _inferred(source.head.sample, open_ends, numbers=layout.kind == "metrics")
     wanted = wanted_of(header, layout, source.only)
     parse = partial(_parsed, layout=layout, types=complete, wanted=wanted)
+    blocks = _Blocks(source, quoted=is_quoted(layout))
     return Rows(
         layout,
         written(layout, {name: complete[name] for name in wanted}),
-        (
-            partial(parse, data, last=last)
-            for data, last in _blocks(source.head.body, source.stream, quoted=layout.kind != "metrics")
-        ),
+        (partial(parse, data, last=last) for data, last in blocks),
+        position=lambda: blocks.position,
     )
+
+
+def is_quoted(layout: Layout) -> bool:
+    """Whether a field can hold a line feed, between quotation marks."""
+    return layout.kind != "metrics"
 
 
 def wanted_of(header: Sequence[str], layout: Layout, only: Sequence[str] | None) -> list[str]:
@@ -86,32 +90,50 @@ def _inferred(sample: Mapping[str, Sequence[str]], names: Sequence[str], *, numb
 # --- blocks of whole rows -------------------------------------------------------------------------------------------
 
 
-def _blocks(rest: bytes, stream: ByteStream, *, quoted: bool) -> Iterator[tuple[bytes, bool]]:
-    """Yield blocks of whole rows, and whether it is the last one.
+class _Blocks:
+    """Blocks of whole rows of a file, or of a span of it; ``position``: the byte at which those yielded so far end."""
 
-    Args:
-        rest: what was read already.
-        stream: what comes after.
-        quoted: whether a field can hold a line feed, between quotation marks.
+    def __init__(self, source: Source, *, quoted: bool) -> None:
+        """Begin at the source's span; ``quoted``: whether a field can hold a line feed, between quotation marks."""
+        self._source = source
+        self._quoted = quoted
+        self.position = len(source.head.data) - len(source.head.body)
+        if source.span is not None and source.span.begin is not None:
+            self.position = source.span.begin
 
-    Raises:
-        CutOffError: the archive is damaged or cut off; all whole rows before have been yielded.
-    """
-    pending, over = [rest], False
-    while not over:
-        failure: CutOffError | None = None
-        try:
-            pending.append(stream.read(BLOCK))
-        except CutOffError as error:
-            failure = error
-        over = failure is not None or len(pending[-1]) < BLOCK
-        body = b"".join(pending) if over and not failure else _whole_rows(pending, quoted=quoted)
-        if body:
-            yield body, over
-        if failure:
-            raise failure
-        if sum(map(len, pending)) > _ROW_LIMIT:
-            raise CutOffError(f"a row has more than {_ROW_LIMIT:,} bytes; is a quotation mark left open?")
+    def _rest(self) -> bytes:
+        """Return what was read already, or what of the first row lies before the span."""
+        span, stream = self._source.span, self._source.stream
+        if span is None or span.begin is None:
+            return self._source.head.body
+        stream.jump(span.begin)
+        return stream.read(span.start - span.begin)
+
+    def __iter__(self) -> Iterator[tuple[bytes, bool]]:
+        """Yield blocks of whole rows, and whether it is the last one of the file.
+
+        Raises:
+            CutOffError: the archive is damaged or cut off; all whole rows before have been yielded.
+        """
+        span, stream = self._source.span, self._source.stream
+        left = None if span is None or span.stop is None else (span.stop - span.start) // BLOCK
+        pending, over = [self._rest()], False
+        while not over and left != 0:
+            failure: CutOffError | None = None
+            try:
+                pending.append(stream.read(BLOCK))
+            except CutOffError as error:
+                failure = error
+            left = None if left is None else left - 1
+            over = failure is not None or len(pending[-1]) < BLOCK
+            body = b"".join(pending) if over and not failure else _whole_rows(pending, quoted=self._quoted)
+            self.position += len(body)
+            if body:
+                yield body, over
+            if failure:
+                raise failure
+            if sum(map(len, pending)) > ROW_LIMIT:
+                raise CutOffError(f"a row has more than {ROW_LIMIT:,} bytes; is a quotation mark left open?")
 
 
 def _whole_rows(pending: list[bytes], *, quoted: bool) -> bytes:

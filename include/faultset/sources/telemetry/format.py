@@ -238,11 +238,29 @@ class Rows:
         layout: how it is laid out.
         types: its columns in their order, with their types.
         blocks: the rows; each is to be called once, in any thread, in any order.
+        position: tells at which byte the rows end that were given out so far; None where a format has no such place.
     """
 
     layout: Layout
     types: Types
     blocks: Iterator[Callable[[], Block]]
+    position: Callable[[], int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some consecutive blocks of a file, which are read alone.
+
+    Attributes:
+        begin: the byte at which their first row begins; None: behind the header, where the first block does.
+        start: the byte from which on the file is read block by block; what lies between ``begin`` and it belongs to a
+            row that the block before does not hold whole.
+        stop: the byte at which their last block ends; a row that is not whole there is not theirs. None: to the end.
+    """
+
+    begin: int | None
+    start: int
+    stop: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +274,7 @@ class Source:
         layout: how it is laid out.
         types: types that take the place of the declared or inferred ones.
         only: columns to read beside those that tell time and node; None for all.
+        span: the blocks that are wanted, of a format whose rows can be read from any place on; None for all.
     """
 
     file: TelemetryFile
@@ -264,6 +283,7 @@ class Source:
     layout: Layout
     types: Types
     only: tuple[str, ...] | None
+    span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from faultset.errors import InputError, nearest
 from faultset.records.telemetry import TelemetryFile
 from faultset.sources.kit.files import read_head
 from faultset.sources.telemetry.compression import ByteStream, CutOffError, unpacked
-from faultset.sources.telemetry.csv_rows import BLOCK
+from faultset.sources.telemetry.csv_rows import read as read_csv
 from faultset.sources.telemetry.format import (
     Block,
     Format,
@@ -20,23 +20,30 @@ from faultset.sources.telemetry.format import (
     Oddities,
     Rows,
     Source,
+    Span,
     Types,
 )
 from faultset.sources.telemetry.head import Head
 from faultset.sources.telemetry.problems import BrokenRowError
 from faultset.sources.telemetry.registry import FORMATS
 
+HEAD = 4 * 1024**2
+"""How much of a file is read first, to recognise it by."""
+
 Only = Callable[[Layout], Sequence[str]]
 
 
 @contextmanager
-def open_rows(file: TelemetryFile, *, types: Types | None = None, only: Only | None = None) -> Iterator[Rows]:
+def open_rows(
+    file: TelemetryFile, *, types: Types | None = None, only: Only | None = None, span: Span | None = None
+) -> Iterator[Rows]:
     """Open ``file``.
 
     Args:
         file: the file.
         types: types that take the place of the declared or inferred ones (after a ``ColumnTypeError``).
         only: the columns to read beside those that tell time and node; None for all.
+        span: the blocks to read, of a file that is ``divisible``; None for all.
 
     Raises:
         InputError: it cannot be opened, or it is of no format that is known; no row has been read then.
@@ -44,7 +51,7 @@ def open_rows(file: TelemetryFile, *, types: Types | None = None, only: Only | N
     with _opened(file) as (head, stream):
         form, layout = recognised(head)
         wanted = None if only is None else tuple(only(layout))
-        yield form.rows(Source(file, head, stream, layout, types or {}, wanted))
+        yield form.rows(Source(file, head, stream, layout, types or {}, wanted, span))
 
 
 @contextmanager
@@ -55,7 +62,7 @@ def _opened(file: TelemetryFile) -> Iterator[tuple[Head, ByteStream]]:
         return
     with unpacked(file) as stream:
         try:
-            head = Head(file, stream.read(BLOCK))
+            head = Head(file, stream.read(HEAD))
         except CutOffError as error:
             raise InputError(file.name, f"row 1: {error}", "copy the file again") from error
         yield head, stream
@@ -101,6 +108,17 @@ def _declared(file: TelemetryFile) -> Format:
     return form
 
 
+def divisible(file: TelemetryFile) -> Layout | None:
+    """Return the layout of a file whose rows can be read from any place on: a CSV that is not packed; None for others.
+
+    Raises:
+        InputError: it cannot be opened, or it is of no format that is known.
+    """
+    with _opened(file) as (head, stream):
+        form, layout = recognised(head)
+        return layout if form.rows is read_csv and not stream.is_packed else None
+
+
 def kind_of(file: TelemetryFile) -> tuple[Format, Layout] | None:
     """Return the format and layout of a file of which nothing is declared; None where it is of none.
 
@@ -115,13 +133,20 @@ def kind_of(file: TelemetryFile) -> tuple[Format, Layout] | None:
 # --- blocks of a file -----------------------------------------------------------------------------------------------
 
 
-def numbered(file: TelemetryFile, blocks: Iterator[Block]) -> Iterator[tuple[Block, int]]:
+def numbered(
+    file: TelemetryFile, blocks: Iterator[Block], *, row: int = 0, line: int = 1
+) -> Iterator[tuple[Block, int]]:
     """Yield each block with the number of rows before it in the source; oddities name their lines in the file.
+
+    Args:
+        file: the file.
+        blocks: its blocks in their order.
+        row: how many rows stand before the first one.
+        line: how many lines do, the header's among them.
 
     Raises:
         InputError: nothing can be read from a row on, or the file ends within one.
     """
-    row, line = 0, 1
     try:
         for block in blocks:
             yield _in_file(block, line), row
