@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,17 +11,22 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from e2e import many
 from faultset import pipeline
 from faultset.errors import InputError, SetupError
+from faultset.labels import ranges
 from faultset.pipeline import building, planning, rebuild_records, seen
+from faultset.pipeline.batching import Division, Item
 from faultset.pipeline.ledger import Ledger, sweep
 from faultset.settings import Settings
+from faultset.sources.telemetry import csv_rows, opening
 
 GOOD, OTHER, BROKEN = "good", "other", "broken"
 RUN = "a run"
+ONE_BATCH = Division(most=1, fixed=0, target=1)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +108,59 @@ def test_the_large_lane_makes_the_same_candidates(settings: Settings, tmp_path: 
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.parquet")}
 
     assert files_of(large.work) == files_of(settings.work)
+
+
+def make_ranges_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Label files of some kilobytes in ranges."""
+    monkeypatch.setattr(opening, "HEAD", 1000)
+    monkeypatch.setattr(csv_rows, "BLOCK", 500)
+    monkeypatch.setattr(ranges, "RANGE_BYTES", 1500)
+
+
+def test_ranges_of_large_files_are_labeled_by_many_tasks_and_make_the_same_candidate(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_ranges_small(monkeypatch)
+    monkeypatch.setattr(planning, "_FILE", 1)
+    large = Settings(settings.catalog, str(tmp_path / "large"), large_bytes=0, batches=4)
+    plan = pipeline.plan_rebuild(RUN, [GOOD], large)
+    for batch in plan.large:
+        pipeline.decide_batch(batch, large, silent)
+    pieces = pipeline.divide_labels(RUN, large)
+    assert len(pieces) == 4
+    names = [name for batch in pieces for name in batch.names(large)]
+    of_ranges = [name for name in names if " range " in name]
+    assert len(of_ranges) > len({name.rpartition(" range ")[0] for name in of_ranges}) > 1
+    for batch in pieces[::-1][:-1]:  # the first one is never worked off, as if its task had been killed
+        pipeline.label_batch(batch, large, silent)
+    left = [name for name in pieces[0].names(large) if " range " not in name]
+    for batch in planning.divide(RUN, "left", [Item(name, 1) for name in left], ONE_BATCH, large):
+        pipeline.label_batch(batch, large, silent)
+    for batch in plan.large:
+        pipeline.validate_batch(batch, large, silent)
+    assert outcomes(large) == {GOOD: "candidate"}
+    small = pipeline.build(GOOD, settings)
+
+    def files_of(root: str) -> dict[str, bytes]:
+        folder = Path(root) / ".candidates" / GOOD / small.fingerprint
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.parquet")}
+
+    assert files_of(large.work) == files_of(settings.work)
+    assert not [path for path in (Path(large.work) / ".labeled" / GOOD).iterdir() if path.name.startswith(".")]
+    monkeypatch.undo()
+    whole = Settings(settings.catalog, str(tmp_path / "whole"))
+    assert pipeline.build(GOOD, whole).fingerprint == small.fingerprint
+    for name in files_of(settings.work):
+        [in_ranges, at_once] = [
+            Path(root.work) / ".candidates" / GOOD / small.fingerprint / name for root in (settings, whole)
+        ]
+        assert pq.read_table(in_ranges).equals(pq.read_table(at_once)), name
+    notes = [
+        json.loads((Path(root.work) / ".candidates" / GOOD / small.fingerprint / "candidate.json").read_bytes())
+        for root in (settings, whole)
+    ]
+    assert notes[0]["telemetry"] == notes[1]["telemetry"]
+    assert notes[0]["validation"]["findings"] == notes[1]["validation"]["findings"]
 
 
 def test_trouble_of_one_stops_no_other_and_is_tried_again(settings: Settings) -> None:

@@ -192,9 +192,13 @@ def _ahead(pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], _T]], ahead: in
 
 
 def passes_of(plan: Plan) -> repeated_hour.Passes:
-    """Decide the passes of a repeated hour: reads the times of the whole file."""
-    with open_rows(plan.file, types=plan.types, only=lambda _: ()) as rows:
-        return repeated_hour.decide(_wall_clocks(plan.file, rows), declared_zone(plan.file))
+    """Decide the passes of a repeated hour: reads the times of the whole file, and learns types that it shows."""
+    while True:
+        try:
+            with open_rows(plan.file, types=plan.types, only=lambda _: ()) as rows:
+                return repeated_hour.decide(_wall_clocks(plan.file, rows), declared_zone(plan.file))
+        except ColumnTypeError as change:
+            plan.types[change.column] = change.to
 
 
 def _wall_clocks(file: TelemetryFile, rows: Rows) -> Iterator[repeated_hour.WallClock]:
