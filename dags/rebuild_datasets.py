@@ -19,8 +19,8 @@ batches of about the same size, so that thousands of experiments need no more ta
 - **small**: **build** makes each experiment of its batch from end to end: reads, decides, labels, validates. What
   passed is a candidate.
 - **large**: experiments of `FAULTSET_LARGE_MB` and more. **decide** makes their truth tables and finds what moved,
-  **label** labels their telemetry, one file at a time in each of many tasks, **validate** runs the expectations. Small
-  ones never wait for them.
+  **label** labels their telemetry, one file or range of a file at a time in each of many tasks, **validate** joins the
+  ranges and runs the expectations. Small ones never wait for them.
 - **announce** tells of a lane's candidates in one event of the asset `faultset_candidates`, which wakes
   `publish_dataset`. Nothing is published here.
 - **report** shows what became of each experiment and names the broken ones and why.

@@ -77,7 +77,7 @@ def divide() -> list[dict[str, Any]]:
 
 @task(multiple_outputs=False, **_A_BATCH, **OF_LARGE)
 def label(batch: dict[str, Any]) -> dict[str, Any]:
-    """Label each file of a batch."""
+    """Label each file, or range of a large one, of a batch."""
     return _of_batch(batch, lambda product, *call: product.label_batch(*call))
 
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import truth_rows
 from faultset.errors import InputError
-from faultset.labels import divided, engine, ranges, writer
+from faultset.labels import divided, duplicates, engine, ranges, writer
 from faultset.labels.counting import FileLabels
 from faultset.labels.leaks import leaks
 from faultset.labels.ranges import Work
@@ -297,6 +297,20 @@ def test_rows_across_a_cut_are_compared(tmp_path: Path) -> None:
         assert found.largest_gap_s >= 900
         lines[place] = row(0)
         assert divided.label(work_of(folder, csv(lines)), folder / "joined.parquet").out_of_order == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=30, max_size=200))
+def test_identical_rows_are_counted_alike_however_many_are_late(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("late")
+    work = work_of(folder, csv([row(number) for number in order]))
+    expected = one_pass(work, folder / "few.parquet").duplicates
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "_MOST_IN_MEMORY", 3)
+        assert one_pass(work, folder / "many.parquet").duplicates == expected
+    assert sorted(path.name for path in folder.iterdir()) == ["few.parquet", "many.parquet", "wally117_metrics.csv"]
 
 
 # --- who labels what --------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Working off the batches of a rebuild: each experiment ends for itself, and a task that is tried again goes on.
 
-Small experiments are built from end to end by one task. Of large ones a task decides, others label their files, and one
-validates: ``decide_batch``, ``divide_labels``, ``label_batch``, ``validate_batch``.
+Small experiments are built from end to end by one task. Of large ones a task decides, others label their files, or
+ranges of them, and one joins those and validates: ``decide_batch``, ``divide_labels``, ``label_batch``,
+``validate_batch``.
 """
 
 from __future__ import annotations
