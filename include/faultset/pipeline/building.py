@@ -323,9 +323,10 @@ def _labeled(labeling: Labeling, settings: Settings, progress: Progress) -> Labe
     cache = Path(settings.work) / LABELED / build.slug
     if labeling.part is not None:
         file = declared[labeling.index]
-        which = ranges.ranges_of(file)[labeling.part]
         content = _content(folder.evidence().inputs, file)
-        labeled_files.keep_range(_labeler(folder), file, which, content=content, cache=cache, progress=progress)
+        for which in ranges.ranges_of(file):  # none of that number is there where the file became smaller since
+            if which.number == labeling.part:
+                labeled_files.keep_range(_labeler(folder), file, which, content=content, cache=cache, progress=progress)
         return labeling
     try:
         kept = labeled_files.cached(
