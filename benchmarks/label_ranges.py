@@ -2,8 +2,8 @@
 
 Prints clock, processor seconds and peak memory of each process, and of the join; then what more workers would take,
 computed from the ranges' own seconds. The result has to be the same bytes for any number of workers. The file is
-simulated: a node's Glances rows, one a second. ``--bytes 20e9`` is the size that docs/scale.md tells of; the default
-ends in a minute, in ranges of a few megabytes.
+simulated: a node's Glances rows, one a second. ``--bytes 20e9`` is the size that docs/scale.md tells of; the others end
+in a minute or two, in ranges of a tenth of the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bounds import Bounds, options
+
 MEMORY_BOUND_MB = 1024
+BYTES = {"full": 400e6, "smoke": 60e6}
 WORKERS = (1, 2, 4)
 COMPUTED = (1, 2, 4, 8, 16, 32)
 
@@ -85,30 +88,31 @@ report()
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--bytes", type=float, default=100e6, help="size of the file")
+def main() -> int:
+    parser = options(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
+    parser.add_argument("--bytes", type=float, help="size of the file")
     parser.add_argument("--range-bytes", type=float, help="of a range; default: 1 GiB, or a tenth of a smaller file")
     parser.add_argument("--source", type=Path, help="a file of metrics that is there, instead of a simulated one")
     parser.add_argument("--workers", type=int, nargs="*", default=WORKERS)
     parser.add_argument("--without-one-pass", action="store_true", help="do not measure one pass through the file")
-    options = parser.parse_args()
+    given = parser.parse_args()
+    bounds = Bounds(__file__, given, about="a large file labeled in ranges by 1, 2 and 4 processes")
     with tempfile.TemporaryDirectory(prefix="label-ranges-") as name:
         folder = Path(name)
-        source = options.source or folder / "node01_metrics.csv"
-        if options.source is None:
-            run(GENERATE, str(source), str(int(options.bytes)))
+        source = given.source or folder / "node01_metrics.csv"
+        if given.source is None:
+            run(GENERATE, str(source), str(int(given.bytes or BYTES[given.size])))
         size = source.stat().st_size
-        most = int(options.range_bytes or min(1024**3, size // 10))
+        most = int(given.range_bytes or min(1024**3, size // 10))
         print(f"{size / 1e9:.2f} GB of CSV, ranges of at most {most / 2**20:.0f} MiB; load {os.getloadavg()[0]:.1f}")
-        if not options.without_one_pass:
+        if not given.without_one_pass:
             told("one pass", measured(COMMON + AT_ONCE, source, folder, most))
             (folder / "whole.parquet").unlink()
         digests = set()
         each: list[float] = []
         join: dict[str, Any] = {}
         peaks = []
-        for workers in options.workers:
+        for workers in given.workers:
             started = time.perf_counter()
             found = labeled(source, folder, most, workers)
             clock = time.perf_counter() - started
@@ -126,9 +130,9 @@ def main() -> None:
             shutil.rmtree(folder / "ranges", ignore_errors=True)
     for workers in COMPUTED:
         print(f"computed for {workers} workers with a core each: {longest(each, workers) + join['cpu']:.1f} s")
-    print(f"the same bytes for any number of workers: {'yes' if len(digests) == 1 else 'NO'}")
-    print(f"peak memory of any process: {max(peaks):.0f} MB (bound {MEMORY_BOUND_MB})")
-    sys.exit(len(digests) != 1 or max(peaks) > MEMORY_BOUND_MB)
+    bounds.at_most("different files that different numbers of workers make", len(digests), 1)
+    bounds.at_most("peak memory of any process", max(peaks), MEMORY_BOUND_MB, unit="MB")
+    return bounds.close()
 
 
 def labeled(source: Path, folder: Path, most: int, workers: int) -> list[dict[str, Any]]:
@@ -177,4 +181,4 @@ def digest(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
