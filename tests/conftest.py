@@ -21,7 +21,7 @@ LONGEST = (
     "test_chaos.py",
     "test_many_experiments.py",
     "test_rebuild_datasets.py",
-    "test_doctor.py",
+    "test_doctor_on_airflow.py",
     "test_observed.py",
     "test_validate_reports.py",
     "test_pages.py",
