@@ -143,11 +143,11 @@ def test_dag_files_that_cannot_be_read_are_named_with_the_reason(doctor: Doctor)
 
 @pytest.mark.parametrize("part", ["triggerer", "scheduler"])
 def test_a_part_that_was_stopped_is_named(doctor: Doctor, part: str) -> None:
-    airflow = doctor.airflow
+    airflow, said = doctor.airflow, f"{part} is unhealthy"
     os.killpg(airflow.processes[PARTS.index(part)].pid, signal.SIGSTOP)
     try:
-        told = wait_for(f"what is said of a stopped {part}", lambda: doctor.unwell().get("airflow"))
+        # On a busy machine another part's heartbeat may be late for a moment, too.
+        wait_for(f"{said!r}", lambda: doctor.unwell().get("airflow") == said)
     finally:
         os.killpg(airflow.processes[PARTS.index(part)].pid, signal.SIGCONT)
-    assert told == f"{part} is unhealthy"
     wait_for("that it is well again", lambda: "airflow" not in doctor.unwell())
