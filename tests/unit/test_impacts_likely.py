@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from faultset.impacts.detect import p_of_both
 from faultset.impacts.likely import fellows_of, likelier
-from faultset.impacts.weights import favour, odds_of_moves
+from faultset.impacts.weights import Weights, favour
 
 NODES, INJECTIONS = 4, 20
 
@@ -18,7 +18,7 @@ def factors(p_value: np.ndarray, onset_s: np.ndarray) -> np.ndarray:
     """The factor of each test of one KPI; rows are injections, columns nodes."""
     flat, kpi = p_value.ravel(), np.zeros(p_value.size, dtype=np.intp)
     fellows = fellows_of([str(number) for number in np.repeat(np.arange(len(p_value)), p_value.shape[1])], kpi)
-    found = likelier(odds_of_moves(flat, kpi), favour(flat), onset_s.ravel(), fellows)
+    found = likelier(Weights(flat, kpi).odds, favour(flat), onset_s.ravel(), fellows)
     return found.reshape(p_value.shape)
 
 

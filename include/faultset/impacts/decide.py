@@ -16,7 +16,7 @@ import numpy as np
 
 from faultset.impacts.found import Found
 from faultset.impacts.likely import fellows_of, likelier
-from faultset.impacts.weights import Weights, favour, odds_of_moves
+from faultset.impacts.weights import Weights, favour
 from faultset.impacts.windows import Floats, Parameters, Rows
 
 _Stratum = Literal["targets", "anywhere", "others"]  # hit; perhaps hit, as any node; not hit
@@ -105,8 +105,8 @@ def _controlled(found: Sequence[Found], stratum: _Stratum, limits: _Limits) -> l
 def _weights(found: Sequence[Found], p_value: Floats, kpi: Rows) -> Weights:
     onset_s = np.array([one.onset_s for one in found], dtype=np.float64)
     fellows = fellows_of([one.tested.injection_id for one in found], kpi)
-    factor = likelier(odds_of_moves(p_value, kpi), favour(p_value), onset_s, fellows)
-    return Weights(p_value, kpi, factor)
+    weights = Weights(p_value, kpi)
+    return weights.times(likelier(weights.odds, favour(p_value), onset_s, fellows))
 
 
 def _adjusted(p_value: Floats, weight: Floats) -> Floats:

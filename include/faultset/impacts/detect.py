@@ -14,7 +14,8 @@ from faultset.impacts.found import Extent, Found, Tested
 from faultset.impacts.null import Question, QuietSeries
 from faultset.impacts.overlap import answer_all
 from faultset.impacts.plants import NO_P, SCAN_SHARE
-from faultset.impacts.scan import Move, Scan, Scanned
+from faultset.impacts.scan import Scan
+from faultset.impacts.scanned import Move, Scanned
 from faultset.impacts.waves import waves
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Series, Windows
 from faultset.moments import epoch_us, from_epoch

@@ -21,6 +21,7 @@ from faultset.impacts.grid import Grid
 from faultset.impacts.medians import deviations, medians, quantiles
 from faultset.impacts.plants import NO_P, Planted, Smallest, held, mixed
 from faultset.impacts.rarity import Quiet, alike
+from faultset.impacts.scanned import Move, Scanned
 from faultset.impacts.shapes import Moves, Values, Whitener, filtered, pulses
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Rows, Series, Windows
 
@@ -45,36 +46,6 @@ _LEAST_THERE = 0.6  # share of the cells around a start that need a row
 _MOST_AT_ONCE = 4096  # stretches of the past that are copied at a time
 
 Way = Literal["pulse", "wide pulse", "filter"]
-
-
-@dataclass(frozen=True)
-class Scanned:
-    """What the scan says of each window; arrays of one item a window.
-
-    Attributes:
-        p_value: NaN where nothing could be asked.
-        size: of the move, signed, in the series' unit.
-        start_us, end_us: when the move was there.
-    """
-
-    p_value: Floats
-    size: Floats
-    start_us: Microseconds
-    end_us: Microseconds
-
-    @classmethod
-    def nothing(cls, count: int) -> Scanned:
-        """Return that none of ``count`` windows could be asked."""
-        return cls(np.full(count, np.nan), np.zeros(count), *(np.zeros(count, dtype=np.int64) for _ in range(2)))
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A move that is known: its signed size in the series' unit, and when it was there."""
-
-    size: float
-    start_us: int
-    end_us: int
 
 
 @dataclass(frozen=True, slots=True)

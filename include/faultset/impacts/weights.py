@@ -7,6 +7,7 @@ of its other tests: a mixture of chance results and of moves, fitted by expectat
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -33,14 +34,27 @@ class Weights:
     chance results weigh is estimated from those with a large p value (Storey, 2002; weighted: Ramdas et al., 2019).
     """
 
-    def __init__(self, p_value: Floats, group: Rows, factor: Floats | None = None) -> None:
-        """Learn from the p value of each test, and the number of its KPI, from 0 on; ``factor`` as of ``likelier``."""
+    def __init__(self, p_value: Floats, group: Rows) -> None:
+        """Learn from the p value of each test, and the number of its KPI, from 0 on."""
         count = np.bincount(group)
         least = np.maximum(min(_LEAST, _ALL_OTHERS / len(count)), 1 / (1 + (count / _FEW_TESTS) ** 2))
         self._p_value = p_value
         self._least = least[group]
-        self._factor = np.ones(len(group)) if factor is None else factor
-        self._odds = _steep_odds(p_value, group)
+        self._factor = np.ones(len(group))
+        self._share = _moved_share(p_value, group)
+        self._odds = _steep_odds(self._share)
+
+    @property
+    def odds(self) -> Floats:
+        """The odds that each test is a move, as far as the other tests of its KPI tell."""
+        share = np.minimum(self._share, _MOST_SHARE)
+        return np.asarray(share / (1 - share))
+
+    def times(self, factor: Floats) -> Weights:
+        """Return these weights, each test's by so much more (see ``likelier``)."""
+        other = copy.copy(self)
+        other._factor = self._factor * factor  # noqa: SLF001
+        return other
 
     def of_all(self) -> Floats:
         """Return the weight of each test."""
@@ -51,7 +65,7 @@ class Weights:
 
         A KPI learns from its own tests alone: what the others have learned stays.
         """
-        learned = _steep_odds(p_values.ravel(), np.repeat(np.arange(len(p_values)), len(members)))
+        learned = _steep_odds(_moved_share(p_values.ravel(), np.repeat(np.arange(len(p_values)), len(members))))
         for own_odds, own in zip(learned.reshape(p_values.shape), p_values, strict=True):
             odds, p_value = self._odds.copy(), self._p_value.copy()
             odds[members], p_value[members] = own_odds, own
@@ -60,21 +74,15 @@ class Weights:
     def _given(self, odds: Floats, p_value: Floats) -> Floats:
         odds = np.maximum(odds, self._least * odds.max()) * self._factor
         large = odds[p_value > _CHANCE_ABOVE]
-        # One more makes the control exact, another keeps a handful of tests from being taken for moves all.
+        # Two ordinary ones more keep a handful of tests from being taken for moves all.
         counted = float(large.sum()) + 2 * float((large if len(large) else odds).mean())
         chance = min(counted / (1 - _CHANCE_ABOVE), float(odds.sum()))
         return np.asarray(odds * (len(odds) / chance))
 
 
-def _steep_odds(p_value: Floats, group: Rows) -> Floats:
-    share = np.minimum(_moved_share(p_value, group), _OFTEN_ENOUGH)
+def _steep_odds(share: Floats) -> Floats:
+    share = np.minimum(share, _OFTEN_ENOUGH)
     return np.asarray((share / (1 - share)) ** _STEEP)
-
-
-def odds_of_moves(p_value: Floats, group: Rows) -> Floats:
-    """Return the odds that each test is a move, as far as the other tests of its KPI tell."""
-    share = np.minimum(_moved_share(p_value, group), _MOST_SHARE)
-    return np.asarray(share / (1 - share))
 
 
 def favour(p_value: Floats) -> Floats:

@@ -7,7 +7,6 @@ whoever labels it. One whose suppositions do not hold is labeled again here, kno
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +51,9 @@ def label(work: Work, target: Path, *, ranges: Path | None = None, progress: Tol
             progress=progress,
         )
     with _folder(ranges, target) as folder:
-        return _joined(work, _settled(work, every, folder, progress), target)
+        settled = _settled(work, every, folder, progress)
+        with engine.drafted(target) as draft:
+            return _written(work, settled, draft)
 
 
 @contextlib.contextmanager
@@ -128,20 +129,6 @@ def _behind(before: Before | None, one: Labeled) -> Before:
 
 
 # --- one file ---------------------------------------------------------------------------------------------------------
-
-
-def _joined(work: Work, every: Sequence[Labeled], target: Path) -> FileLabels:
-    with explain_os_errors(target):
-        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-    try:
-        with explain_os_errors(target):
-            labels = _written(work, every, Path(draft))
-            Path(draft).chmod(0o644)
-            Path(draft).replace(target)
-    finally:
-        Path(draft).unlink(missing_ok=True)
-    return labels
 
 
 def _written(work: Work, every: Sequence[Labeled], draft: Path) -> FileLabels:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import tempfile
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -75,19 +75,27 @@ def label_file(
         SetupError: the target cannot be written.
     """
     plan = Plan(file, node_windows, frozenset(nodes) if nodes is not None else None, leak)
+    with drafted(target) as draft:
+        return _labeled(plan, times, draft, progress)
+
+
+@contextlib.contextmanager
+def drafted(target: Path) -> Iterator[Path]:
+    """Within, write the file that is given; it stands at ``target`` once nothing failed, and nowhere if anything did.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
     with explain_os_errors(target):
-        handle, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         os.close(handle)
-    try:
-        with explain_os_errors(target):
-            labels = _labeled(plan, times, Path(draft), progress)
-        with explain_os_errors(target):
-            Path(draft).chmod(0o644)
-            Path(draft).replace(target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(draft).unlink()
-    return labels
+        draft = Path(name)
+        try:
+            yield draft
+            draft.chmod(0o644)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _labeled(plan: Plan, times: RunTimes, draft: Path, progress: Callable[[int], None] | None) -> FileLabels:
@@ -106,17 +114,32 @@ def _write(
 ) -> FileLabels:
     labeler = BlockLabeler(plan, rows)
     count = Count()
+    parts = labeled_parts(plan, rows, labeler, count)
+    write_parts(draft, rows, labeler, parts, count=count, clock=clock, progress=progress)
+    return summary(plan, rows, labeler, count, clock=clock, written=draft)
+
+
+def write_parts(
+    target: Path,
+    rows: Rows,
+    labeler: BlockLabeler,
+    parts: Iterable[Part],
+    *,
+    count: Count,
+    clock: ClockCount,
+    progress: Callable[[int], None] | None,
+) -> None:
+    """Write labeled blocks to a parquet file and count them; ``progress`` is told the rows so far after each."""
     with contextlib.closing(
-        Writer(draft, labeler.schema, plain=[written_as(name) for name in rows.layout.time])
+        Writer(target, labeler.schema, plain=[written_as(name) for name in rows.layout.time])
     ) as writer:
-        for part in labeled_parts(plan, rows, labeler, count):
+        for part in parts:
             count.add(part)
             clock.add(part)
             writer.add(part.table)
             if progress:
                 progress(count.rows)
         writer.flush()
-    return summary(plan, rows, labeler, count, clock=clock, written=draft)
 
 
 def summary(

@@ -24,12 +24,11 @@ import polars as pl
 
 from faultset.errors import FaultsetError, InputError
 from faultset.labels.counting import Count
-from faultset.labels.engine import labeled_parts, passes_of
-from faultset.labels.labeling import BlockLabeler, Plan, RepeatedHourError, written_as
+from faultset.labels.engine import labeled_parts, passes_of, write_parts
+from faultset.labels.labeling import BlockLabeler, Plan, RepeatedHourError
 from faultset.labels.leaks import Leak
 from faultset.labels.source_clock import ClockCount, KeptClock, RunTimes
 from faultset.labels.windows import NodeWindows
-from faultset.labels.writer import Writer
 from faultset.records.telemetry import TelemetryFile
 from faultset.settings import limits
 from faultset.sources.kit.files import local_path
@@ -264,16 +263,8 @@ def _write(
         labeler, count = BlockLabeler(plan, rows), Count()
         clock = ClockCount(work.times, rows.layout, before.cadence_s)
         begin = _position(rows)
-        with contextlib.closing(
-            Writer(target, labeler.schema, plain=[written_as(name) for name in rows.layout.time])
-        ) as writer:
-            for part in labeled_parts(plan, rows, labeler, count, row=before.rows, line=before.lines):
-                count.add(part)
-                clock.add(part)
-                writer.add(part.table)
-                if progress:
-                    progress(count.rows)
-            writer.flush()
+        parts = labeled_parts(plan, rows, labeler, count, row=before.rows, line=before.lines)
+        write_parts(target, rows, labeler, parts, count=count, clock=clock, progress=progress)
         end = _position(rows)
     return Labeled(target, begin, end, before.rows, before.lines, dict(sorted(plan.types.items())), count, clock.kept())
 
