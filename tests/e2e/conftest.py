@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http
 import json
 import os
 import re
@@ -164,14 +165,27 @@ class Airflow:
             health = self.call("GET", "/api/v2/monitor/health")
         except OSError:
             return False
-        return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+        asked = {part.replace("-", "_") for part in self.parts} & health.keys()
+        return all(health[part]["status"] == "healthy" for part in ("metadatabase", *asked))
 
     def call(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> Any:
         """Return the JSON answer of the REST API; ``token``: of another user than the usual one."""
         return json.loads(self.fetch(path, method, body, token=token))
 
     def fetch(self, path: str, method: str = "GET", body: Any = None, *, token: str | None = None) -> bytes:
-        """Return what is answered; ``token``: of another user than the usual one, "" for nobody."""
+        """Return what is answered; ``token``: of another user than the usual one, "" for nobody.
+
+        A change that Airflow could not write down is asked for again: on SQLite its API server may wait for itself.
+        """
+        try:
+            return self._fetch(path, method, body, token)
+        except urllib.error.HTTPError as error:
+            if method == "GET" or error.code != http.HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+        self.wait_until_healthy()
+        return self._fetch(path, method, body, token)
+
+    def _fetch(self, path: str, method: str, body: Any, token: str | None) -> bytes:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             method=method,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from faultset.pipeline.batching import Division, Item, batches
@@ -23,6 +23,7 @@ def test_every_piece_of_work_is_in_exactly_one_batch(sizes: list[int], by: Divis
 
 
 @given(SIZES, DIVISIONS)
+@example([0, 0, 3], Division(most=3, fixed=0, target=1))
 def test_there_are_few_batches_and_none_is_empty(sizes: list[int], by: Division) -> None:
     made = batches(items(sizes), by)
     assert len(made) <= min(by.most, len(sizes))

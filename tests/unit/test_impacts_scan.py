@@ -67,6 +67,21 @@ def test_a_move_may_begin_late_and_outlast_its_command(late_s: float, lasts_s: f
     assert first.direction == "up"
 
 
+def test_a_late_move_has_to_be_clearer_where_no_fault_is_known_to_have_acted():
+    seconds, value = noise()
+    for one in injections()[::3]:
+        moved(value, seconds, (one.started_at - BEGIN).total_seconds() + 17, 10, 4.0)
+    recorded = {("cmp1", "cpu.user"): series(seconds, value)}
+    known = {one.injection_id: frozenset({"cmp1"}) for one in injections()}
+    tests = [detect(recorded, injections(), targets=targets).tested for targets in (known, None)]
+    both = list(zip(*tests, strict=True))
+    late = [(one.p_value or 1, other.p_value or 1) for one, other in both if one.question in {"pulse", "filter"}]
+    clear = [(one, other) for one, other in late if one < 0.01]
+    assert len(clear) >= 5
+    assert all(one < other for one, other in clear)
+    assert all((one.detectable_sd or 0) <= (other.detectable_sd or 99) for one, other in both)
+
+
 def test_of_rows_five_seconds_apart_the_start_is_between_the_two_that_it_lies_between():
     seconds, value = noise(step_s=5)
     one = injections()[4]

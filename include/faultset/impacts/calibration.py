@@ -57,7 +57,8 @@ def calibrate(
         return ()
     pretended = {node: _pretended(node, series, injections, parameters) for node in {node for node, _ in series}}
     windows = {
-        node: windows_at(node, [*injections, *some], parameters, targets or {}) for node, some in pretended.items()
+        node: _as_hit(windows_at(node, [*injections, *some], parameters, targets or {}), len(some))
+        for node, some in pretended.items()
     }
     return tuple(
         _calibrated(kpi, series, windows, len(injections), parameters) for kpi in sorted({kpi for _, kpi in series})
@@ -76,6 +77,13 @@ def _calibrated(
     p_values = [told.p_value for one in judged.values() for told in one.told[injections:] if told]
     tested, false = len(p_values), sum(p_value <= parameters.largest_p for p_value in p_values)
     return Calibrated(kpi, tested, false, false / tested if tested else None)
+
+
+def _as_hit(windows: Windows, pretended: int) -> Windows:
+    """Return windows whose last are asked as where a fault acted: there chance gives small p values most often."""
+    hit = windows.hit.copy()
+    hit[len(hit) - pretended :] = True
+    return replace(windows, hit=hit)
 
 
 # --- where ----------------------------------------------------------------------------------------------------------

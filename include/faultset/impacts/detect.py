@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from faultset.impacts.edges import QUESTIONS, Answers
 from faultset.impacts.found import Extent, Found, Tested
 from faultset.impacts.null import Question, QuietSeries
 from faultset.impacts.overlap import answer_all
-from faultset.impacts.plants import NO_P, SCAN_SHARE
+from faultset.impacts.plants import NO_P, SCAN_SHARE, Smallest
 from faultset.impacts.scan import Scan
 from faultset.impacts.scanned import Move, Scanned
 from faultset.impacts.waves import waves
@@ -24,6 +25,9 @@ from faultset.tables import ImpactRow, InjectionRow, TargetRow
 _SMOOTH_ROWS = 5
 _MOST_ROUNDS = 3  # the second finds what the first one's moves hid; more change little
 _KNOWS_ENOUGH = 15  # independent quiet places from which on a scan of a series' own is worth that share
+# Where no fault is known to have acted, the scan has this part of its share: noise is full of moves of any onset and
+# length, with two to eight times as many p values of 0.005 as chance allows, and they would tell of little else there.
+_ELSEWHERE = 0.1
 _PERHAPS_P = 0.05  # p value up to which time may be away from its level; less strict than what makes an impact
 _NO_ROOM = "there are too few rows beside its edges, or edges of other injections are too near"
 
@@ -97,7 +101,9 @@ def windows_at(
 ) -> Windows:
     """Return the windows of ``injections`` as ``node`` sees them."""
     nodes = [targets.get(one.injection_id) for one in injections]
-    return Windows.of(injections, parameters, np.array([not some or node in some for some in nodes], dtype=bool))
+    is_target = np.array([not some or node in some for some in nodes], dtype=bool)
+    is_hit = np.array([bool(some) for some in nodes], dtype=bool) & is_target
+    return Windows.of(injections, parameters, is_target, is_hit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ class Told:
         question: as in ``Tested``.
         extent: from when to when, where it perhaps moved.
         onset_s: as in ``Found``.
+        scan_share: of the risk of a false answer, what the scan has.
     """
 
     p_value: float
@@ -123,6 +130,7 @@ class Told:
     question: Question
     extent: Extent | None = None
     onset_s: float | None = None
+    scan_share: float = SCAN_SHARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +140,13 @@ class Judged:
     Attributes:
         refusal: why there was no test of any; None where there was.
         told: None where there was no test of an injection.
-        smallest: gives, while the series is at hand: p value -> the smallest move of 25 s found at such p values with
-            90 % power; None if nobody knows.
+        smallest: gives, while the series is at hand, what says the smallest move of 25 s that is found with 90 % power;
+            None if nobody knows.
     """
 
     refusal: str | None
     told: tuple[Told | None, ...]
-    smallest: Callable[[], Callable[[float], float | None] | None] | None = None
+    smallest: Callable[[], Smallest | None] | None = None
 
     @property
     def back_us(self) -> Microseconds:
@@ -224,16 +232,15 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
     p_value, size = float(scanned.p_value[place]), float(scanned.size[place])
     if not p_value >= 0:
         return told
-    both, is_told = p_value, False
+    both, share, is_told = p_value, 1.0, False
     if told is not None:
-        is_clear = scan.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
-        share = SCAN_SHARE if is_clear else SCAN_SHARE / 2
+        share = _scan_share(scan, place)
         both = p_of_both(told.p_value, p_value, share)
         knows_when = told.p_value <= parameters.largest_p_targets or p_value > parameters.largest_p_targets
         is_told = knows_when and told.p_value / (1 - share) <= p_value / share
     onset_s = float(scanned.start_us[place] - scan.windows.start[place]) / SECOND if size else None
     if told is not None and is_told:
-        return replace(_timed(told, scanned, place), p_value=both, onset_s=onset_s)
+        return replace(_timed(told, scanned, place), p_value=both, onset_s=onset_s, scan_share=share)
     extent = Extent(int(scanned.start_us[place]), int(scanned.end_us[place]), is_back=True)
     return Told(
         p_value=both,
@@ -244,7 +251,14 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
         question="filter" if scan.way == "filter" else "pulse",
         extent=extent if both <= parameters.largest_p_targets and size else None,
         onset_s=onset_s,
+        scan_share=share,
     )
+
+
+def _scan_share(scan: Scan, place: int) -> float:
+    is_clear = scan.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
+    share = SCAN_SHARE if is_clear else SCAN_SHARE / 2
+    return share if scan.windows.hit[place] else share * _ELSEWHERE
 
 
 def p_of_both(edges: float, scan: float, share: float) -> float:
@@ -309,9 +323,7 @@ def _not_tested(injection: InjectionRow, node: str, kpi: str, why: str) -> Found
     return Found(Tested(injection.injection_id, node, kpi, None, None, None, None, False, None, None, why))
 
 
-def _found(
-    injection: InjectionRow, node: str, kpi: str, told: Told, smallest: Callable[[float], float | None] | None
-) -> Found:
+def _found(injection: InjectionRow, node: str, kpi: str, told: Told, smallest: Smallest | None) -> Found:
     tested = Tested(
         injection_id=injection.injection_id,
         node=node,
@@ -325,7 +337,8 @@ def _found(
         is_back=told.extent.is_back if told.extent else None,
         why_not=None,
     )
-    return Found(tested, told.extent, "up" if told.step > 0 else "down", smallest=smallest, onset_s=told.onset_s)
+    hidden = partial(smallest, share=told.scan_share) if smallest else None
+    return Found(tested, told.extent, "up" if told.step > 0 else "down", smallest=hidden, onset_s=told.onset_s)
 
 
 def _cut_at_the_next(found: Sequence[Found], injections: Sequence[InjectionRow]) -> tuple[ImpactRow, ...]:

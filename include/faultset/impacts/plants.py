@@ -8,7 +8,7 @@ import numpy as np
 
 from faultset.impacts.windows import Floats, Rows
 
-SCAN_SHARE = 0.5  # of the risk of a false answer; the test by edges has the rest
+SCAN_SHARE = 0.5  # of the risk of a false answer, at most; the test by edges has the rest
 NO_P = 1e-12  # p values below this are none
 _POWER = 0.9
 _FINE_SIZES = 60
@@ -65,7 +65,7 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class Smallest:
-    """Says how large a move has to be: of a p value the smallest move that is found nine times out of ten.
+    """Says how large a move has to be: of a p value the smallest move that the scan finds nine times out of ten.
 
     It holds no series, so that it may be kept until all are tested.
 
@@ -78,16 +78,22 @@ class Smallest:
     clear: Floats
     _known: dict[float, float | None] = field(default_factory=dict)
 
-    def __call__(self, p_value: float) -> float | None:
-        """Return the smallest move found at p values up to ``p_value``, in deviations; None if none is."""
-        if p_value not in self._known:
-            self._known[p_value] = self._smallest(p_value)
-        return self._known[p_value]
+    def __call__(self, p_value: float, share: float = SCAN_SHARE) -> float | None:
+        """Return the smallest move found at p values up to ``p_value``, in deviations; None if none is.
+
+        Args:
+            p_value: of all that is asked together.
+            share: of the risk of a false answer, what the scan has.
+        """
+        scanned = max(p_value, NO_P) * share
+        if scanned not in self._known:
+            self._known[scanned] = self._smallest(scanned)
+        return self._known[scanned]
 
     def _smallest(self, p_value: float) -> float | None:
         # Larger moves need not be rarer: where the series moves by as much of itself they are less so.
         sizes = np.geomspace(self.sizes[0], self.sizes[-1], _FINE_SIZES)
-        enough = -np.log(max(p_value, NO_P) * SCAN_SHARE)
+        enough = -np.log(p_value)
         found = np.array([np.interp(sizes, self.sizes, one) >= enough for one in self.clear])
         reached = sizes[found.mean(axis=0) >= _POWER]
         return float(reached[0]) if len(reached) else None

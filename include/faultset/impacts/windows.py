@@ -50,7 +50,7 @@ class Parameters:
         seed: what the choice of the places starts from.
     """
 
-    alpha: float = 0.02
+    alpha: float = 0.03
     alpha_targets: float = 0.07
     largest_p: float = 0.01
     largest_p_targets: float = 0.1
@@ -105,6 +105,7 @@ class Windows:
         before_start, after_start, before_end, after_end: microseconds beside an edge in which no other edge lies.
         start_shared, end_shared: whether another injection's edge is too near to be told apart.
         yields: whether it acts elsewhere, so that a move at a shared edge is not put down to it.
+        hit: whether it is known to have acted here.
         recent: whether another edge is so shortly before the start that the KPI may still be recovering.
         lasting: when the fault itself had ended for certain, microseconds; where that is not known, when its command
             had.
@@ -122,24 +123,32 @@ class Windows:
     start_shared: Flags
     end_shared: Flags
     yields: Flags
+    hit: Flags
     recent: Flags
     lasting: Microseconds
     open_until: Microseconds
 
     @classmethod
-    def of(cls, injections: Sequence[InjectionRow], parameters: Parameters, is_target: Flags | None = None) -> Windows:
+    def of(
+        cls,
+        injections: Sequence[InjectionRow],
+        parameters: Parameters,
+        is_target: Flags | None = None,
+        is_hit: Flags | None = None,
+    ) -> Windows:
         """Return the windows of ``injections`` in their order: the commands' edges, and how long the faults last.
 
         Args:
             injections: all of them.
             parameters: of the test.
-            is_target: whether the node looked at is a target of each; None where that is not known of any.
+            is_target: whether each may have acted on the node looked at; None where that is not known of any.
+            is_hit: whether each is known to have; None where that is not known of any.
         """
         start = _microseconds_of([one.started_at for one in injections])
         end = np.maximum(_microseconds_of([one.ended_at for one in injections]), start)
         start_slack = _microseconds([one.start_uncertainty_s for one in injections])
         end_slack = _microseconds([one.end_uncertainty_s for one in injections])
-        commands = cls.at(start, end, start_slack, end_slack, parameters=parameters, is_target=is_target)
+        commands = cls.at(start, end, start_slack, end_slack, parameters=parameters, is_target=is_target, is_hit=is_hit)
         known = np.maximum(_microseconds_of([known_end(one) for one in injections]), commands.lasting)
         latest = np.maximum(_microseconds_of([span_of(one).end_latest for one in injections]), known)
         return replace(commands, lasting=known, open_until=latest)
@@ -154,6 +163,7 @@ class Windows:
         *,
         parameters: Parameters,
         is_target: Flags | None = None,
+        is_hit: Flags | None = None,
     ) -> Windows:
         """Return the windows with these edges, the arrays of one length."""
         count = len(start)
@@ -184,6 +194,7 @@ class Windows:
             start_shared=shared[0],
             end_shared=shared[1],
             yields=~here,
+            hit=np.zeros(count, dtype=bool) if is_hit is None else is_hit,
             recent=before[0] < round(parameters.baseline_s * SECOND),
             lasting=end + end_slack,
             open_until=end + end_slack,

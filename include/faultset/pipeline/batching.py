@@ -48,10 +48,10 @@ def batches(items: Sequence[Item], by: Division) -> list[tuple[Item, ...]]:
     """
     total = sum(map(by.cost, items))
     count = min(by.most, len(items), max(1, -(-total // by.target)))
-    heap: list[tuple[int, int]] = [(0, number) for number in range(count)]
+    heap = [(0, 0, number) for number in range(count)]  # cost, items, number: those that cost nothing fill empty ones
     made: list[list[Item]] = [[] for _ in heap]
     for item in sorted(items, key=lambda one: (-one.bytes, one.name)):
-        size, number = heap[0]
+        size, held, number = heap[0]
         made[number].append(item)
-        heapq.heapreplace(heap, (size + by.cost(item), number))
+        heapq.heapreplace(heap, (size + by.cost(item), held + 1, number))
     return [tuple(reversed(batch)) for batch in made]
