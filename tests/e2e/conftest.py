@@ -211,7 +211,7 @@ class Airflow:
         answer = {"chosen_options": [chosen], "params_input": given}
         self.call("PATCH", path, answer, token=self.token_of(by))
 
-    def run(self, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
+    def run(self, dag_id: str, conf: dict[str, Any], seconds: float = PATIENCE_S) -> dict[str, Any]:
         """Start a DAG and return its run once it has ended."""
         wait_for(f"the DAG {dag_id}", lambda: self.knows(dag_id))
         started = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
@@ -221,7 +221,7 @@ class Airflow:
             run: dict[str, Any] = self.call("GET", path)
             return run if run["state"] in {"success", "failed"} else None
 
-        return wait_for(f"the end of {dag_id}", ended)
+        return wait_for(f"the end of {dag_id}", ended, seconds)
 
     def knows(self, dag_id: str) -> bool:
         """Whether the DAG was read."""

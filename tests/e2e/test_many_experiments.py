@@ -1,7 +1,8 @@
 """Far more experiments than Airflow lets a task map, of which few changed, on a real scheduler.
 
 ``FAULTSET_TEST_EXPERIMENTS`` and ``FAULTSET_TEST_CHANGED`` say how many; ``FAULTSET_TEST_MAP_LENGTH`` how many may be
-mapped; ``FAULTSET_TEST_CATALOG`` names a folder that ``many.make`` wrote before.
+mapped; ``FAULTSET_TEST_CATALOG`` names a folder that ``many.make`` wrote before; ``FAULTSET_TEST_KINDS`` what telemetry
+the experiments have.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from e2e import many
-from e2e.conftest import Airflow, running_airflow, wait_for
+from e2e.conftest import PATIENCE_S, Airflow, running_airflow, wait_for
 from faultset import pipeline
 from faultset.settings import Settings
 
@@ -31,6 +32,7 @@ MADE = os.environ.get("FAULTSET_TEST_CATALOG")
 YOUNG_S = 61.0
 PLAN_S = 60.0
 MOST_TASKS = 64
+LONG_S = PATIENCE_S + 10.0 * CHANGED
 MOST_ROWS = 1000  # that a rebuild and its publishing add to the metadata database
 
 
@@ -52,7 +54,7 @@ class Runs:
     rows: list[dict[str, int]] = field(default_factory=list)
 
     def rebuild(self) -> None:
-        run = self.airflow.run("rebuild_datasets", {})
+        run = self.airflow.run("rebuild_datasets", {}, LONG_S)
         path = f"/api/v2/dags/rebuild_datasets/dagRuns/{run['dag_run_id']}/taskInstances"
         assert run["state"] == "success", self.airflow.call("GET", f"{path}?limit=100")
         self.tasks.append(self.airflow.call("GET", f"{path}?limit=100")["task_instances"])
@@ -95,7 +97,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[R
             many.change(settings, slug, seed)
         made.rows.append(airflow.rows())
         made.rebuild()
-        wait_for("a version of each that changed", made.published)
+        wait_for("a version of each that changed", made.published, LONG_S)
         made.rows.append(airflow.rows())
         yield made
 
