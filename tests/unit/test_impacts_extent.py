@@ -18,7 +18,7 @@ def course(shape: np.ndarray, *, size: float = 6.0, seed: int = 0) -> np.ndarray
 
 
 def seen(value: np.ndarray) -> tuple[float, int, int]:
-    return extent(value, BEGIN + 3, LENGTH, (BEGIN - 5, BEGIN + 30))
+    return extent(value, BEGIN + 3, LENGTH, (BEGIN - 5, BEGIN + 30), 2000)
 
 
 @pytest.mark.parametrize("size", [6.0, -6.0])
@@ -50,7 +50,7 @@ def test_what_comes_back_slowly_is_no_level_around_the_move(seed: int):
     # Held for 36 cells, then back within 28: at cell 36 it is as far away as before.
     back = np.concatenate([np.ones(36), np.linspace(0.9, 0.6, 15), np.linspace(0.6, 0.0, 13)])
     value = course(back, seed=seed)
-    told, start, end = extent(value, BEGIN, 36, (BEGIN - 5, BEGIN + 30))
+    told, start, end = extent(value, BEGIN, 36, (BEGIN - 5, BEGIN + 30), 2000)
     assert told == pytest.approx(6.0, abs=1.0)
     assert abs(start - BEGIN) <= 1
     assert 55 <= end - BEGIN <= 70

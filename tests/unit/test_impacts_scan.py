@@ -225,7 +225,7 @@ def test_a_short_recording_has_nothing_to_compare_with_and_is_not_scanned():
     assert np.isnan(scan.answers([None]).p_value).all()
 
 
-def test_a_series_that_hardly_ever_leaves_its_level_has_no_scale_and_vouches_for_no_other():
+def test_a_series_that_hardly_ever_leaves_its_level_vouches_for_no_other():
     seconds = np.arange(1200)
     random = np.random.default_rng(0)
     parameters = Parameters()
@@ -235,8 +235,7 @@ def test_a_series_that_hardly_ever_leaves_its_level_has_no_scale_and_vouches_for
         Scan(series(seconds, value), windows, parameters, np.zeros(1, dtype=np.int64))
         for value in (restless, restless, level)
     )
-    assert np.isnan(still.scale).all()
-    assert len(still.quiet_numbers(still.onset_cells(None), "pulse")) == 0
+    assert np.isfinite(still.scale).all()
     beside.peers = (still,)
     assert beside.answers([None]).p_value == pytest.approx(alone.answers([None]).p_value)
 

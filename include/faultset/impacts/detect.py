@@ -182,7 +182,7 @@ def judged_by_node(
 
 def _by_edges(quiet: Mapping[str, QuietSeries], windows: Mapping[str, Windows]) -> dict[str, Judged]:
     """Return node -> what the edges say; the nodes, in order, help each other out."""
-    able = [one for one in quiet.values() if one.refusal is None]
+    able = [one for one in quiet.values() if one.can_help]
     for one in quiet.values():
         one.help_from([peer for peer in able if peer is not one])
     judged = {node: _judged(one, windows[node]) for node, one in quiet.items()}
@@ -240,7 +240,7 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
         is_told = knows_when and told.p_value / (1 - share) <= p_value / share
     onset_s = float(scanned.start_us[place] - scan.windows.start[place]) / SECOND if size else None
     if told is not None and is_told:
-        return replace(_timed(told, scanned, place), p_value=both, onset_s=onset_s, scan_share=share)
+        return replace(_timed(told, scanned, place, scan), p_value=both, onset_s=onset_s, scan_share=share)
     extent = Extent(int(scanned.start_us[place]), int(scanned.end_us[place]), is_back=True)
     return Told(
         p_value=both,
@@ -270,13 +270,17 @@ def p_of_both(edges: float, scan: float, share: float) -> float:
     return 1.0 / ((1 - share) / max(edges, NO_P) + share / max(scan, NO_P))
 
 
-def _timed(told: Told, scanned: Scanned, place: int) -> Told:
+def _timed(told: Told, scanned: Scanned, place: int, scan: Scan) -> Told:
     """Return what the edges tell, with the times of the scan where both perhaps see the same move.
 
-    The edges say little of a move that begins or ends between them.
+    The edges say little of a move that begins or ends between them. The scan may see a part of one that is longer than
+    what it looks for.
     """
     is_same = scanned.size[place] * told.step > 0 and scanned.p_value[place] <= _PERHAPS_P
     if told.extent is None or not told.extent.is_back or not is_same:
+        return told
+    after = scan.grid.between(int(scanned.end_us[place]), told.extent.end_us)
+    if len(after) and np.median(np.sign(told.step) * (after - told.base)) > abs(told.step) / 2:
         return told
     return replace(told, extent=Extent(int(scanned.start_us[place]), int(scanned.end_us[place]), is_back=True))
 

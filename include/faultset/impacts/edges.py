@@ -19,6 +19,7 @@ from faultset.impacts.null import Chain, Question, QuietSeries, Shape, agreed, d
 from faultset.impacts.windows import SECOND, Flags, Floats, Parameters, Rows, Windows
 
 QUESTIONS: tuple[Question, ...] = ("edges", "step", "level", "end")
+_SAME_LEVEL = 0.25  # of a move, that two levels may differ by and still be the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +143,13 @@ def _level(chain: list[_Steps], windows: Windows, middle: Floats) -> tuple[Float
 
 
 def _recovers(step: Floats, chain: list[_Steps], windows: Windows, middle: Floats) -> Flags:
-    """Return where a move leads back to normal soon after another injection: that is its recovery."""
+    """Return where a move leads back to normal, from one that began before: no effect of a command begins so.
+
+    Soon after another injection that is its recovery; else whatever moved the KPI had begun already.
+    """
     base = chain[-1].base
-    return np.asarray(windows.recent & (np.abs(base + step - middle) < np.abs(base - middle)))
+    far, farther = np.abs(base + step - middle), np.abs(base - middle)
+    return np.asarray((windows.recent & (far < farther)) | (far < _SAME_LEVEL * np.abs(step)) & (farther > far))
 
 
 def _base(steps: dict[int, _Steps], middle: Floats) -> Floats:

@@ -13,7 +13,7 @@ _ROUNDS = 3  # what first is taken to be around a move can be a part of it: wher
 _CLEARLY = 0.9  # of the deviation from a step, that a ramp may have at most: else it is a step
 
 
-def extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> tuple[float, int, int]:
+def extent(value: Floats, begun: int, length: int, onsets: tuple[int, int], most: int) -> tuple[float, int, int]:
     """Return the size of a move, and the cells [start, end) in which it was there.
 
     They are those that are nearer to its level than to the one around it, and where it ramps in or fades out clearly,
@@ -24,8 +24,22 @@ def extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> t
         begun: about where it begins.
         length: about how many cells it lasts.
         onsets: cells [first, last) at which it may begin.
+        most: how many cells it is followed.
     """
-    first, last = max(onsets[0], 0), min(begun + length + max(length, 20), len(value))
+    furthest = min(len(value), begun + most)
+    while True:
+        cells = max(onsets[0], 0), min(begun + length + max(length, 20), len(value))
+        size, start, end = _between_levels(value, begun, length, cells, onsets[1])
+        if end < cells[1] or cells[1] >= furthest:
+            return size, *_with_ramps(value, start, end, size, cells)
+        length *= 2  # it lasts until the end of what was looked at
+
+
+def _between_levels(
+    value: Floats, begun: int, length: int, cells: tuple[int, int], until: int
+) -> tuple[float, int, int]:
+    """Return the size of a move that begins before ``until``, and which ``cells`` are nearer to its level."""
+    first, last = cells
     start, end = begun - first, begun + length - first
     if last - first < 1:
         return 0.0, begun, begun + length
@@ -34,16 +48,23 @@ def extent(value: Floats, begun: int, length: int, onsets: tuple[int, int]) -> t
         size = float(np.median(value[first + start : first + end])) - base
         away = np.sign(size) * (value[first:last] - base)
         gain = np.abs(away) - np.abs(away - abs(size))
-        before, (start, end) = (start, end), _heaviest(gain, (start, end), onsets[1] - first)
+        before, (start, end) = (start, end), _heaviest(gain, (start, end), until - first)
         if (start, end) == before:
             break
+    return size, first + start, first + end
+
+
+def _with_ramps(value: Floats, start: int, end: int, size: float, cells: tuple[int, int]) -> tuple[int, int]:
+    """Return the cells [start, end) with those of a ramp that leads into them or out of them, among ``cells``."""
+    first, last = cells
     if not size:
-        return size, first + start, first + end
+        return start, end
+    away = np.sign(size) * (value[first:last] - _base(value, start, end))
     course = np.clip(away / abs(size), -1.0, 2.0)
     most = _MOST_SLOPE * (end - start)
-    foot = start - _ramp(course, start, most) // 2
-    over = end + _ramp(course[::-1], len(course) - end, most) // 2
-    return size, first + max(foot, 0), first + min(over, len(course))
+    foot = start - _ramp(course, start - first, most) // 2
+    over = end + _ramp(course[::-1], last - end, most) // 2
+    return max(foot, first), min(over, last)
 
 
 def _base(value: Floats, start: int, end: int) -> float:

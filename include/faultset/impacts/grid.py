@@ -49,6 +49,10 @@ class Grid:
         """Return the cell that each moment lies in; the nearest one before it in a gap, the first one before all."""
         return np.maximum(np.searchsorted(self.cell_us, moments, side="right") - 1, 0)
 
+    def between(self, start_us: int, end_us: int) -> Floats:
+        """Return the values of the cells that begin in [start, end)."""
+        return self.value[slice(*np.searchsorted(self.cell_us, [start_us, end_us]))]
+
     def rows(self, seconds: float) -> int:
         """Return how many cells ``seconds`` are, at least one."""
         return max(1, round(seconds * SECOND / self.step_us))

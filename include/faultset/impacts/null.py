@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy.ndimage import rank_filter
 
-from faultset.impacts.medians import deviations, medians, of_ascending
+from faultset.impacts.medians import deviations, is_mostly_one_value, medians, of_ascending, scale_of_coarse
 from faultset.impacts.windows import (
     SECOND,
     Flags,
@@ -185,6 +185,7 @@ class QuietSeries:
         rows = np.flatnonzero(quiet)
         self._quiet_time, self._quiet_value = self.time[rows], self.value[rows]
         self.places = self._choose(quiet)
+        self._coarse = scale_of_coarse(self._quiet_value, self.value)
         self._scale, _ = self.baseline(self.places)
         self.running: dict[int, Floats] = {}
         self._probes: dict[int, tuple[Microseconds, Floats]] = {}
@@ -204,9 +205,12 @@ class QuietSeries:
             return "it is constant, so there is no noise to compare with"
         if len(self.places) < self.parameters.least_placements or len(self._quiet_time) < _LEAST_BASELINE_ROWS:
             return "there is too little quiet time to compare with"
-        if not np.isfinite(self._scale).any():
-            return "it is constant wherever it is quiet"
         return None
+
+    @property
+    def can_help(self) -> bool:
+        """Whether it says what is usual elsewhere, too."""
+        return self.refusal is None and not is_mostly_one_value(self._quiet_value)
 
     def help_from(self, peers: Sequence[QuietSeries]) -> None:
         """Ask the same KPI on other nodes from now on where this series has too little quiet time of its own."""
@@ -236,16 +240,18 @@ class QuietSeries:
     def baseline(self, moments: Microseconds) -> tuple[Floats, Floats]:
         """Return robust standard deviation and median of the quiet rows in the time before each moment.
 
-        Where the deviation is next to nothing (coarse values), a tenth of what is usual for the series stands in; NaN
-        where there are hardly any rows before.
+        Where the deviation is next to nothing (coarse values), a tenth of what is usual for the series stands in, or
+        where it usually is nothing, what its rarer values tell. Rows that are far apart are taken from a longer time.
+        NaN where there are hardly any before.
         """
-        span = round(self.parameters.baseline_s * SECOND)
+        span = max(round(self.parameters.baseline_s * SECOND), 2 * _LEAST_BASELINE_ROWS * self.spacing)
         last = np.searchsorted(self._quiet_time, moments - self.resolution, side="right")
         first = np.searchsorted(self._quiet_time, moments - self.resolution - span)
         # Where windows or a gap took the time before, the quiet rows before those serve.
         first = np.maximum(np.minimum(first, last - span // self.spacing // 4), 0)
         deviation, middle = _spread(self._quiet_value, first, last)
-        return np.fmax(deviation, _tenth_of_usual(deviation)), middle
+        least = _tenth_of_usual(deviation)
+        return np.fmax(deviation, self._coarse if np.isnan(least) else least), middle
 
     def unit(self, moments: Microseconds, scale: Floats, count: int) -> Floats:
         """Return the unit that a step between medians of ``count`` rows is measured in at each moment.
@@ -262,7 +268,8 @@ class QuietSeries:
         near = sizes[some[:, None] + np.arange(wanted)]
         kth = int(0.9 * (wanted - 1))
         restless = np.sort(near, axis=1)[which, kth] / _NORMAL_90
-        unit = np.sqrt(scale * np.fmax(restless, _tenth_of_usual(sizes)))
+        least = _tenth_of_usual(sizes)
+        unit = scale if np.isnan(least) else np.sqrt(scale * np.fmax(restless, least))
         return np.where(unit > 0, unit, np.nan)
 
     def _probed(self, count: int) -> tuple[Microseconds, Floats]:

@@ -18,7 +18,7 @@ from scipy.ndimage import maximum_filter1d
 
 from faultset.impacts.extent import extent
 from faultset.impacts.grid import Grid
-from faultset.impacts.medians import deviations, medians, quantiles
+from faultset.impacts.medians import deviations, is_mostly_one_value, medians, quantiles, scale_of_coarse
 from faultset.impacts.plants import NO_P, Planted, Smallest, held, mixed
 from faultset.impacts.rarity import Quiet, alike
 from faultset.impacts.scanned import Move, Scanned
@@ -39,6 +39,7 @@ _SIZES_SD = (1.0, 2.0, 3.0, 4.5, 6.0, 9.0, 14.0, 22.0)
 _SOUGHT_S = 25.0
 _LEAST_P = 1e-4  # below this a p value is as good as any other when ways to ask are compared
 _STILL = 0.3  # numbers far below this are all alike
+_LEAST_PAST = 40  # cells that a deviation is taken from
 _MARGIN = 64  # cells that a filter needs before what is asked
 _PERHAPS_P = 0.05
 _LEAST_THERE = 0.6  # share of the cells around a start that need a row
@@ -139,7 +140,8 @@ class Scan:
     def _of_the_past(self, value: Floats, spread: Callable[[Floats], Floats]) -> Floats:
         """Return the spread of the quiet cells before each cell; at least a share of what is usual for the series."""
         quiet = np.flatnonzero(~self.loud)
-        width = min(self.grid.rows(self.parameters.baseline_s), max(len(quiet) // 2, 1))
+        width = max(self.grid.rows(self.parameters.baseline_s), _LEAST_PAST)  # of rows far apart, from a longer time
+        width = min(width, max(len(quiet) // 2, 1))
         every = max(1, width // 60)
         last = np.arange(width, len(quiet) + 1, every)
         if not len(last):
@@ -148,7 +150,7 @@ class Scan:
         some = (last[at : at + _MOST_AT_ONCE] - width for at in range(0, len(last), _MOST_AT_ONCE))
         seen = np.concatenate([spread(past[first]) for first in some])
         usual = seen[seen > 0]
-        least = 0.1 * float(np.median(usual)) if len(usual) else np.nan
+        least = 0.1 * float(np.median(usual)) if len(usual) else scale_of_coarse(value[quiet], value)
         before = np.concatenate(([0], np.cumsum(~self.loud)))[:-1]
         return np.asarray(np.maximum(np.interp(before, last, seen), least))
 
@@ -156,6 +158,11 @@ class Scan:
     def _measured(self) -> bool:
         """Whether quiet time says how much the series moves by itself: one that never does there has no scale."""
         return bool(np.isfinite(self.scale).all())
+
+    @cached_property
+    def is_mostly_one_value(self) -> bool:
+        """Whether its quiet cells are, so that it says little of other series."""
+        return is_mostly_one_value(self.grid.value[~self.loud])
 
     def scale_at(self, window: int) -> float:
         """Return the robust standard deviation before a window."""
@@ -307,7 +314,8 @@ class Scan:
 
     def _helpers(self, onset: int) -> list[Scan]:
         """Return the scans of the same KPI elsewhere that know what is usual there."""
-        return [peer for peer in self.peers if peer.lengths and len(peer.quiet_numbers(onset, self.way))]
+        able = (peer for peer in self.peers if peer.lengths and not peer.is_mostly_one_value)
+        return [peer for peer in able if len(peer.quiet_numbers(onset, self.way))]
 
     def _strange_weight(self, quiet: Quiet, onset: int, cell: int | None) -> Floats | None:
         """Return how much the places of other series count: as restless ones more, where a cell is asked."""
@@ -371,9 +379,8 @@ class Scan:
         """Ask one window on a course, but where the edges of ``taken`` are."""
         moves, value, offset = course.moves, course.value, course.first
         first, last = self._range(window)
-        around = self.grid.there[max(first - self._beside[-1], 0) : last + self._beside[-1]]
         number = np.where(self._touched(first, last, taken), 0.0, moves.number[first - offset : last - offset])
-        if not len(number) or around.sum() < _LEAST_THERE * len(around) or self._is_others(window, first, last):
+        if not len(number) or not self._has_rows(window, first, last) or self._is_others(window, first, last):
             return
         at = int(np.argmax(np.abs(number)))
         onset = self.onset_cells(window)
@@ -383,10 +390,22 @@ class Scan:
         if not number[at]:
             return
         begun, length = first + at, int(moves.rows[first + at - offset])
-        size, start, end = extent(value, begun - offset, length, (first - offset, last - offset))
+        lasts_s = float(self.windows.end[window] - self.windows.start[window]) / SECOND
+        most = self.grid.rows(lasts_s + self.parameters.recovery_s)
+        size, start, end = extent(value, begun - offset, length, (first - offset, last - offset), most)
         found.size[window] = size if np.sign(size) == np.sign(number[at]) else 0.0
         found.start_us[window] = max(self._between(start + offset), self.windows.start[window])
         found.end_us[window] = max(self._between(end + offset), found.start_us[window] + 1)
+
+    def _has_rows(self, window: int, first: int, last: int) -> bool:
+        """Whether there are rows before, at and after the cells [first, last) at which a window's effect may begin."""
+        us, step = self.grid.cell_us, self.grid.step_us
+        if first < self._beside[0] or self.windows.start[window] >= us[first] + step:
+            return False
+        ahead, behind = first - self._beside[-1], last + self._beside[-1]
+        low, high = max(ahead, 0), min(behind, len(us))
+        is_even = us[high - 1] - us[low] == (high - 1 - low) * step  # no long gap was jumped over
+        return bool(is_even and self.grid.there[low:high].sum() >= _LEAST_THERE * (behind - ahead))
 
     def _is_others(self, window: int, first: int, last: int) -> bool:
         """Whether a move in the cells [first, last) would be put down to a window that acts here, not to this one."""

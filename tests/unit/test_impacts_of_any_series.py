@@ -1,0 +1,131 @@
+"""Series as people have them: long moves, few values, slow rows, holes, and moves that are none of a command's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from faultset.impacts.detect import Detection, detect
+from faultset.impacts.windows import SECOND, Series
+from faultset.moments import epoch_us
+from planted import injection
+
+BEGIN_US = 1_700_000_000 * SECOND
+NODE, KPI = "cmp1", "kpi"
+TOO_FEW = "there are too few rows beside its edges, or edges of other injections are too near"
+
+
+def found(
+    seconds: np.ndarray, value: np.ndarray, windows: Sequence[tuple[float, float]], beside: np.ndarray | None = None
+) -> Detection:
+    """Detect, told that each fault acted on the node; ``beside``: values of another node, where there is one."""
+    injections = [
+        injection(f"i{number:02}", BEGIN_US + round(start * SECOND), BEGIN_US + round(end * SECOND))
+        for number, (start, end) in enumerate(windows)
+    ]
+    time_us = BEGIN_US + np.rint(seconds * SECOND).astype(np.int64)
+    series = {(NODE, KPI): Series(time_us, value)}
+    if beside is not None:
+        series["cmp2", KPI] = Series(time_us, beside)
+    return detect(series, injections, targets={one.injection_id: frozenset({NODE}) for one in injections})
+
+
+def times(detection: Detection) -> dict[str, tuple[float, float]]:
+    """Injection -> seconds from when to when it moved the node."""
+    return {
+        str(one.injection_id): (
+            (epoch_us(one.started_at) - BEGIN_US) / SECOND,
+            (epoch_us(one.ended_at) - BEGIN_US) / SECOND,
+        )
+        for one in detection.impacts
+        if one.node == NODE
+    }
+
+
+@pytest.mark.parametrize(
+    ("every_s", "lasts_s", "command_s"),
+    [(1, 200, 200), (1, 300, 20), (1, 300, 300), (5, 600, 20), (5, 600, 600), (10, 300, 20), (5, 1800, 1800)],
+)
+def test_a_long_move_ends_where_it_ends(every_s: int, lasts_s: int, command_s: int) -> None:
+    starts = [2000 + (2400 + lasts_s) * number for number in range(4)]
+    seconds = np.arange(0, starts[-1] + lasts_s + 2400, every_s)
+    value = np.random.default_rng(0).normal(0, 1, len(seconds))
+    for start in starts:
+        value[(seconds >= start) & (seconds < start + lasts_s)] += 8
+    moved = times(found(seconds, value, [(start, start + command_s) for start in starts]))
+    assert len(moved) == len(starts)
+    for start, (begun, ended) in zip(starts, moved.values(), strict=True):
+        assert abs(begun - start) <= 2 * every_s
+        assert abs(ended - start - lasts_s) <= 3 * every_s
+
+
+SECONDS = np.arange(7200)
+STARTS = [600 + 500 * number for number in range(12)]
+WINDOWS = [(start, start + 20) for start in STARTS]
+
+
+def _few_errors(random: np.random.Generator) -> np.ndarray:
+    return random.poisson(0.3, len(SECONDS)).astype(float)
+
+
+def _blips(random: np.random.Generator) -> np.ndarray:
+    return np.where(SECONDS % 400 < 5, 1.0 + random.integers(3), 0.0)
+
+
+def _rounded(random: np.random.Generator) -> np.ndarray:
+    return np.round(random.normal(50, 0.3, len(SECONDS)))
+
+
+def _one_value(_random: np.random.Generator) -> np.ndarray:
+    return np.full(len(SECONDS), 5.0)
+
+
+@pytest.mark.parametrize("usual", [_few_errors, _blips, _rounded, _one_value])
+@pytest.mark.parametrize("every", [1, 4])
+def test_a_kpi_that_mostly_has_one_value_is_tested_like_any_other(usual, every: int) -> None:
+    random = np.random.default_rng(0)
+    value, beside = usual(random), random.normal(0, 1, len(SECONDS))
+    for start in STARTS[::every]:
+        value[start : start + 20] += 10
+    moved = times(found(SECONDS, value, WINDOWS, beside))
+    assert set(moved) == {f"i{number:02}" for number in range(0, len(STARTS), every)}
+
+
+def test_of_a_kpi_that_never_moved_a_single_move_is_an_impact_whatever_other_nodes_show() -> None:
+    value = _one_value(np.random.default_rng(0))
+    value[STARTS[5] : STARTS[5] + 20] += 100
+    assert set(times(found(SECONDS, value, WINDOWS, np.random.default_rng(1).normal(0, 1, len(value))))) == {"i05"}
+
+
+@pytest.mark.parametrize("every_s", [16, 30, 60, 240, 301])
+def test_slow_rows_are_tested_by_the_edges_and_the_scan(every_s: int) -> None:
+    seconds = np.arange(2000) * every_s
+    starts = [40 * every_s + number * 160 * every_s for number in range(12)]
+    value = np.random.default_rng(0).normal(50, 1, len(seconds))
+    for start in starts[::4]:
+        value[(seconds >= start) & (seconds < start + 5 * every_s)] += 15
+    detection = found(seconds, value, [(start, start + 5 * every_s) for start in starts])
+    assert {"i00", "i04", "i08"} <= set(times(detection))
+    assert all(one.power for one in detection.tested)
+
+
+def test_without_rows_there_is_no_test() -> None:
+    seconds = np.concatenate([np.arange(3000), np.arange(4000, 6000)])
+    value = np.random.default_rng(0).normal(50, 1, len(seconds))
+    windows = [(-500, -480), (0, 20), (1000, 1020), (3300, 3320), (5000, 5020), (6500, 6520)]
+    tested = found(seconds, value, windows).tested
+    assert [one.why_not for one in tested] == [TOO_FEW, TOO_FEW, None, TOO_FEW, None, TOO_FEW]
+    assert [one.detectable_sd is None for one in tested] == [True, True, False, True, False, True]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_end_of_a_move_that_began_before_the_command_is_no_move_the_other_way(seed: int) -> None:
+    value = np.random.default_rng(seed).normal(50, 1, len(SECONDS))
+    for start in STARTS[::3]:
+        value[start - 10 : start + 10] += 10
+    detection = found(SECONDS, value, [(start, start + 20) for start in STARTS[::3]])
+    long = [one for one in detection.impacts if (one.ended_at - one.started_at).total_seconds() > 30]
+    assert len(long) <= 1
+    assert sum(one.direction == "down" for one in detection.impacts) <= 1
