@@ -25,6 +25,7 @@ from faultset.records.telemetry import TelemetryFile, TelemetryKind
 from faultset.sources.telemetry import csv_rows, node_of, wall_clock
 from faultset.sources.telemetry.format import NOT_KNOWN, Block, short_name
 from faultset.sources.telemetry.opening import kind_of, numbered, open_rows
+from faultset.sources.telemetry.problems import ColumnTypeError
 from faultset.sources.telemetry.registry import FORMATS
 from faultset.sources.telemetry.series import Series, spread_within
 from faultset.sources.telemetry.series import read_series as read_all_series
@@ -336,6 +337,63 @@ def test_a_text_in_the_place_of_a_number_is_null_and_named(tmp_path: Path, text:
     file = file_of(tmp_path, metrics(LINE, LINE.replace("23.7", text)))
     assert oddities(file) == ([], [(3, f"cpu.user is '{text}', no number")])
     assert read(file)["cpu.user"].to_list() == [23.7, None]
+
+
+BLANKS = ("", " ", "  ", "\t", "\u00a0")
+
+
+@pytest.mark.parametrize("before", BLANKS)
+@pytest.mark.parametrize("behind", BLANKS)
+def test_a_number_among_blanks_is_the_number(tmp_path: Path, before: str, behind: str) -> None:
+    odd = LINE.replace("23.7", f"{before}2.5{behind}").replace("12240764928", f"{before}-7{behind}")
+    file = file_of(tmp_path, metrics(*[f"{line},9{behind}" for line in (LINE, odd)], header=f"{HEADER},fs.used"))
+    assert oddities(file) == ([], [])
+    frame = read(file)
+    assert frame["cpu.user"].to_list() == [23.7, 2.5]
+    assert frame["mem.used"].to_list() == [12240764928, -7]
+    assert frame["fs.used"].to_list() == [9, 9]
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_blanks_alone_are_no_value_whatever_else_stands_in_the_block(tmp_path: Path, blank: str) -> None:
+    lines = [f"{LINE},7", f"{LINE.replace('23.7', blank)},{blank}", SHORT]
+    frame = read(file_of(tmp_path, metrics(*lines, header=f"{HEADER},fs.used")))
+    assert frame["cpu.user"].to_list() == [23.7, None]
+    assert frame["fs.used"].to_list() == [7, None]
+
+
+@pytest.mark.parametrize("text", ["\u0667", "\u0661.5", "\uff11", "1_0.5", "12 000", "+-7", "--7"])
+@pytest.mark.parametrize("name", ["cpu.user", "mem.used"])
+def test_what_is_no_number_in_plain_digits_is_null_and_named(tmp_path: Path, name: str, text: str) -> None:
+    odd = LINE.replace({"cpu.user": "23.7", "mem.used": "12240764928"}[name], text)
+    file = file_of(tmp_path, metrics(LINE, odd, LINE))
+    assert oddities(file) == ([], [(3, f"{name} is {text!r}, no number")])
+    assert read(file)[name].null_count() == 1
+
+
+def test_a_whole_number_may_have_very_many_digits(tmp_path: Path) -> None:
+    padded = LINE.replace("12240764928", "0" * 5000 + "7")
+    assert read(file_of(tmp_path, metrics(padded, SHORT)))["mem.used"].to_list() == [7]
+    with pytest.raises(ColumnTypeError, match=r"mem\.used"):
+        read(file_of(tmp_path, metrics(LINE.replace("12240764928", "9" * 300), SHORT)))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(
+    text=st.text(st.sampled_from("79.+-eE_ \t\u00a0\u0667\x0b\x1c\u2003\"'ainf"), max_size=8),
+    column=st.sampled_from(["23.7", "12240764928", "CEST"]),
+)
+def test_no_field_spoils_more_than_its_own_row(tmp_path: Path, text: str, column: str) -> None:
+    file = file_of(tmp_path, metrics(LINE, LINE.replace(column, text), SHORT, LINE))
+    kept = read_series(file)["load.min15"][1].tolist()
+    assert kept in ([1.64] * 2, [1.64] * 3)
+
+
+@pytest.mark.parametrize("text", ['""x', '"a"b', '"" ', '"x"\t'])
+def test_letters_behind_a_quotation_mark_belong_to_the_field(tmp_path: Path, text: str) -> None:
+    lines = [f"{LINE},eth0", f"{LINE},{text}", f"{LINE},lo"]
+    frame = read(file_of(tmp_path, metrics(*lines, header=f"{HEADER},network.name")))
+    assert frame["network.name"].to_list() == ["eth0", next(csv.reader([text]))[0], "lo"]
 
 
 def test_a_column_of_numbers_with_what_tools_write_for_none_stays_one_of_numbers(tmp_path: Path) -> None:

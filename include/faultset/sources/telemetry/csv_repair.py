@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from faultset.sources.telemetry.problems import BrokenRowError, ColumnTypeError
 
 NO_VALUES = ("N/A", "n/a", "NA", "NaN", "nan", "NAN", "None", "none", "null", "NULL", "-", "--", "?", "nil", "unknown")
 """What tools write where a number is not known."""
+_WHOLE = re.compile(r"(?P<sign>[+-]?)0*(?P<digits>[0-9]{1,19})")
 _LONGEST_ROW = 200  # lines; a row that takes more of them is a quotation mark that was left open
 
 
@@ -29,7 +31,7 @@ class Repaired:
     """The whole rows of a block.
 
     Attributes:
-        data: them, as CSV.
+        rows: them, each as CSV with a line feed behind it.
         places: of each, its place among the block's rows.
         lines: of each, the line it ends on, from 0 in the block.
         source_rows: how many rows the block has, the odd ones included.
@@ -38,7 +40,7 @@ class Repaired:
         headers: how often the header stood again.
     """
 
-    data: bytes
+    rows: list[bytes]
     places: Microseconds
     lines: Microseconds
     source_rows: int
@@ -85,18 +87,20 @@ def repaired(data: bytes, layout: Layout, types: Types, *, last: bool) -> Repair
         if problem:
             found.left_out.append((line, problem))
         else:
-            wrong = _wrong(fields, types)
-            change = change or _wider(fields, types, layout, wrong)
+            plain = _without_blanks(fields, types)
+            wrong = _wrong(plain, types)
+            change = change or _wider(plain, types, layout, wrong)
             for place in wrong:
                 found.nulled.append((line, f"{list(types)[place]} is {redact(fields[place])[:40]!r}, no number"))
-            found.kept.append(_without(fields, wrong) if wrong else text)
+            as_it_stands = plain == fields and not wrong and not _is_misquoted(text)
+            found.kept.append(text if as_it_stands else _without(plain, wrong))
             found.places.append(found.rows)
             found.lines.append(line)
         found.rows += 1
     if change is not None:
         raise change
     return Repaired(
-        data="".join(found.kept).encode(),
+        rows=[text.encode() for text in found.kept],
         places=np.array(found.places, np.int64),
         lines=np.array(found.lines, np.int64),
         source_rows=found.rows,
@@ -152,6 +156,22 @@ def _problem(text: str, fields: list[str], types: Types, *, cut: bool) -> str:
     return "a quotation mark is left open" if text.count('"') % 2 else ""
 
 
+def _without_blanks(fields: list[str], types: Types) -> list[str]:
+    """Return the fields without the blanks around numbers: Polars reads a number behind them, but none before them."""
+    return [value if kind == pl.String else value.strip() for value, kind in zip(fields, types.values(), strict=True)]
+
+
+def _is_misquoted(text: str) -> bool:
+    """Whether letters stand behind a closing quotation mark, which Polars takes for no CSV."""
+    if '"' not in text:
+        return False
+    try:
+        list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error:
+        return True
+    return False
+
+
 def _wrong(fields: list[str], types: Types) -> list[int]:
     """Return the places of fields that are not of their column's type."""
     return [
@@ -165,7 +185,7 @@ def _wider(fields: list[str], types: Types, layout: Layout, wrong: list[int]) ->
     """Return that a column has another type than was thought; None where what is wrong is wrong in this row alone."""
     names, kinds = list(types), list(types.values())
     for place in wrong:
-        name, value = names[place], fields[place].strip()
+        name, value = names[place], fields[place]
         if kinds[place] == pl.Int64 and number(value) is not None:
             return ColumnTypeError(name, pl.Float64)
         if name not in layout.columns and value not in NO_VALUES:
@@ -181,22 +201,24 @@ def _without(fields: list[str], wrong: list[int]) -> str:
 
 
 def is_valid(value: str, kind: ColumnType) -> bool:
-    """Whether a field can be of a column of this type; an empty one always can."""
+    """Whether Polars reads a field, without blanks around it, as one of a column of this type; an empty one always."""
     if kind == pl.String or not value:
         return True
     if kind == pl.Int64:
-        digits = value.strip().lstrip("+-")
-        return digits.isascii() and digits.isdigit() and -(2**63) <= int(value) < 2**63
+        whole = _WHOLE.fullmatch(value)
+        return whole is not None and -(2**63) <= int(whole["sign"] + whole["digits"]) < 2**63
     return number(value) is not None
 
 
 def number(value: str) -> float | None:
-    """Return the number that a text says; None where it says none, or one that is too large."""
+    """Return the number that a text says; None where it says none in plain digits, or one that is too large."""
+    if not value.isascii() or "_" in value:  # Python reads digits of other scripts, and 1_0
+        return None
     try:
         found = float(value)
     except ValueError:
         return None
-    return found if "_" not in value and not (math.isinf(found) and "inf" not in value.lower()) else None
+    return None if math.isinf(found) and "inf" not in value.lower() else found
 
 
 # --- blocks without anything odd ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ it needs. Polars parses; where it finds anything odd, ``csv_repair`` goes throug
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -167,9 +168,10 @@ def _parsed(data: bytes, *, layout: Layout, types: Types, wanted: Sequence[str],
     frame = _at_once(data, types, wanted)
     if frame is None:
         repaired = csv_repair.repaired(data, layout, types, last=last)
-        frame = _at_once(repaired.data, types, wanted)
+        frame = _at_once(b"".join(repaired.rows), types, wanted)
         if frame is None:
-            raise BrokenRowError(0, 0, f"it, or one of the {repaired.source_rows:,} rows after it, is no CSV")
+            place = _first_refused(repaired.rows, types, wanted)
+            raise BrokenRowError(int(repaired.places[place]), int(repaired.lines[place]), "it is no CSV")
         ends = len(repaired.lines) > 0 and repaired.lines[-1] == data.count(b"\n")  # behind the last line feed
         block = _block(
             layout,
@@ -206,6 +208,13 @@ def _at_once(data: bytes, types: Types, wanted: Sequence[str]) -> pl.DataFrame |
     if frame[list(types)[-1]].null_count() and not csv_repair.all_whole(data, len(types), len(frame)):
         return None
     return frame
+
+
+def _first_refused(rows: Sequence[bytes], types: Types, wanted: Sequence[str]) -> int:
+    """Return the place of the row up to which Polars does not read ``rows``, though it reads those before."""
+    return bisect_left(
+        range(len(rows)), True, key=lambda last: _at_once(b"".join(rows[: last + 1]), types, wanted) is None
+    )
 
 
 def _places(types: Types, wanted: Sequence[str]) -> list[int] | None:
