@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -368,6 +368,27 @@ def test_a_range_of_a_file_that_was_written_to_since_is_labeled_again(tmp_path: 
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1_000_000))
     assert ranges.read_labeled(work, every[1], kept) is None
     alike(work, tmp_path)
+
+
+FIRST_BLOCKS = {
+    "no time can be read": lambda line: f"x{line}",
+    "no row is whole": lambda line: line.rpartition(",")[0],
+}
+
+
+@pytest.mark.parametrize("spoil", FIRST_BLOCKS.values(), ids=FIRST_BLOCKS)
+def test_a_first_block_that_cannot_be_read_is_told_as_in_one_pass(tmp_path: Path, spoil: Callable[[str], str]) -> None:
+    lines = rows(300)
+    work = work_of(tmp_path, csv([*map(spoil, lines[:60]), *lines[60:]]))
+    assert ranges.label_range(work, ranges.ranges_of(work.file)[2], tmp_path / "kept") is None
+    alike(work, tmp_path, [2, 1])
+
+
+def test_a_first_row_without_an_end_is_told_as_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_rows, "ROW_LIMIT", 4000)
+    work = work_of(tmp_path, csv([row(0) + "," + "x" * 6000, *rows(300)]))
+    assert ranges.label_range(work, ranges.ranges_of(work.file)[-1], tmp_path / "kept") is None
+    assert "is a quotation mark left open?" in str(alike(work, tmp_path, [4]))
 
 
 def test_nothing_half_written_is_left_where_a_file_is_wrong(tmp_path: Path) -> None:

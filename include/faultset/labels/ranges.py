@@ -280,16 +280,15 @@ def _first_cadence(plan: Plan) -> float | None:
     """Return how often rows come by the first block of the file, which is what one pass through it goes by.
 
     Raises:
-        InputError: the block does not tell, and a later one before the range would.
+        InputError: the block cannot be read, or does not tell what a later one before the range would.
     """
     with opening.open_rows(plan.file, types=plan.types) as rows:
         if rows.layout.kind != "metrics":
             return None
         clock = ClockCount(RunTimes(), rows.layout)
-        for parse in rows.blocks:
-            block = parse()
+        for block, row in opening.numbered(plan.file, (parse() for parse in rows.blocks)):
             if len(block.frame):
-                clock.add(BlockLabeler(plan, rows).label(block, 0))
+                clock.add(BlockLabeler(plan, rows).label(block, row))
             break
     if clock.cadence_s is None:
         raise InputError(plan.file.name, "its first rows do not tell how often rows come", "label it as a whole")
