@@ -30,6 +30,7 @@ from faultset.labels.windows import Policy, windows
 from faultset.moments import Window
 from faultset.records.telemetry import TelemetryFile, TelemetryKind
 from faultset.sources.telemetry import csv_rows, opening
+from faultset.storage.bucket import Bucket
 
 pytestmark = pytest.mark.integration
 
@@ -368,6 +369,97 @@ def test_a_range_of_a_file_that_was_written_to_since_is_labeled_again(tmp_path: 
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1_000_000))
     assert ranges.read_labeled(work, every[1], kept) is None
     alike(work, tmp_path)
+
+
+CHANGES = {
+    "other values of the same size": lambda lines: [one.removesuffix("20") + "31" for one in lines],
+    "rows appended": lambda lines: [*lines, *[row(number) for number in range(len(lines), len(lines) + 300)]],
+    "cut": lambda lines: lines[: len(lines) // 2],
+    "cut to a few rows": lambda lines: lines[:3],
+    "a line put before": lambda lines: ["", *lines],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "written to"])
+def test_a_file_that_changes_while_it_is_labeled_is_refused(
+    tmp_path: Path, change: Callable[[list[str]], list[str]], *, replaced: bool
+) -> None:
+    work = work_of(tmp_path, csv(rows(300)))
+    path, told = Path(work.file.uri), []
+
+    def progress(count: int) -> None:
+        if count > 100 and not told:
+            told.append(count)
+            put(path, csv(change(rows(300))), replaced=replaced)
+
+    assert answer(divided.label, work, tmp_path / "joined.parquet", progress=progress) == CHANGED
+    assert told
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    alike(work, tmp_path)
+
+
+CHANGED = "wally117_metrics.csv: changed while it was read; build again once the files are whole"
+
+
+def put(path: Path, data: bytes, *, replaced: bool) -> None:
+    """Give a file other content, in its place or as a synchronisation does: by another file of the same times."""
+    state = path.stat()
+    target = path.with_suffix(".new") if replaced else path
+    target.write_bytes(data)
+    os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
+    target.replace(path)
+
+
+def test_a_file_that_is_gone_while_it_is_labeled_is_told(tmp_path: Path) -> None:
+    work = work_of(tmp_path, csv(rows(300)))
+    path = Path(work.file.uri)
+    found = answer(divided.label, work, tmp_path / "joined.parquet", progress=lambda _: path.unlink(missing_ok=True))
+    assert found == CHANGED
+
+
+@pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "written to"])
+def test_a_range_of_a_file_that_changes_meanwhile_is_not_kept(tmp_path: Path, *, replaced: bool) -> None:
+    work = work_of(tmp_path, csv(rows(300)))
+    path, every, kept = Path(work.file.uri), ranges.ranges_of(work.file), tmp_path / "kept"
+    changed = csv(CHANGES["other values of the same size"](rows(300)))
+    found = ranges.label_range(work, every[1], kept, progress=lambda _: put(path, changed, replaced=replaced))
+    assert found is None
+    assert not list(kept.iterdir())
+
+
+def test_a_range_of_another_state_of_a_file_teaches_no_types(tmp_path: Path) -> None:
+    lines = rows(300)
+    work = work_of(tmp_path, csv([*lines[:60], row(60, temperature="warm"), *lines[61:]]))
+    every, kept = ranges.ranges_of(work.file), tmp_path / "kept"
+    assert any(ranges.label_range(work, which, kept) for which in every)
+    assert ranges.learned(work, kept)
+    put(Path(work.file.uri), csv(lines), replaced=True)
+    assert ranges.learned(work, kept) == {}
+    assert ranges.label_range(work, every[-1], kept)
+    alike(work, tmp_path)
+
+
+def test_a_range_of_an_object_is_kept_until_the_object_changes(
+    new_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAULTSET_DATASETS", str(tmp_path / "datasets"))
+    bucket = Bucket.at(f"s3://{new_bucket}/x")
+    here = work_of(tmp_path, csv(rows(300)))
+    bucket.put_file(Path(here.file.uri), here.file.name)
+    there = dataclasses.replace(here, file=dataclasses.replace(here.file, uri=bucket.uri_of(here.file.name)))
+    every, kept = ranges.ranges_of(there.file), tmp_path / "kept"
+    assert ranges.label_range(there, every[1], kept)
+    assert ranges.read_labeled(there, every[1], kept)
+    other = tmp_path / "other.csv"
+    other.write_bytes(csv(rows(301)))
+
+    def replace(_: int) -> None:
+        bucket.put_file(other, here.file.name)
+
+    assert answer(divided.label, there, tmp_path / "joined.parquet", progress=replace) == CHANGED
+    assert ranges.read_labeled(there, every[1], kept) is None
+    assert divided.label(there, tmp_path / "joined.parquet", ranges=kept).rows == 301
 
 
 FIRST_BLOCKS = {

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import meanwhile
@@ -99,6 +102,33 @@ def test_a_changed_source_is_labeled_anew(tmp_path: Path) -> None:
     changed = kept(recording(tmp_path, rows=101), labeler(), tmp_path, "second")
     assert changed.facts["rows"] == 101
     assert (tmp_path / "second" / "metrics" / "a.parquet").stat().st_ino != first
+
+
+@pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "written to"])
+@pytest.mark.parametrize("step", [Labeler.key, Labeler.label], ids=["after it is hashed", "after it is labeled"])
+def test_of_a_source_that_changes_meanwhile_nothing_is_kept(
+    step: Callable[..., object], tmp_path: Path, *, replaced: bool
+) -> None:
+    file = recording(tmp_path)
+    path = Path(file.uri)
+    old, state = path.read_text(), path.stat()
+
+    def put(text: str) -> None:
+        target = path.with_suffix(".new") if replaced else path
+        target.write_text(text)
+        os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
+        target.replace(path)
+
+    with (
+        meanwhile.after(step, lambda: put(old.replace("4096", "8192"))),
+        pytest.raises(InputError, match="changed while it was read"),
+    ):
+        kept(file, labeler(), tmp_path, "first")
+    assert not list((tmp_path / "cache").iterdir())
+    put(old)
+    kept(file, labeler(), tmp_path, "second")
+    rows = pq.read_table(tmp_path / "second" / "metrics" / "a.parquet")
+    assert set(rows["mem.used"].to_pylist()) == {4096}
 
 
 def test_another_zone_is_labeled_anew(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from faultset.labels.joining import NotJoinableError, Piece, join
 from faultset.labels.labeling import BlockLabeler
 from faultset.labels.ranges import NOTHING, Before, Labeled, Range, Work, label_range, ranges_of, read_labeled, widest
 from faultset.labels.source_clock import ClockCount
+from faultset.sources.kit import files
 from faultset.sources.telemetry.format import ColumnType
 from faultset.sources.telemetry.opening import open_rows
 from faultset.storage import explain_os_errors
@@ -36,7 +37,7 @@ def label(work: Work, target: Path, *, ranges: Path | None = None, progress: Tol
         progress: called with the number of rows written so far.
 
     Raises:
-        InputError: the file cannot be read, or is not what it should be; names the row.
+        InputError: the file cannot be read, or is not what it should be; names the row. Or it changed between ranges.
         SetupError: the target cannot be written.
     """
     every = ranges_of(work.file)
@@ -50,10 +51,12 @@ def label(work: Work, target: Path, *, ranges: Path | None = None, progress: Tol
             times=work.times,
             progress=progress,
         )
-    with _folder(ranges, target) as folder:
-        settled = _settled(work, every, folder, progress)
-        with engine.drafted(target) as draft:
-            return _written(work, settled, draft)
+    with (
+        _folder(ranges, target) as folder,
+        engine.drafted(target) as draft,
+        files.unchanged(work.file.uri, work.file.name),
+    ):
+        return _written(work, _settled(work, every, folder, progress), draft)
 
 
 @contextlib.contextmanager

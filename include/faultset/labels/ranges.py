@@ -31,6 +31,7 @@ from faultset.labels.source_clock import ClockCount, KeptClock, RunTimes
 from faultset.labels.windows import NodeWindows
 from faultset.records.telemetry import TelemetryFile
 from faultset.settings import limits
+from faultset.sources.kit import files
 from faultset.sources.kit.files import local_path
 from faultset.sources.telemetry import csv_rows, opening
 from faultset.sources.telemetry.format import ColumnType, Rows, Span
@@ -220,31 +221,48 @@ def label_range(
         InputError: the file is wrong; names the row. Only where ``before`` is given.
         SetupError: the folder cannot be written.
     """
-    draft = folder / f".{which.number:05}.{uuid.uuid4().hex}"
-    plan = work.plan(learned(folder) if types is None else types)
+    draft, kept = folder / f".{which.number:05}.{uuid.uuid4().hex}", folder / f"{which.number:05}"
     with explain_os_errors(draft):
         draft.mkdir(parents=True)
     try:
-        while True:
-            try:
-                mark = _mark(work.file)
-                with explain_os_errors(draft):
-                    found = _write(work, plan, which, draft / _ROWS, before=before, progress=progress)
-                    _put(found, mark, draft)
-                    _keep(draft, folder / f"{which.number:05}")
-                return dataclasses.replace(found, path=folder / f"{which.number:05}" / _ROWS)
-            except ColumnTypeError as change:
-                plan.types[change.column] = change.to
-            except RepeatedHourError:
-                if before is None:
-                    return None
-                plan.passes.append(passes_of(plan))
-            except InputError:
-                if before is None:
-                    return None
-                raise
+        with files.unchanged(work.file.uri, work.file.name) as mark, explain_os_errors(draft):
+            plan = work.plan(learned(work, folder) if types is None else types)
+            found = _written(work, plan, which, draft / _ROWS, before=before, progress=progress)
+            _put(found, mark, draft)
+        with explain_os_errors(draft):
+            _keep(draft, kept)
+    except (InputError, RepeatedHourError):
+        if before is None:
+            return None
+        raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+    return dataclasses.replace(found, path=kept / _ROWS)
+
+
+def _written(
+    work: Work,
+    plan: Plan,
+    which: Range,
+    target: Path,
+    *,
+    before: Before | None,
+    progress: Callable[[int], None] | None,
+) -> Labeled:
+    """Write a range's labeled rows, from its start again where its values show more than was known.
+
+    Raises:
+        RepeatedHourError: it holds a repeated hour, and what stands before it is not known.
+    """
+    while True:
+        try:
+            return _write(work, plan, which, target, before=before, progress=progress)
+        except ColumnTypeError as change:
+            plan.types[change.column] = change.to
+        except RepeatedHourError:
+            if before is None:
+                raise
+            plan.passes.append(passes_of(plan))
 
 
 def _write(
@@ -327,10 +345,12 @@ def read_labeled(work: Work, which: Range, folder: Path) -> Labeled | None:
     )
 
 
-def learned(folder: Path) -> dict[str, ColumnType]:
-    """Return the types of columns that the labeled ranges of a file have learned from its values."""
+def learned(work: Work, folder: Path) -> dict[str, ColumnType]:
+    """Return the types of columns that the labeled ranges of a file, as it is now, have learned from its values."""
     with explain_os_errors(folder):
-        return widest(_types(json.loads(path.read_bytes())) for path in sorted(folder.glob(f"[0-9]*/{_LEARNED}")))
+        every = [json.loads(path.read_bytes()) for path in sorted(folder.glob(f"[0-9]*/{_LEARNED}"))]
+    mark = _mark(work.file)
+    return widest(_types(one["types"]) for one in every if one["mark"] == mark)
 
 
 def widest(every: Iterable[Mapping[str, ColumnType]]) -> dict[str, ColumnType]:
@@ -350,16 +370,12 @@ def _types(names: Mapping[str, str]) -> dict[str, ColumnType]:
     return {column: _TYPES[name] for column, name in names.items()}
 
 
-def _mark(file: TelemetryFile) -> list[int]:
-    """Return what a file that is written to has another of; nothing of one that is gone."""
-    try:
-        state = local_path(file.uri).stat()
-    except OSError:
-        return []
-    return [state.st_size, state.st_mtime_ns]
+def _mark(file: TelemetryFile) -> list[int | str]:
+    """Return the mark of a file as it is now, in the form in which it is kept; nothing of one that is gone."""
+    return [*(files.mark_of(file.uri) or ())]
 
 
-def _put(found: Labeled, mark: list[int], folder: Path) -> None:
+def _put(found: Labeled, mark: tuple[int, str] | None, folder: Path) -> None:
     clock = found.clock
     types = {column: str(kind) for column, kind in found.types.items()}
     values = {
@@ -386,7 +402,7 @@ def _put(found: Labeled, mark: list[int], folder: Path) -> None:
             arrays["errors"] = clock.recording.errors
     with (folder / _CLOCK).open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-    (folder / _LEARNED).write_text(json.dumps(types))
+    (folder / _LEARNED).write_text(json.dumps({"mark": mark, "types": types}))
     (folder / _COUNTED).write_text(json.dumps(values))
 
 

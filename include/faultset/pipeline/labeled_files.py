@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import json
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from faultset.labels.ranges import Range
 from faultset.pipeline.progress import Progress, silent
 from faultset.pipeline.telemetry import Labeler
 from faultset.records.telemetry import TelemetryFile
+from faultset.sources.kit import files
 from faultset.storage import explain_os_errors
 from faultset.truth import clock_evidence
 
@@ -45,23 +48,23 @@ def cached(
         folder: of the candidate.
         cache: keeps labeled files by key; a file is linked from there, not copied.
         progress: called while rows are written.
+
+    Raises:
+        InputError: the file is wrong; names file and row. Or it changed while it was hashed and labeled.
+        SetupError: a folder cannot be written.
     """
-    kept = cache / labeler.key(file)
-    ranges = _ranges(kept)
-    if not _is_whole(kept):
-        draft = cache / f".{kept.name}.{uuid.uuid4().hex}"
-        with explain_os_errors(draft):
-            shutil.rmtree(draft, ignore_errors=True)
-            draft.mkdir(parents=True)
-        try:
-            facts, evidence = labeler.label(file, path, draft, progress, kept=ranges)
+    with _draft(cache) as draft:
+        with files.unchanged(file.uri, file.name):
+            kept = cache / labeler.key(file)
+            ranges = _ranges(kept)
+            labeled = None if _is_whole(kept) else labeler.label(file, path, draft, progress, kept=ranges)
+        if labeled is not None:
+            facts, evidence = labeled
             with explain_os_errors(draft):
                 (draft / path).rename(draft / "rows.parquet")
                 write_evidence(evidence, draft / _EVIDENCE)
                 (draft / "facts.json").write_text(json.dumps(dataclasses.asdict(facts), default=_text))
                 _keep(draft, kept)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
     shutil.rmtree(ranges, ignore_errors=True)
     target = folder / path
     with explain_os_errors(target):
@@ -94,6 +97,18 @@ def keep_range(
     kept = cache / labeler.key(file, content)
     if not _is_whole(kept):
         labeler.label_range(file, which, _ranges(kept), progress)
+
+
+@contextlib.contextmanager
+def _draft(cache: Path) -> Iterator[Path]:
+    """Within, write what is to be kept to the hidden folder that is given; what is not kept by then is gone."""
+    draft = cache / f".{uuid.uuid4().hex}"
+    with explain_os_errors(draft):
+        draft.mkdir(parents=True)
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _ranges(kept: Path) -> Path:

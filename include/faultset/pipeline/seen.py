@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from faultset import catalog, recipe
 from faultset.catalog import Experiment
 from faultset.settings import Settings
 from faultset.slug import is_slug
-from faultset.sources.kit import fetched, locations
+from faultset.sources.kit import files, locations
 from faultset.storage import bytes_of, put_whole
 from faultset.storage.bucket import Bucket, is_bucket
 
@@ -100,13 +99,7 @@ class Eye:
         """Return what changes with the content of a place; None where nothing is there."""
         if self.listed is not None and place.startswith(f"{folder}/"):
             return self.listed.get(folder, {}).get(place)
-        if is_bucket(place):
-            return fetched.mark_of(place)
-        try:
-            status = os.stat(place)  # noqa: PTH116 (a hundred thousand of them)
-        except (OSError, ValueError):
-            return None
-        return status.st_size, f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+        return files.mark_of(place)
 
     def fitting(self, folder: str, pattern: str) -> list[str]:
         """Return the places that a pattern fits, seen from the experiment's folder, sorted."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from faultset.errors import InputError
+from faultset.errors import FaultsetError, InputError
 from faultset.settings import limits
 from faultset.sources.kit import fetched
 from faultset.storage.bucket import is_bucket, public
@@ -85,6 +86,46 @@ def sha256_of(uri: str) -> tuple[int, str]:
             digest.update(block)
             size += len(block)
     return size, digest.hexdigest()
+
+
+def mark_of(uri: str) -> tuple[int, str] | None:
+    """Return what a file that is written to or replaced has another of: its size, and its times and inode.
+
+    That is its size and e-tag for an object of a bucket, whose local copy has times of its own. None: nothing is there.
+
+    Raises:
+        SetupError: the bucket cannot be asked.
+    """
+    if is_bucket(uri):
+        return fetched.mark_of(uri)
+    try:
+        status = os.stat(local_path(uri))  # noqa: PTH116 (a hundred thousand of them)
+    except (OSError, ValueError):
+        return None
+    return status.st_size, f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+
+
+@contextmanager
+def unchanged(uri: str, name: str) -> Iterator[tuple[int, str] | None]:
+    """Within, read the file at ``uri`` as often as is needed; yields its mark.
+
+    Args:
+        uri: the file.
+        name: what errors call it.
+
+    Raises:
+        InputError: it changed meanwhile, which is told whatever else was found to be wrong with it.
+    """
+    before = mark_of(uri)
+    failure: FaultsetError | None = None
+    try:
+        yield before
+    except FaultsetError as error:
+        failure = error
+    if mark_of(uri) != before:
+        raise InputError(name, "changed while it was read", "build again once the files are whole") from failure
+    if failure is not None:
+        raise failure
 
 
 def local_path(uri: str) -> Path:
