@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,16 @@ def rows_of(file: TelemetryFile, by: Labeler, folder: Path, build: str) -> int:
 
 def kept(file: TelemetryFile, by: Labeler, folder: Path, build: str) -> Kept:
     return cached(by, file, "metrics/a.parquet", folder=folder / build, cache=folder / "cache")
+
+
+def test_a_file_that_changed_since_the_build_began_is_refused(tmp_path: Path) -> None:
+    file = recording(tmp_path)
+    began = len(data := Path(file.uri).read_bytes()), hashlib.sha256(data).hexdigest()
+    places = {"folder": tmp_path / "build", "cache": tmp_path / "cache"}
+    cached(labeler(), file, "metrics/a.parquet", **places, content=began)
+    recording(tmp_path, rows=90)
+    with pytest.raises(InputError, match="changed while it was read"):
+        cached(labeler(), file, "metrics/a.parquet", **places, content=began)
 
 
 def test_a_second_build_takes_the_rows_of_the_first(tmp_path: Path) -> None:

@@ -321,9 +321,9 @@ def _labeled(labeling: Labeling, settings: Settings, progress: Progress) -> Labe
     folder = BuildFolder(build, settings)
     declared = folder.declared().files
     cache = Path(settings.work) / LABELED / build.slug
+    file = declared[labeling.index]
+    content = _content(folder.evidence().inputs, file)
     if labeling.part is not None:
-        file = declared[labeling.index]
-        content = _content(folder.evidence().inputs, file)
         for which in ranges.ranges_of(file):  # none of that number is there where the file became smaller since
             if which.number == labeling.part:
                 labeled_files.keep_range(_labeler(folder), file, which, content=content, cache=cache, progress=progress)
@@ -331,10 +331,11 @@ def _labeled(labeling: Labeling, settings: Settings, progress: Progress) -> Labe
     try:
         kept = labeled_files.cached(
             _labeler(folder),
-            declared[labeling.index],
+            file,
             telemetry.labeled_paths(declared)[labeling.index],
             folder=folder.candidate,
             cache=cache,
+            content=content,
             progress=progress,
         )
     except InputError as error:

@@ -37,7 +37,14 @@ class Kept:
 
 
 def cached(
-    labeler: Labeler, file: TelemetryFile, path: str, *, folder: Path, cache: Path, progress: Progress = silent
+    labeler: Labeler,
+    file: TelemetryFile,
+    path: str,
+    *,
+    folder: Path,
+    cache: Path,
+    content: tuple[int, str] | None = None,
+    progress: Progress = silent,
 ) -> Kept:
     """Label ``file`` unless the same rows were labeled the same way before.
 
@@ -47,15 +54,19 @@ def cached(
         path: where its rows go, relative to ``folder``.
         folder: of the candidate.
         cache: keeps labeled files by key; a file is linked from there, not copied.
+        content: the file's size and SHA-256 when the build began, where they are known.
         progress: called while rows are written.
 
     Raises:
-        InputError: the file is wrong; names file and row. Or it changed while it was hashed and labeled.
+        InputError: the file is wrong; names file and row. Or it changed since the build began, or while it was labeled.
         SetupError: a folder cannot be written.
     """
     with _draft(cache) as draft:
         with files.unchanged(file.uri, file.name):
-            kept = cache / labeler.key(file)
+            key = labeler.key(file)
+            if content and labeler.key(file, content) != key:
+                raise files.changed(file.name)
+            kept = cache / key
             ranges = _ranges(kept)
             labeled = None if _is_whole(kept) else labeler.label(file, path, draft, progress, kept=ranges)
         if labeled is not None:

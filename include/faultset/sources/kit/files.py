@@ -123,9 +123,14 @@ def unchanged(uri: str, name: str) -> Iterator[tuple[int, str] | None]:
     except FaultsetError as error:
         failure = error
     if mark_of(uri) != before:
-        raise InputError(name, "changed while it was read", "build again once the files are whole") from failure
+        raise changed(name) from failure
     if failure is not None:
         raise failure
+
+
+def changed(name: str) -> InputError:
+    """Return what tells that a file changed while a build reads it."""
+    return InputError(name, "changed while it was read", "build again once the files are whole")
 
 
 def local_path(uri: str) -> Path:
