@@ -68,8 +68,9 @@ def test_the_smallest_move_is_found_at_nine_places_in_ten():
     assert Smallest(sizes, np.array([easy] * 8 + [hard] * 2))(0.01) is None
 
 
-def test_a_larger_move_need_not_be_rarer():
+def test_a_larger_move_need_not_be_rarer_and_nothing_larger_than_what_is_told_may_hide():
     sizes = np.array([1.0, 2.0, 4.0, 8.0])
     by_itself = Smallest(sizes, np.array([[0.0, 6.0, 1.0, 9.0]] * 10))
-    assert by_itself(0.02) == pytest.approx(1.77, abs=0.1)
+    assert by_itself(0.02) == pytest.approx(5.8, abs=0.3)
     assert by_itself(0.0005) == pytest.approx(7.6, abs=0.4)
+    assert Smallest(sizes, np.array([[0.0, 6.0, 9.0, 1.0]] * 10))(0.02) is None

@@ -91,9 +91,11 @@ class Smallest:
         return self._known[scanned]
 
     def _smallest(self, p_value: float) -> float | None:
-        # Larger moves need not be rarer: where the series moves by as much of itself they are less so.
+        # Larger moves need not be rarer: where the series moves by as much of itself they are less so. Nothing larger
+        # than what is told may hide, so it is the size from which on all are found.
         sizes = np.geomspace(self.sizes[0], self.sizes[-1], _FINE_SIZES)
         enough = -np.log(p_value)
         found = np.array([np.interp(sizes, self.sizes, one) >= enough for one in self.clear])
-        reached = sizes[found.mean(axis=0) >= _POWER]
-        return float(reached[0]) if len(reached) else None
+        missed = np.flatnonzero(found.mean(axis=0) < _POWER)
+        first = int(missed[-1]) + 1 if len(missed) else 0
+        return float(sizes[first]) if first < len(sizes) else None
