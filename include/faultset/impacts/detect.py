@@ -103,7 +103,7 @@ def windows_at(
     nodes = [targets.get(one.injection_id) for one in injections]
     is_target = np.array([not some or node in some for some in nodes], dtype=bool)
     is_hit = np.array([bool(some) for some in nodes], dtype=bool) & is_target
-    return Windows.of(injections, parameters, is_target, is_hit)
+    return replace(Windows.of(injections, parameters, is_target), hit=is_hit)
 
 
 @dataclass(frozen=True, slots=True)

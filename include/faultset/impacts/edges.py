@@ -149,7 +149,7 @@ def _recovers(step: Floats, chain: list[_Steps], windows: Windows, middle: Float
     """
     base = chain[-1].base
     far, farther = np.abs(base + step - middle), np.abs(base - middle)
-    return np.asarray((windows.recent & (far < farther)) | (far < _SAME_LEVEL * np.abs(step)) & (farther > far))
+    return np.asarray((far < farther) & (windows.recent | (far < _SAME_LEVEL * np.abs(step))))
 
 
 def _base(steps: dict[int, _Steps], middle: Floats) -> Floats:

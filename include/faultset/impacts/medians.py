@@ -43,6 +43,12 @@ def of_ascending(rows: Floats, share: float) -> Floats:
     return np.asarray(low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part))
 
 
+def tenth_of_usual(sizes: Floats) -> float:
+    """Return a tenth of the median of the sizes above 0, NaN where there is none."""
+    known = sizes[sizes > 0]
+    return 0.1 * float(np.median(known)) if len(known) else float("nan")
+
+
 def is_mostly_one_value(quiet: Floats) -> bool:
     """Whether more than half of the values are the same: they say little of how much other series move."""
     return not len(quiet) or not np.median(np.abs(quiet - np.median(quiet)))

@@ -8,12 +8,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from scipy.ndimage import rank_filter
 
-from faultset.impacts.medians import deviations, is_mostly_one_value, medians, of_ascending, scale_of_coarse
+from faultset.impacts.medians import (
+    deviations,
+    is_mostly_one_value,
+    medians,
+    of_ascending,
+    scale_of_coarse,
+    tenth_of_usual,
+)
 from faultset.impacts.windows import (
     SECOND,
     Flags,
@@ -185,7 +193,6 @@ class QuietSeries:
         rows = np.flatnonzero(quiet)
         self._quiet_time, self._quiet_value = self.time[rows], self.value[rows]
         self.places = self._choose(quiet)
-        self._coarse = scale_of_coarse(self._quiet_value, self.value)
         self._scale, _ = self.baseline(self.places)
         self.running: dict[int, Floats] = {}
         self._probes: dict[int, tuple[Microseconds, Floats]] = {}
@@ -206,6 +213,10 @@ class QuietSeries:
         if len(self.places) < self.parameters.least_placements or len(self._quiet_time) < _LEAST_BASELINE_ROWS:
             return "there is too little quiet time to compare with"
         return None
+
+    @cached_property
+    def _coarse(self) -> float:
+        return scale_of_coarse(self._quiet_value, self.value)
 
     @property
     def can_help(self) -> bool:
@@ -250,7 +261,7 @@ class QuietSeries:
         # Where windows or a gap took the time before, the quiet rows before those serve.
         first = np.maximum(np.minimum(first, last - span // self.spacing // 4), 0)
         deviation, middle = _spread(self._quiet_value, first, last)
-        least = _tenth_of_usual(deviation)
+        least = tenth_of_usual(deviation)
         return np.fmax(deviation, self._coarse if np.isnan(least) else least), middle
 
     def unit(self, moments: Microseconds, scale: Floats, count: int) -> Floats:
@@ -268,7 +279,7 @@ class QuietSeries:
         near = sizes[some[:, None] + np.arange(wanted)]
         kth = int(0.9 * (wanted - 1))
         restless = np.sort(near, axis=1)[which, kth] / _NORMAL_90
-        least = _tenth_of_usual(sizes)
+        least = tenth_of_usual(sizes)
         unit = scale if np.isnan(least) else np.sqrt(scale * np.fmax(restless, least))
         return np.where(unit > 0, unit, np.nan)
 
@@ -452,11 +463,6 @@ def _running_median(value: Floats, count: int) -> Floats:
     centred = [rank_filter(value, rank, size=count, mode="nearest") for rank in sorted(ranks)]
     middle: Floats = np.mean(centred, axis=0)[count // 2 :]
     return middle[: len(value) - count + 1]
-
-
-def _tenth_of_usual(sizes: Floats) -> float:
-    known = sizes[sizes > 0]
-    return 0.1 * float(np.median(known)) if len(known) else float("nan")
 
 
 def _spread(value: Floats, first: Rows, last: Rows) -> tuple[Floats, Floats]:

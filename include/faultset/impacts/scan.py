@@ -18,7 +18,14 @@ from scipy.ndimage import maximum_filter1d
 
 from faultset.impacts.extent import extent
 from faultset.impacts.grid import Grid
-from faultset.impacts.medians import deviations, is_mostly_one_value, medians, quantiles, scale_of_coarse
+from faultset.impacts.medians import (
+    deviations,
+    is_mostly_one_value,
+    medians,
+    quantiles,
+    scale_of_coarse,
+    tenth_of_usual,
+)
 from faultset.impacts.plants import NO_P, Planted, Smallest, held, mixed
 from faultset.impacts.rarity import Quiet, alike
 from faultset.impacts.scanned import Move, Scanned
@@ -149,8 +156,9 @@ class Scan:
         past = np.lib.stride_tricks.sliding_window_view(value[quiet], width)[:, :: max(1, width // 100)]
         some = (last[at : at + _MOST_AT_ONCE] - width for at in range(0, len(last), _MOST_AT_ONCE))
         seen = np.concatenate([spread(past[first]) for first in some])
-        usual = seen[seen > 0]
-        least = 0.1 * float(np.median(usual)) if len(usual) else scale_of_coarse(value[quiet], value)
+        least = tenth_of_usual(seen)
+        if np.isnan(least):
+            least = scale_of_coarse(value[quiet], value)
         before = np.concatenate(([0], np.cumsum(~self.loud)))[:-1]
         return np.asarray(np.maximum(np.interp(before, last, seen), least))
 

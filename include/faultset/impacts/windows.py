@@ -129,26 +129,21 @@ class Windows:
     open_until: Microseconds
 
     @classmethod
-    def of(
-        cls,
-        injections: Sequence[InjectionRow],
-        parameters: Parameters,
-        is_target: Flags | None = None,
-        is_hit: Flags | None = None,
-    ) -> Windows:
+    def of(cls, injections: Sequence[InjectionRow], parameters: Parameters, is_target: Flags | None = None) -> Windows:
         """Return the windows of ``injections`` in their order: the commands' edges, and how long the faults last.
+
+        None is known to have acted here.
 
         Args:
             injections: all of them.
             parameters: of the test.
             is_target: whether each may have acted on the node looked at; None where that is not known of any.
-            is_hit: whether each is known to have; None where that is not known of any.
         """
         start = _microseconds_of([one.started_at for one in injections])
         end = np.maximum(_microseconds_of([one.ended_at for one in injections]), start)
         start_slack = _microseconds([one.start_uncertainty_s for one in injections])
         end_slack = _microseconds([one.end_uncertainty_s for one in injections])
-        commands = cls.at(start, end, start_slack, end_slack, parameters=parameters, is_target=is_target, is_hit=is_hit)
+        commands = cls.at(start, end, start_slack, end_slack, parameters=parameters, is_target=is_target)
         known = np.maximum(_microseconds_of([known_end(one) for one in injections]), commands.lasting)
         latest = np.maximum(_microseconds_of([span_of(one).end_latest for one in injections]), known)
         return replace(commands, lasting=known, open_until=latest)
@@ -163,7 +158,6 @@ class Windows:
         *,
         parameters: Parameters,
         is_target: Flags | None = None,
-        is_hit: Flags | None = None,
     ) -> Windows:
         """Return the windows with these edges, the arrays of one length."""
         count = len(start)
@@ -194,7 +188,7 @@ class Windows:
             start_shared=shared[0],
             end_shared=shared[1],
             yields=~here,
-            hit=np.zeros(count, dtype=bool) if is_hit is None else is_hit,
+            hit=np.zeros(count, dtype=bool),
             recent=before[0] < round(parameters.baseline_s * SECOND),
             lasting=end + end_slack,
             open_until=end + end_slack,
