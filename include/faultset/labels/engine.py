@@ -99,13 +99,32 @@ def drafted(target: Path) -> Iterator[Path]:
 
 
 def _labeled(plan: Plan, times: RunTimes, draft: Path, progress: Callable[[int], None] | None) -> FileLabels:
+    def write() -> FileLabels:
+        with open_rows(plan.file, types=plan.types) as rows:
+            return _write(plan, rows, ClockCount(times, rows.layout), draft, progress)
+
+    return corrected(plan, write)
+
+
+def corrected(plan: Plan, write: Callable[[], _T], *, looks_through: bool = True) -> _T:
+    """Return what ``write`` returns, begun again where values show more than was known, which ``plan`` then knows.
+
+    Args:
+        plan: what is known of the file.
+        write: writes by it.
+        looks_through: whether the whole file is read for the pass through a repeated hour.
+
+    Raises:
+        RepeatedHourError: there is a repeated hour, and the file is not looked through.
+    """
     while True:
         try:
-            with open_rows(plan.file, types=plan.types) as rows:
-                return _write(plan, rows, ClockCount(times, rows.layout), draft, progress)
+            return write()
         except ColumnTypeError as change:
             plan.types[change.column] = change.to
         except RepeatedHourError:
+            if not looks_through:
+                raise
             plan.passes.append(passes_of(plan))
 
 

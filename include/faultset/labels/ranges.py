@@ -15,6 +15,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import polars as pl
 
 from faultset.errors import FaultsetError, InputError
 from faultset.labels.counting import Count
-from faultset.labels.engine import labeled_parts, passes_of, write_parts
+from faultset.labels.engine import corrected, labeled_parts, write_parts
 from faultset.labels.labeling import BlockLabeler, Plan, RepeatedHourError
 from faultset.labels.leaks import Leak
 from faultset.labels.source_clock import ClockCount, KeptClock, RunTimes
@@ -35,7 +36,6 @@ from faultset.sources.kit import files
 from faultset.sources.kit.files import local_path
 from faultset.sources.telemetry import csv_rows, opening
 from faultset.sources.telemetry.format import ColumnType, Rows, Span
-from faultset.sources.telemetry.problems import ColumnTypeError
 from faultset.storage import explain_os_errors
 from faultset.truth.clock_evidence import Recording
 
@@ -227,7 +227,8 @@ def label_range(
     try:
         with files.unchanged(work.file.uri, work.file.name) as mark, explain_os_errors(draft):
             plan = work.plan(learned(work, folder) if types is None else types)
-            found = _written(work, plan, which, draft / _ROWS, before=before, progress=progress)
+            write = partial(_write, work, plan, which, draft / _ROWS, before=before, progress=progress)
+            found = corrected(plan, write, looks_through=before is not None)
             _put(found, mark, draft)
         with explain_os_errors(draft):
             _keep(draft, kept)
@@ -238,31 +239,6 @@ def label_range(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return dataclasses.replace(found, path=kept / _ROWS)
-
-
-def _written(
-    work: Work,
-    plan: Plan,
-    which: Range,
-    target: Path,
-    *,
-    before: Before | None,
-    progress: Callable[[int], None] | None,
-) -> Labeled:
-    """Write a range's labeled rows, from its start again where its values show more than was known.
-
-    Raises:
-        RepeatedHourError: it holds a repeated hour, and what stands before it is not known.
-    """
-    while True:
-        try:
-            return _write(work, plan, which, target, before=before, progress=progress)
-        except ColumnTypeError as change:
-            plan.types[change.column] = change.to
-        except RepeatedHourError:
-            if before is None:
-                raise
-            plan.passes.append(passes_of(plan))
 
 
 def _write(
