@@ -54,7 +54,7 @@ LEAST_CONCURRENT_PRECISION = 0.9  # half of a target's pairs moved, so that fals
 MOST_RECALL_LOST, MOST_MB = 0.05, 1024
 POWER = (0.85, 0.95)
 SMOKE_LESS, SMOKE_FALSE = 0.4, 0.06  # one file says little
-LONE = 12  # single moves that are planted a file
+LONE = 4  # single moves that are planted a file
 OFTEN = 4  # ``detectable_sd`` is of KPIs that move with every fourth injection
 LENGTHS = {"5-10 s": (0.0, 10.0), "10-25 s": (10.0, 25.0), "25-60 s": (25.0, 60.0), "60-120 s": (60.0, 121.0)}
 
@@ -73,7 +73,7 @@ class Sizes:
     power: int
 
 
-FULL = Sizes(files=4, sizes=(*SIZES, None), draws=12, injections=36, nodes=20, kpis=20, many=1, power=4)
+FULL = Sizes(files=4, sizes=(*SIZES, None), draws=12, injections=36, nodes=20, kpis=20, many=1, power=20)
 SMOKE = Sizes(files=1, sizes=(5.0,), draws=1, injections=24, nodes=6, kpis=3, many=1, power=0)
 
 
