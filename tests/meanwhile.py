@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -32,3 +34,12 @@ def after(function: Callable[..., Any], act: Callable[[], object]) -> Iterator[N
     finally:
         sys.setprofile(before)
     assert acted, f"{function.__qualname__} was not called"
+
+
+def put(path: Path, data: bytes, *, replaced: bool) -> None:
+    """Give a file other content, in its place or as a synchronisation does: by another file of the same times."""
+    state = path.stat()
+    target = path.with_suffix(".new") if replaced else path
+    target.write_bytes(data)
+    os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
+    target.replace(path)

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import meanwhile
 import truth_rows
 from faultset.errors import InputError
 from faultset.labels import divided, duplicates, engine, ranges, writer
@@ -391,7 +392,7 @@ def test_a_file_that_changes_while_it_is_labeled_is_refused(
     def progress(count: int) -> None:
         if count > 100 and not told:
             told.append(count)
-            put(path, csv(change(rows(300))), replaced=replaced)
+            meanwhile.put(path, csv(change(rows(300))), replaced=replaced)
 
     assert answer(divided.label, work, tmp_path / "joined.parquet", progress=progress) == CHANGED
     assert told
@@ -400,15 +401,6 @@ def test_a_file_that_changes_while_it_is_labeled_is_refused(
 
 
 CHANGED = "wally117_metrics.csv: changed while it was read; build again once the files are whole"
-
-
-def put(path: Path, data: bytes, *, replaced: bool) -> None:
-    """Give a file other content, in its place or as a synchronisation does: by another file of the same times."""
-    state = path.stat()
-    target = path.with_suffix(".new") if replaced else path
-    target.write_bytes(data)
-    os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
-    target.replace(path)
 
 
 def test_a_file_that_is_gone_while_it_is_labeled_is_told(tmp_path: Path) -> None:
@@ -423,7 +415,7 @@ def test_a_range_of_a_file_that_changes_meanwhile_is_not_kept(tmp_path: Path, *,
     work = work_of(tmp_path, csv(rows(300)))
     path, every, kept = Path(work.file.uri), ranges.ranges_of(work.file), tmp_path / "kept"
     changed = csv(CHANGES["other values of the same size"](rows(300)))
-    found = ranges.label_range(work, every[1], kept, progress=lambda _: put(path, changed, replaced=replaced))
+    found = ranges.label_range(work, every[1], kept, progress=lambda _: meanwhile.put(path, changed, replaced=replaced))
     assert found is None
     assert not list(kept.iterdir())
 
@@ -434,7 +426,7 @@ def test_a_range_of_another_state_of_a_file_teaches_no_types(tmp_path: Path) -> 
     every, kept = ranges.ranges_of(work.file), tmp_path / "kept"
     assert any(ranges.label_range(work, which, kept) for which in every)
     assert ranges.learned(work, kept)
-    put(Path(work.file.uri), csv(lines), replaced=True)
+    meanwhile.put(Path(work.file.uri), csv(lines), replaced=True)
     assert ranges.learned(work, kept) == {}
     assert ranges.label_range(work, every[-1], kept)
     alike(work, tmp_path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -122,21 +121,14 @@ def test_of_a_source_that_changes_meanwhile_nothing_is_kept(
 ) -> None:
     file = recording(tmp_path)
     path = Path(file.uri)
-    old, state = path.read_text(), path.stat()
-
-    def put(text: str) -> None:
-        target = path.with_suffix(".new") if replaced else path
-        target.write_text(text)
-        os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
-        target.replace(path)
-
+    old = path.read_bytes()
     with (
-        meanwhile.after(step, lambda: put(old.replace("4096", "8192"))),
+        meanwhile.after(step, lambda: meanwhile.put(path, old.replace(b"4096", b"8192"), replaced=replaced)),
         pytest.raises(InputError, match="changed while it was read"),
     ):
         kept(file, labeler(), tmp_path, "first")
     assert not list((tmp_path / "cache").iterdir())
-    put(old)
+    meanwhile.put(path, old, replaced=replaced)
     kept(file, labeler(), tmp_path, "second")
     rows = pq.read_table(tmp_path / "second" / "metrics" / "a.parquet")
     assert set(rows["mem.used"].to_pylist()) == {4096}

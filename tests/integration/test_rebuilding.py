@@ -14,11 +14,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+import meanwhile
 from e2e import many
 from faultset import pipeline
 from faultset.errors import InputError, SetupError
 from faultset.labels import ranges
-from faultset.pipeline import building, planning, rebuild_records, seen
+from faultset.pipeline import building, gathering, planning, rebuild_records, seen
 from faultset.pipeline.batching import Division, Item
 from faultset.pipeline.ledger import Ledger, sweep
 from faultset.settings import Settings
@@ -84,6 +85,18 @@ def test_from_a_plan_to_versions(settings: Settings, monkeypatch: pytest.MonkeyP
         GOOD: "published",
         OTHER: "published",
     }
+
+
+def test_an_input_that_changes_while_it_is_read_is_named(settings: Settings) -> None:
+    report = Path(settings.catalog) / GOOD / "report.html"
+    changed = report.read_bytes() + b"\n"
+    with (
+        meanwhile.after(gathering.gather, lambda: meanwhile.put(report, changed, replaced=False)),
+        pytest.raises(InputError, match=f"^{GOOD}: report.html: changed while it was read; build again"),
+    ):
+        pipeline.build(GOOD, settings)
+    assert not list(Path(settings.work).glob(".candidates/*/*"))
+    assert not pipeline.build(GOOD, settings).unchanged
 
 
 def test_the_large_lane_makes_the_same_candidates(settings: Settings, tmp_path: Path) -> None:

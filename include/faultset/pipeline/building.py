@@ -135,8 +135,8 @@ def _extracted(slug: str, settings: Settings, *, force: bool, progress: Progress
         evidence, corrections=correcting.times(experiment), corrected=correcting.of_telemetry(experiment)
     )
     correcting.require_nodes(experiment, telemetry.declared_files(experiment))
-    if inputs_of(experiment) != inputs:
-        raise InputError(slug, "an input changed while it was read", "build again once the files are whole")
+    if different := {*inputs} ^ {*inputs_of(experiment)}:
+        raise files.changed(f"{slug}: {min(file.uri for file in different)}")
     reviewed = catalog.resolve(experiment, experiment.reviewed_impacts) if experiment.reviewed_impacts else None
     declared = Declared(telemetry.declared_files(experiment), reviewed)
     build = Build(slug, made_from, BuildFolder.new(slug), unchanged=False, recipe=recipe.digest())
