@@ -73,7 +73,7 @@ class Sizes:
     power: int
 
 
-FULL = Sizes(files=4, sizes=(*SIZES, None), draws=12, injections=36, nodes=20, kpis=20, many=1, power=20)
+FULL = Sizes(files=4, sizes=(*SIZES, None), draws=12, injections=36, nodes=20, kpis=20, many=3, power=20)
 SMOKE = Sizes(files=1, sizes=(5.0,), draws=1, injections=24, nodes=6, kpis=3, many=1, power=0)
 
 

@@ -18,9 +18,9 @@ _MOVES = 0.25  # p values of moves come as often as p ** (this - 1), those of ch
 _LEAST_P = 1e-4  # smaller ones say no more
 _BEFOREHAND = (0.1, 1.0)  # moves and chance results that each KPI is taken to have shown before any was tested
 _OFTEN_ENOUGH = 0.35  # KPIs of which a larger share moved are all alike: there is nothing to be gained among them
-_STEEP = 2.0  # with which power of the odds a weight falls
+_STEEP = 2.5  # with which power of the odds a weight falls
 _LEAST = 0.3  # weight of a KPI that never moves beside one that does, where KPIs are few
-_ALL_OTHERS = 0.25  # what all KPIs that never move weigh together at least, where they are many
+_EACH_OTHER = 0.6, 1.5  # the same where they are many: this much, and with which power of their number it falls
 _FEW_TESTS = 2.0  # so few tests of a KPI say little of how often it moves
 _CHANCE_ABOVE = 0.5  # p values above this are taken to be chance results
 _MOST_SHARE = 0.6  # of the tests of a KPI that moved, as far as these tell of each other
@@ -37,7 +37,8 @@ class Weights:
     def __init__(self, p_value: Floats, group: Rows) -> None:
         """Learn from the p value of each test, and the number of its KPI, from 0 on."""
         count = np.bincount(group)
-        least = np.maximum(min(_LEAST, _ALL_OTHERS / len(count)), 1 / (1 + (count / _FEW_TESTS) ** 2))
+        among_many, power = _EACH_OTHER
+        least = np.maximum(min(_LEAST, among_many / len(count) ** power), 1 / (1 + (count / _FEW_TESTS) ** 2))
         self._p_value = p_value
         self._least = least[group]
         self._factor = np.ones(len(group))
