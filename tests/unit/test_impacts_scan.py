@@ -209,9 +209,9 @@ def test_the_filter_sees_a_short_move_in_noise_that_follows_itself():
     for place in range(1, len(white)):
         value[place] = 0.9 * value[place - 1] + white[place]
     scan = asked(value, seconds)
-    quiet = np.abs(filtered(scan._whitener.white(value), list(scan._whitener.shapes((4,)))).number)
+    quiet = np.abs(filtered(scan.cells.whitener.white(value), list(scan.cells.whitener.shapes((4,)))).number)
     value[1000:1004] += 5.0
-    seen = filtered(scan._whitener.white(value), list(scan._whitener.shapes((4,))))
+    seen = filtered(scan.cells.whitener.white(value), list(scan.cells.whitener.shapes((4,))))
     assert abs(seen.number[1000]) > np.quantile(quiet, 0.999)
     assert seen.number[1000] > 0
 
@@ -235,8 +235,8 @@ def test_a_series_that_hardly_ever_leaves_its_level_vouches_for_no_other():
         Scan(series(seconds, value), windows, parameters, np.zeros(1, dtype=np.int64))
         for value in (restless, restless, level)
     )
-    assert np.isfinite(still.scale).all()
-    beside.peers = (still,)
+    assert np.isfinite(still.cells.scale).all()
+    beside.asked.peers = (still.asked,)
     assert beside.answers([None]).p_value == pytest.approx(alone.answers([None]).p_value)
 
 

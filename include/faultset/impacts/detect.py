@@ -205,10 +205,10 @@ def _scanned(
         if len(series[node].known.value)
     }
     for node, scan in scans.items():
-        scan.peers = tuple(other for name, other in scans.items() if name != node)
+        scan.asked.peers = tuple(other.asked for name, other in scans.items() if name != node)
     together = {node: _together(one, scans.get(node), parameters) for node, one in judged.items()}
     for scan in scans.values():
-        scan.peers = ()
+        scan.asked.peers = ()
     return together
 
 
@@ -217,7 +217,7 @@ def _together(judged: Judged, scan: Scan | None, parameters: Parameters) -> Judg
         return judged
     scanned = scan.answers([_known(one, parameters) for one in judged.told])
     told = tuple(_clearer(one, scanned, place, scan, parameters) for place, one in enumerate(judged.told))
-    return Judged(judged.refusal if not any(told) else None, told, scan.smallest if any(told) else None)
+    return Judged(judged.refusal if not any(told) else None, told, scan.asked.smallest if any(told) else None)
 
 
 def _known(told: Told | None, parameters: Parameters) -> Move | None:
@@ -248,7 +248,7 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
         base=0.0,
         scale=scan.scale_at(place),
         power=told.power if told else 0.0,
-        question="filter" if scan.way == "filter" else "pulse",
+        question="filter" if scan.asked.way == "filter" else "pulse",
         extent=extent if both <= parameters.largest_p_targets and size else None,
         onset_s=onset_s,
         scan_share=share,
@@ -256,7 +256,7 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
 
 
 def _scan_share(scan: Scan, place: int) -> float:
-    is_clear = scan.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
+    is_clear = scan.cells.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
     share = SCAN_SHARE if is_clear else SCAN_SHARE / 2
     return share if scan.windows.hit[place] else share * _ELSEWHERE
 
