@@ -9,6 +9,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task_group
 from faultset_dags import rebuilding as tasks
 from faultset_dags.defaults import DEFAULT_ARGS
 from faultset_dags.notices import deadlines, on_failure
+from faultset_dags.pools import most_of_a_rebuild
 
 DOC = """
 ### Rebuild the datasets
@@ -40,6 +41,7 @@ at once, is harmless.
     schedule=CronTriggerTimetable("@daily", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
+    max_active_tasks=most_of_a_rebuild(),
     dagrun_timeout=timedelta(hours=22),
     description="Builds and validates the catalog's datasets; what passes is a candidate.",
     tags=["faultset", "datasets"],

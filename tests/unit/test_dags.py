@@ -246,6 +246,21 @@ def test_small_experiments_never_wait_for_large_ones(rebuild: Any) -> None:
     assert large.max_active_tis_per_dagrun == 2
 
 
+@pytest.mark.parametrize(("workers", "at_once"), [("1", "1"), ("4", "3"), ("64", "16")])
+def test_a_rebuild_leaves_a_worker_to_everything_else(workers: str, at_once: str, tmp_path: Path) -> None:
+    code = "import rebuild_datasets; print(rebuild_datasets.rebuild_datasets().max_active_tasks)"
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__PARALLELISM": workers,
+        "PYTHONPATH": os.pathsep.join([str(DAGS), str(ROOT / "plugins"), str(ROOT / "include")]),
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert answer.stdout.split() == [at_once]
+
+
 def test_files_of_large_experiments_are_divided_among_tasks(rebuild: Any) -> None:
     chain = ["large.decide", "large.divide", "large.label", "large.validate", "large.announce"]
     for before, after in itertools.pairwise(chain):
