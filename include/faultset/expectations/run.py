@@ -228,6 +228,8 @@ def outcome(rule: Rule, result: ExpectationValidationResult, view: pd.DataFrame)
     rows = result.result.get("unexpected_index_list")
     if rows is None or bool(rows) == bool(result.success):
         raise SetupError(_TOOL, f"{rule.id} gave a result without the rows that it is about", _REMEDY)
+    if not rows:
+        return Outcome(rule, (), ())
     named = {field for _, field, _, _ in string.Formatter().parse(rule.breach) if field}
     broken = view.loc[rows, sorted(named | {"where"})].to_dict("records")
     return Outcome(rule, tuple(rule.breach.format(**row) for row in broken), tuple(str(row["where"]) for row in broken))

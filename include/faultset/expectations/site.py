@@ -1,8 +1,8 @@
 """What is kept of a validation: the findings with the results behind them, and Great Expectations' Data Docs.
 
-Great Expectations escapes little of what it shows, stamps its pages with random ids and the time of day, copies 4 MB
-of pictures that no page shows and lets every page fetch from half a dozen hosts. So results are made harmless before it
-renders them, and its pages are settled after.
+Great Expectations escapes little of what it shows, stamps its pages with random ids and the time of day and lets every
+page fetch from half a dozen hosts. So results are made harmless before it renders them, and its pages are settled
+after.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def configuration(docs: Path) -> dict[str, Any]:
     """Return Great Expectations' configuration of one local site in ``docs``."""
     return {
         "faultset": {
-            "class_name": "SiteBuilder",
+            "module_name": "faultset.expectations.gx_pages",
+            "class_name": "Pages",
             "show_how_to_buttons": False,
-            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
             "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
         }
     }
@@ -96,7 +96,6 @@ def write(
     for page in sorted(docs.rglob("*.html")):
         text = pages.settle(page.read_text(encoding="utf-8"), pages.way_home(page, docs))
         page.write_text(settled(text), encoding="utf-8")
-    shutil.rmtree(docs / "static", ignore_errors=True)
     shown = {
         page.parts[-4]: page.relative_to(docs).as_posix() for page in sorted(docs.rglob("validations/*/*/*/*.html"))
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import types
 import typing
 from collections.abc import Iterable
@@ -36,6 +37,7 @@ _ARROW: dict[object, pa.DataType] = {
 }
 
 
+@functools.cache
 def columns(table: Table) -> tuple[ColumnSpec, ...]:
     """Return the table's columns in order."""
     hints = typing.get_type_hints(table.row, include_extras=True)
@@ -50,6 +52,7 @@ def _spec(name: str, hint: Any) -> ColumnSpec:
     return ColumnSpec(name, _ARROW[base], nullable, column)
 
 
+@functools.cache
 def schema(table: Table) -> pa.Schema:
     """Return the Arrow schema; each field carries its description and unit as metadata."""
     return pa.schema(
