@@ -19,8 +19,7 @@ _LEAST_P = 1e-4  # smaller ones say no more
 _BEFOREHAND = (0.1, 1.0)  # moves and chance results that each KPI is taken to have shown before any was tested
 _OFTEN_ENOUGH = 0.35  # KPIs of which a larger share moved are all alike: there is nothing to be gained among them
 _STEEP = 2.5  # with which power of the odds a weight falls
-_LEAST = 0.3  # weight of a KPI that never moves beside one that does, where KPIs are few
-_EACH_OTHER = 0.6, 1.5  # the same where they are many: this much, and with which power of their number it falls
+_LEAST_ALIKE = 0.05  # share of all weight that tests have alike, whatever their KPI did, where KPIs are many
 _FEW_TESTS = 2.0  # so few tests of a KPI say little of how often it moves
 _CHANCE_ABOVE = 0.5  # p values above this are taken to be chance results
 _MOST_SHARE = 0.6  # of the tests of a KPI that moved, as far as these tell of each other
@@ -37,11 +36,11 @@ class Weights:
     def __init__(self, p_value: Floats, group: Rows) -> None:
         """Learn from the p value of each test, and the number of its KPI, from 0 on."""
         count = np.bincount(group)
-        among_many, power = _EACH_OTHER
-        least = np.maximum(min(_LEAST, among_many / len(count) ** power), 1 / (1 + (count / _FEW_TESTS) ** 2))
+        least = 1 / (1 + (count / _FEW_TESTS) ** 2)
         self._p_value = p_value
         self._least = least[group]
         self._factor = np.ones(len(group))
+        self._alike = max(1 / len(count), _LEAST_ALIKE)
         self._share = _moved_share(p_value, group)
         self._odds = _steep_odds(self._share)
 
@@ -73,7 +72,9 @@ class Weights:
             yield self._given(odds, p_value)
 
     def _given(self, odds: Floats, p_value: Floats) -> Floats:
-        odds = np.maximum(odds, self._least * odds.max()) * self._factor
+        odds = np.maximum(odds, self._least * odds.max())
+        # A KPI that never moved before may move now.
+        odds = ((1 - self._alike) * odds / odds.mean() + self._alike) * self._factor
         large = odds[p_value > _CHANCE_ABOVE]
         # Two ordinary ones more keep a handful of tests from being taken for moves all.
         counted = float(large.sum()) + 2 * float((large if len(large) else odds).mean())
