@@ -31,7 +31,7 @@ def test_forty_kpis_cost_the_moving_ones_little_more_than_six():
     assert many / 40 > 0.7 * few / 6
 
 
-@pytest.mark.parametrize(("kpis", "moving", "least"), [(2, 1, 0.4), (10, 5, 0.08), (40, 20, 0.04)])
+@pytest.mark.parametrize(("kpis", "moving", "least"), [(2, 1, 0.2), (10, 5, 0.04), (40, 20, 0.04)])
 def test_what_never_moved_keeps_a_share_of_the_weight(kpis: int, moving: int, least: float):
     weight = weights(*p_values(kpis, 30, moving=moving)).reshape(kpis, 30)
     assert least < weight[moving:].mean() / weight.mean() < 1
