@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import datetime as dt
 import os
@@ -37,11 +38,13 @@ def sample(folder: Path, seed: int) -> None:
     for kind in {one["kind"] for one in described["telemetry"]} - set(KINDS):
         shutil.rmtree(folder / kind)
     path.write_text(yaml.safe_dump({**described, "telemetry": telemetry, "approval": "never"}))
-    head, *lines = (folder / "logs" / "all.csv").read_text().splitlines(keepends=True)
+    with (folder / "logs" / "all.csv").open(newline="") as file:
+        head, *records = csv.reader(file)  # a message may have several lines
     (folder / "logs" / "all.csv").unlink()
     parts = FILES - sum(one.is_file() for one in folder.rglob("*"))
     for part in range(parts):
-        (folder / "logs" / f"part-{part}.csv").write_text("".join([head, *lines[part::parts]]))
+        with (folder / "logs" / f"part-{part}.csv").open("w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([head, *records[part::parts]])
 
 
 def make(settings: Settings, count: int, changing: int) -> None:
