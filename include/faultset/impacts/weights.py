@@ -40,7 +40,7 @@ class Weights:
         self._p_value = p_value
         self._least = least[group]
         self._factor = np.ones(len(group))
-        self._alike = max(0.5 / len(count), _LEAST_ALIKE)
+        self._alike = max(1 / len(count) ** 2, _LEAST_ALIKE)
         self._share = _moved_share(p_value, group)
         self._odds = _steep_odds(self._share)
 
