@@ -55,6 +55,16 @@ def publish(bag: Any) -> Any:
     return bag.dags["publish_dataset"]
 
 
+def printed(code: str, home: Path, **settings: str) -> str:
+    """What code prints in a process of its own that finds DAGs, plugins and what lies in ``home``, an empty Airflow."""
+    paths = os.pathsep.join(map(str, [DAGS, ROOT / "plugins", ROOT / "include", home]))
+    environment = {**os.environ, "AIRFLOW_HOME": str(home), "PYTHONPATH": paths, **settings}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    return answer.stdout
+
+
 def imports_of(file: Path, *, at_the_top: bool) -> set[str]:
     tree = ast.parse(file.read_text())
     nodes = tree.body if at_the_top else list(ast.walk(tree))
@@ -141,17 +151,13 @@ def told_of_failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list
         "    def __init__(self, text): super().__init__(); self.text = text\n"
         "    def notify(self, context): pass\n"
     )
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "PYTHONPATH": os.pathsep.join([str(DAGS), str(ROOT / "plugins"), str(ROOT / "include"), str(home)]),
-        "FAULTSET_NOTIFIERS": '[{"class": "lab.Bell", "arguments": {"text": "{{ dag.dag_id }}"}}]',
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
+    said = printed(
+        code,
+        home,
+        AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
+        FAULTSET_NOTIFIERS='[{"class": "lab.Bell", "arguments": {"text": "{{ dag.dag_id }}"}}]',
     )
-    return json.loads(answer.stdout.splitlines()[-1])
+    return json.loads(said.splitlines()[-1])
 
 
 @pytest.mark.parametrize(
@@ -249,16 +255,7 @@ def test_small_experiments_never_wait_for_large_ones(rebuild: Any) -> None:
 @pytest.mark.parametrize(("workers", "at_once"), [("1", "1"), ("4", "3"), ("64", "16")])
 def test_a_rebuild_leaves_a_worker_to_everything_else(workers: str, at_once: str, tmp_path: Path) -> None:
     code = "import rebuild_datasets; print(rebuild_datasets.rebuild_datasets().max_active_tasks)"
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__CORE__PARALLELISM": workers,
-        "PYTHONPATH": os.pathsep.join([str(DAGS), str(ROOT / "plugins"), str(ROOT / "include")]),
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
-    )
-    assert answer.stdout.split() == [at_once]
+    assert printed(code, tmp_path, AIRFLOW__CORE__PARALLELISM=workers).split() == [at_once]
 
 
 def test_files_of_large_experiments_are_divided_among_tasks(rebuild: Any) -> None:
@@ -278,17 +275,8 @@ def test_pools_bound_judges_and_large_experiments_where_the_environment_names_th
         "from faultset_dags import judging, rebuilding\n"
         "print(judging.judge.kwargs['pool'], rebuilding.label.kwargs['pool'])"
     )
-    environment = {
-        **os.environ,
-        "AIRFLOW_HOME": str(tmp_path),
-        "FAULTSET_POOL_JUDGES": "judges",
-        "FAULTSET_POOL_LARGE": "large",
-        "PYTHONPATH": os.pathsep.join([str(DAGS), str(ROOT / "plugins"), str(ROOT / "include")]),
-    }
-    answer = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
-    )
-    assert answer.stdout.splitlines()[-2:] == ["judges large None None", "judges large"]
+    said = printed(code, tmp_path, FAULTSET_POOL_JUDGES="judges", FAULTSET_POOL_LARGE="large")
+    assert said.splitlines()[-2:] == ["judges large None None", "judges large"]
 
 
 def test_the_report_runs_whatever_became_of_the_experiments(rebuild: Any) -> None:

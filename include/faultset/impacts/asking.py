@@ -73,20 +73,13 @@ class Asked:
             return "pulse", self.moves_in(values, cells, "pulse")
         with_moves = Values(planted.into(self.cells.grid.value, self.cells.scale, _PLANTED_SD))
         asked = {way: self.moves_in(values, cells, way) for way in get_args(Way)}
-        clear = {
-            way: self._told(moves, self._numbers_at(planted, with_moves, way), planted.onset)
-            for way, moves in asked.items()
-        }
         for one, moves in asked.items():
             self._keep_quiet_numbers(planted.onset, one, moves)
+        clear = {
+            one: _told(self._numbers[planted.onset, one], self._numbers_at(planted, with_moves, one)) for one in asked
+        }
         way = max(clear, key=clear.__getitem__)
         return way, asked[way]
-
-    def _told(self, moves: Moves, planted: Floats, onset: int) -> float:
-        """Return how little the numbers of planted moves look like those of quiet time, in powers of ten."""
-        quiet = np.abs(_largest(moves.number, onset)[self.cells.places(onset)])
-        p_value = Quiet.of(quiet).p_value(planted, np.ones(len(quiet)))
-        return float(np.mean(-np.log10(np.maximum(p_value, _LEAST_P))))
 
     @cached_property
     def _shapes(self) -> list[tuple[int, Floats]]:
@@ -205,6 +198,12 @@ class Asked:
         first, last = np.maximum(before - width, 0), np.minimum(after + width, len(quiet))
         total = summed[before] - summed[first] + summed[last] - summed[after]
         return np.asarray(total / np.maximum(before - first + last - after, 1))
+
+
+def _told(quiet: Floats, planted: Floats) -> float:
+    """Return how little the numbers of planted moves look like those of quiet time, in powers of ten."""
+    p_value = Quiet.of(quiet).p_value(planted, np.ones(len(quiet)))
+    return float(np.mean(-np.log10(np.maximum(p_value, _LEAST_P))))
 
 
 def _largest(number: Floats, onset: int) -> Floats:

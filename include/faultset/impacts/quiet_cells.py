@@ -19,7 +19,7 @@ from faultset.impacts.medians import (
 from faultset.impacts.shapes import Whitener
 from faultset.impacts.windows import SECOND, Flags, Floats, Microseconds, Parameters, Rows, Series, Windows
 
-LENGTHS_S = (8, 11, 15, 20, 27, 36, 50, 68, 92, 122)
+_LENGTHS_S = (8, 11, 15, 20, 27, 36, 50, 68, 92, 122)
 ONSET_S = 20.0  # how late an effect may begin; during a long command later
 ENOUGH_INDEPENDENT = 40
 MARGIN = 64  # cells that a filter needs before what is asked
@@ -35,7 +35,7 @@ class QuietCells:
 
     Attributes:
         grid: the series.
-        lengths: of the moves that are looked for, in cells, ascending; none where too little is quiet.
+        lengths: of the moves that are looked for, in cells, ascending; the longest leave enough quiet places.
         loud: which cells may hold an effect of an injection.
         beside: over how many cells the level before and after a move is taken, the narrower and the wider.
         usual_onset: over how many cells an effect may begin, but where the command is long.
@@ -149,7 +149,7 @@ class QuietCells:
 
 
 def _lengths(grid: Grid, most_s: float) -> tuple[int, ...]:
-    cells = {max(2, round(seconds * SECOND / grid.step_us)) for seconds in LENGTHS_S if seconds <= most_s}
+    cells = {max(2, round(seconds * SECOND / grid.step_us)) for seconds in _LENGTHS_S if seconds <= most_s}
     return tuple(sorted(cells if len(cells) >= 3 else {2, 3, 5}))
 
 

@@ -40,6 +40,7 @@ class Weights:
         self._p_value = p_value
         self._least = least[group]
         self._factor = np.ones(len(group))
+        # A KPI that never moved before may move now.
         self._alike = max(1 / len(count) ** 2, _LEAST_ALIKE)
         self._share = _moved_share(p_value, group)
         self._odds = _steep_odds(self._share)
@@ -73,7 +74,6 @@ class Weights:
 
     def _given(self, odds: Floats, p_value: Floats) -> Floats:
         odds = np.maximum(odds, self._least * odds.max())
-        # A KPI that never moved before may move now.
         odds = ((1 - self._alike) * odds / odds.mean() + self._alike) * self._factor
         large = odds[p_value > _CHANCE_ABOVE]
         # Two ordinary ones more keep a handful of tests from being taken for moves all.
