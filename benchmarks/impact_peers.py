@@ -18,9 +18,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +46,7 @@ from faultset.impacts.windows import SECOND
 from faultset.moments import epoch_us
 from peers import evidence_of, told
 from planted import Key
+from side_by_side import each
 
 PARTS = ("free", "concurrent", "many", "power")
 MANN_WHITNEY, PELT = "Mann-Whitney, Benjamini-Hochberg", "PELT, penalty in hindsight"
@@ -193,19 +196,26 @@ def keys(detection: Detection) -> set[Key]:
     return {(str(row.injection_id), row.node, row.kpi) for row in detection.impacts}
 
 
-def compared(trials: Iterable[EffectTrial]) -> tuple[dict[str, Score], Errors]:
-    """Return how well every way does on the same files."""
+Draw = Callable[[np.random.Generator], EffectTrial]
+
+
+def compared(draw: Draw, seeds: Sequence[list[int]]) -> tuple[dict[str, Score], Errors]:
+    """Return how well every way does on the same files, one a seed."""
     scores, errors, evidence = {"Faultset": Score()}, Errors(), {}
-    for number, trial in enumerate(trials):
-        detection = ours(trial)
+    for number, (trial, detection, said) in enumerate(each(_seen, itertools.repeat(draw), seeds)):
         scores["Faultset"].add(number, trial, keys(detection))
         errors.add(trial, detection)
-        for name, values in evidence_of(trial).items():
+        for name, values in said.items():
             evidence.setdefault(name, {}).update({(number, key): value for key, value in values.items()})
     truth = scores["Faultset"].truth
     for name, found in told(evidence, truth).items():
         scores[name] = replace(scores["Faultset"], found=found)
     return scores, errors
+
+
+def _seen(draw: Draw, seed: list[int]) -> tuple[EffectTrial, Detection, dict[str, dict[Key, float]]]:
+    trial = draw(np.random.default_rng(seed))
+    return trial, ours(trial), evidence_of(trial)
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -217,10 +227,8 @@ def measure_free(noise: Noise, wanted: Sizes, seed: int, bounds: Bounds) -> None
     print("| size | way | F1 | precision | recall | false |\n|---|---|---|---|---|---|")
     for size in wanted.sizes:
         name = "mixed" if size is None else f"{size:g} sd"
-        scores, errors = compared(
-            free(noise, size, wanted.injections, np.random.default_rng([seed, number, int(size or 0)]))
-            for number in range(wanted.files)
-        )
+        seeds = [[seed, number, int(size or 0)] for number in range(wanted.files)]
+        scores, errors = compared(partial(free, noise, size, wanted.injections), seeds)
         for way, score in scores.items():
             print(f"| {name} | {way} | {score.line()} |", flush=True)
         print(f"| | {len(scores['Faultset'].truth)} effects: {errors} | | | | |", flush=True)
@@ -266,10 +274,9 @@ def _cases() -> Iterator[tuple[str, dict[str, Callable[[Effect], bool]]]]:
 def measure_concurrent(noise: Noise, wanted: Sizes, seed: int, bounds: Bounds) -> None:
     """Three workloads at once, 31 windows that overlap, effects of 5 sd."""
     print("| effects last | way | F1 | precision | recall | false |\n|---|---|---|---|---|---|")
-    for name, lasting in LASTINGS.items():
-        scores, errors = compared(
-            concurrent(noise, 5.0, lasting, np.random.default_rng([seed, number])) for number in range(wanted.draws)
-        )
+    for name in LASTINGS:
+        seeds = [[seed, number] for number in range(wanted.draws)]
+        scores, errors = compared(partial(concurrent, noise, 5.0, name), seeds)
         for way, score in scores.items():
             print(f"| {name} | {way} | {score.line()} |", flush=True)
         own = scores["Faultset"]
@@ -288,10 +295,13 @@ def measure_many(noise: Noise, wanted: Sizes, seed: int, bounds: Bounds) -> None
         "| cluster | file | recall on the node hit | false | s of processor time | peak MB |\n|---|---|---|---|---|---|"
     )
     total: dict[str, Counter[str]] = {"few": Counter(), "many": Counter()}
-    for number, which in itertools.product(range(wanted.many), total):
-        call = [sys.executable, __file__, "--child", which, "--noise", noise.name, "--seed", str(seed + number)]
-        call += ["--size", bounds.measured.size, "--nodes", str(wanted.nodes), "--kpis", str(wanted.kpis)]
-        found = json.loads(subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    cells = list(itertools.product(range(wanted.many), total))
+    sizes = ["--size", bounds.measured.size, "--nodes", str(wanted.nodes), "--kpis", str(wanted.kpis)]
+    calls = [
+        [sys.executable, __file__, "--child", which, "--noise", noise.name, "--seed", str(seed + number), *sizes]
+        for number, which in cells
+    ]
+    for (number, which), found in zip(cells, each(_told, calls), strict=True):
         total[which].update({name: found[name] for name in ("right", "effects", "false", "untouched")})
         recall, false = found["right"] / found["effects"], found["false"] / found["untouched"]
         print(
@@ -302,6 +312,12 @@ def measure_many(noise: Noise, wanted: Sizes, seed: int, bounds: Bounds) -> None
         bounds.at_most(f"{found['cluster']}, {noise.name}: peak memory", found["mb"], MOST_MB, unit="MB")
     few, many = (total[which]["right"] / total[which]["effects"] for which in ("few", "many"))
     bounds.at_most(f"many, {noise.name}: of a recall of {few:.3f} lost", few - many, MOST_RECALL_LOST, smoke=SMOKE_LESS)
+
+
+def _told(call: list[str]) -> dict[str, Any]:
+    """Return what a process says that does nothing else, so that the peak of its memory is that of one cluster."""
+    answer: dict[str, Any] = json.loads(subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return answer
 
 
 def _child(noise: Noise, wanted: Sizes, seed: int, is_many: bool) -> int:
@@ -337,8 +353,11 @@ def measure_power(noise: Noise, wanted: Sizes, seed: int, bounds: Bounds) -> Non
     print("| moved | planted | found | size in sd: least, median, most | none would be found |\n|---|---|---|---|---|")
     for often, name in ((True, "with every fourth injection"), (False, "once")):
         tallied = _Power()
-        for number in range(wanted.power):
-            _plant_at_limit(noise, np.random.default_rng([seed, number]), tallied, often=often)
+        plant = partial(_plant_at_limit, noise, often=often)
+        for one in each(plant, ([seed, number] for number in range(wanted.power))):
+            tallied.found += one.found
+            tallied.sizes += one.sizes
+            tallied.hopeless += one.hopeless
         share = tallied.found / max(1, len(tallied.sizes))
         least, middle, most = np.quantile(tallied.sizes, [0, 0.5, 1]) if tallied.sizes else (np.nan,) * 3
         planted = len(tallied.sizes)
@@ -360,8 +379,9 @@ class _Power:
     hopeless: int = 0
 
 
-def _plant_at_limit(noise: Noise, random: np.random.Generator, tallied: _Power, *, often: bool) -> None:
+def _plant_at_limit(noise: Noise, seed: list[int], *, often: bool) -> _Power:
     """Plant, into one file that is else untouched: at every fourth injection at a time, or single moves one by one."""
+    random, tallied = np.random.default_rng(seed), _Power()
     trial = empty(noise, 36, random)
     trial.series = {place: trial.series[place] for place in trial.series if place[0] in NODES[:3]}
     detection = ours(trial)
@@ -384,6 +404,7 @@ def _plant_at_limit(noise: Noise, random: np.random.Generator, tallied: _Power, 
         here.plant({key: _sought(here, key, sizes[key], random) for key in some}, random)
         tallied.sizes += [effect.size for effect in here.effects.values()]
         tallied.found += len(keys(ours(here)) & here.effects.keys())
+    return tallied
 
 
 def _sought(trial: EffectTrial, key: Key, size: float, random: np.random.Generator) -> Effect:

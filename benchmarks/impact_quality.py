@@ -13,16 +13,20 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from bounds import Bounds, options
-from faultset.impacts.calibration import calibrate
+from faultset.impacts.calibration import Calibrated, calibrate
 from faultset.impacts.detect import Detection, detect
-from planted import PLAYED, REAL, Planting, Trial, large, planted, real_recording, simulated, tally
+from planted import PLAYED, REAL, Planting, Tally, Trial, large, planted, real_recording, simulated
+from side_by_side import each
+
+Draw = Callable[[], Trial]
 
 SIZES = (2.0, 3.0, 5.0, 8.0)
 SECONDS = (5.0, 10.0, 20.0, 40.0, 120.0)
@@ -59,9 +63,16 @@ def found(trial: Trial) -> Detection:
     return detect(trial.series, trial.injections, targets=trial.targets or None)
 
 
-def row(name: str, trials: Iterable[Trial], bounds: Bounds, least: str = "") -> None:
+def _seen(draw: Draw) -> tuple[Trial, Detection]:
+    trial = draw()
+    return trial, found(trial)
+
+
+def row(name: str, draws: Iterable[Draw], bounds: Bounds, least: str = "") -> None:
     """Print the line of a table; ``least``: which bound its F1 is held against."""
-    total = tally(trials, found)
+    total = Tally()
+    for trial, detection in each(_seen, draws):
+        total.add(trial, detection)
     errors = [_middle_and_most(one) for one in (total.start_errors, total.end_errors)]
     print(
         f"| {name} | {total.right + total.missed} | {total.precision:.3f} | {total.recall:.3f} | {total.f1:.3f} "
@@ -99,9 +110,9 @@ def simulator(seeds: int, bounds: Bounds) -> None:
         row(f"{size:g} sd, {seconds:g} s", _simulated(max(seeds // 10, 2), size, seconds), bounds)
 
 
-def _simulated(seeds: int, size: float, seconds: float) -> Iterable[Trial]:
+def _simulated(seeds: int, size: float, seconds: float) -> Iterable[Draw]:
     scenarios = itertools.cycle(PLAYED)
-    return (simulated(next(scenarios), seed, size, seconds) for seed in range(seeds))
+    return [partial(simulated, next(scenarios), seed, size, seconds) for seed in range(seeds)]
 
 
 def real(seeds: int, bounds: Bounds) -> None:
@@ -114,7 +125,7 @@ def real(seeds: int, bounds: Bounds) -> None:
     for size, seconds in _grid(bounds):
         row(
             f"{size:g} sd, {seconds:g} s",
-            (planted(recording, Planting(size, (seconds, seconds), 10), seed) for seed in range(few)),
+            [partial(planted, recording, Planting(size, (seconds, seconds), 10), seed) for seed in range(few)],
             bounds,
             "real" if size >= 5 and seconds >= 10 else "",
         )
@@ -124,14 +135,14 @@ def real(seeds: int, bounds: Bounds) -> None:
         files = max(10 * few // count, 1) * 2
         row(
             f"{size:g} sd, 25 s, {count} injections a file",
-            (planted(recording, Planting(size, (25, 25), count), seed) for seed in range(files)),
+            [partial(planted, recording, Planting(size, (25, 25), count), seed) for seed in range(files)],
             bounds,
         )
     for size, uncertainty in itertools.product((3.0, 5.0), (0.0, 1.0)):
         wanted = Planting(size, (2, 40), 10, uncertainty_s=uncertainty)
         row(
             f"{size:g} sd, 2-40 s, ends known to {uncertainty:g} s",
-            (planted(recording, wanted, seed) for seed in range(2 * few)),
+            [partial(planted, recording, wanted, seed) for seed in range(2 * few)],
             bounds,
         )
 
@@ -143,8 +154,8 @@ def overlap(seeds: int, bounds: Bounds) -> None:
     moves: tuple[tuple[float | None, float | None], ...] = ((5.0, 20.0), (None, None))
     for size, seconds in moves:
         name = "simulated, 5 sd, 20 s" if size else "simulated, slow recovery"
-        trials = (simulated("overlap", seed, size, seconds) for seed in range(few))
-        row(name, trials, bounds, "simulated overlap")
+        draws = [partial(simulated, "overlap", seed, size, seconds) for seed in range(few)]
+        row(name, draws, bounds, "simulated overlap")
     if not REAL.is_file():
         bounds.note("there is no recording of real noise beside the checkout: what is planted into it is left out")
         return
@@ -154,7 +165,7 @@ def overlap(seeds: int, bounds: Bounds) -> None:
         wanted = Planting(size, (10, 60), 10, uncertainty_s=uncertainty, overlapping=0.5)
         row(
             f"real, {size:g} sd, 10-60 s, ends known to {uncertainty:g} s",
-            (planted(recording, wanted, seed) for seed in range(3 * few)),
+            [partial(planted, recording, wanted, seed) for seed in range(3 * few)],
             bounds,
             "real overlap" if size >= 5 else "",
         )
@@ -162,17 +173,23 @@ def overlap(seeds: int, bounds: Bounds) -> None:
 
 def calibration(seeds: int, bounds: Bounds) -> None:
     """What the calibration says, all KPIs together."""
-    trials: dict[str, Iterable[Trial]] = {"simulated": _simulated(max(seeds // 10, 2), 5.0, 20.0)}
+    draws: dict[str, Iterable[Draw]] = {"simulated": _simulated(max(seeds // 10, 2), 5.0, 20.0)}
     if REAL.is_file():
         recording = real_recording()
-        trials["real"] = (planted(recording, Planting(5.0, (5, 40), 10), seed) for seed in range(max(seeds // 10, 2)))
+        wanted = Planting(5.0, (5, 40), 10)
+        draws["real"] = [partial(planted, recording, wanted, seed) for seed in range(max(seeds // 10, 2))]
     print("| data | trials | false positives | rate |\n|---|---|---|---|")
-    for name, some in trials.items():
-        rows = [one for trial in some for one in calibrate(trial.series, trial.injections)]
+    for name, some in draws.items():
+        rows = list(itertools.chain.from_iterable(each(_calibrated, some)))
         tested, false = sum(one.trials for one in rows), sum(one.false_positives for one in rows)
         print(f"| {name} | {tested} | {false} | {100 * false / tested:.2f} % |", flush=True)
         what = f"calibration, {name}: false of {tested} quiet places"
         bounds.at_most(what, false / tested, MOST_FALSE_CALIBRATED, unit="%", smoke=SMOKE_FALSE)
+
+
+def _calibrated(draw: Draw) -> tuple[Calibrated, ...]:
+    trial = draw()
+    return calibrate(trial.series, trial.injections)
 
 
 def time_and_memory(_seeds: int, bounds: Bounds) -> None:

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from bounds import Bounds, options
 from faultset import simulator
 from row_labels import Compared, compare, labeled
+from side_by_side import each
 
 DISTURBED: tuple[dict[str, object], ...] = (
     {},
@@ -68,10 +69,8 @@ def main() -> int:
     times: dict[str, int] = {}
     started = time.perf_counter()
     total = Compared()
-    for number, (name, seed, changed) in enumerate(cases(arguments.first, seeds), 1):
-        with tempfile.TemporaryDirectory() as folder:
-            _, files = labeled(name, seed, Path(folder), **changed)
-            here = sum((compare(file) for file in files), Compared())
+    wanted = cases(arguments.first, seeds)
+    for number, ((name, seed, changed), here) in enumerate(zip(wanted, each(_compared, wanted), strict=True), 1):
         found[name] = found.get(name, Compared()) + here
         times[name] = times.get(name, 0) + 1
         total = total + here
@@ -90,6 +89,13 @@ def main() -> int:
     print(f"{time.perf_counter() - started:.0f} s")
     bounds.at_most(f"wrong rows of {total.compared:,}", len(total.wrong), 0)
     return bounds.close()
+
+
+def _compared(case: tuple[str, int, dict[str, object]]) -> Compared:
+    name, seed, changed = case
+    with tempfile.TemporaryDirectory() as folder:
+        _, files = labeled(name, seed, Path(folder), **changed)
+        return sum((compare(file) for file in files), Compared())
 
 
 def shares(total: Compared) -> dict[str, float]:

@@ -16,7 +16,7 @@ from report import write
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"
-HELPERS = {"bounds", "report", "run"}
+HELPERS = {"bounds", "report", "run", "side_by_side"}
 
 
 def main() -> int:

@@ -305,8 +305,11 @@ def _late(start: int, random: np.random.Generator) -> tuple[int, int]:
     return begin, begin + round(random.uniform(20, 120) * SECOND)
 
 
-def concurrent(noise: Noise, size: float, lasting: Lasting, random: np.random.Generator) -> EffectTrial:
-    """Return three workloads at once over three hours, 31 windows that overlap; half of the KPIs move."""
+def concurrent(noise: Noise, size: float, lasting: str, random: np.random.Generator) -> EffectTrial:
+    """Return three workloads at once over three hours, 31 windows that overlap; half of the KPIs move.
+
+    ``lasting`` is one of ``LASTINGS``.
+    """
     first, last, total = 2400.0, 10_000.0, 12_600.0
     trial = EffectTrial(noise.cut(NODES, total, random))
     windows = []
@@ -318,7 +321,7 @@ def concurrent(noise: Noise, size: float, lasting: Lasting, random: np.random.Ge
     for start, end, nodes in sorted(windows):
         name = trial.inject(start, end, nodes)
         for kpi in (kpi for kpi in KPIS if random.random() < 0.5):
-            begin, over = lasting(start, end, random)
+            begin, over = LASTINGS[lasting](start, end, random)
             is_up = bool(random.random() < 0.5)
             wanted.update({(name, node, kpi): Effect("held", size, begin, over, is_up) for node in nodes})
     trial.plant(wanted, random)
