@@ -33,7 +33,8 @@ YOUNG_S = 61.0
 PLAN_S = 60.0
 MOST_TASKS = 64
 LONG_S = PATIENCE_S + 10.0 * CHANGED
-MOST_ROWS = 1000  # that a rebuild and its publishing add to the metadata database
+MOST_ROWS = 1000  # that a rebuild and its publishing add to the metadata database, beside an event a version
+KEPT_OUTCOMES = 1000  # of experiments of a rebuild, in the metadata database
 
 
 @dataclass
@@ -115,9 +116,10 @@ def test_few_changes_among_very_many_are_found_by_a_look(runs: Runs) -> None:
     print(f"{COUNT} experiments, {CHANGED} changed: decided in {seconds(plan):.1f} s, {len(runs.tasks[1])} tasks")
     assert seconds(plan) < PLAN_S
     assert len(runs.tasks[1]) <= MOST_TASKS
-    changed = {slug for slug, outcome in runs.outcomes[1].items() if outcome != "unchanged"}
-    assert changed == set(runs.changed)
-    assert {runs.outcomes[1][slug] for slug in runs.changed} == {"candidate"}
+    told = {slug: outcome for slug, outcome in runs.outcomes[1].items() if outcome != "unchanged"}
+    assert set(told) <= set(runs.changed)
+    assert len(told) == min(CHANGED, KEPT_OUTCOMES)
+    assert set(told.values()) == {"candidate"}
 
 
 def test_what_changed_is_published_once_and_nothing_else_is(runs: Runs) -> None:
@@ -134,7 +136,7 @@ def test_the_metadata_database_grows_by_few_rows_however_many_experiments_there_
         if count != runs.rows[1].get(table, 0)
     }
     print(f"{sum(grown.values())} rows: {grown}")
-    assert sum(grown.values()) <= MOST_ROWS
+    assert sum(grown.values()) <= MOST_ROWS + CHANGED
 
 
 def test_a_pause_piles_up_nothing(runs: Runs) -> None:
