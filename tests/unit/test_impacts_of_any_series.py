@@ -111,6 +111,22 @@ def test_slow_rows_are_tested_by_the_edges_and_the_scan(every_s: int) -> None:
     assert all(one.power for one in detection.tested)
 
 
+@pytest.mark.parametrize("every_s", [1, 5, 10, 15, 30])
+@pytest.mark.parametrize("apart_s", [300, 600, 1200])
+def test_where_nothing_moves_small_p_values_are_no_more_frequent_than_chance(every_s: int, apart_s: int) -> None:
+    random, p_values, impacts = np.random.default_rng(every_s), [], 0
+    for _ in range(20):
+        starts = 600 + np.cumsum(random.uniform(0.8, 1.2, 10)) * apart_s
+        seconds = np.arange(0, starts[-1] + 900, every_s)
+        here = found(seconds, random.normal(0, 1, len(seconds)), [(start, start + 30) for start in starts])
+        p_values += [one.p_value for one in here.tested if one.p_value is not None]
+        impacts += len(here.impacts)
+    assert len(p_values) == 200
+    assert np.mean(np.array(p_values) < 0.05) <= 0.1
+    assert np.mean(np.array(p_values) < 0.01) <= 0.03
+    assert impacts <= 4
+
+
 def test_without_rows_there_is_no_test() -> None:
     seconds = np.concatenate([np.arange(3000), np.arange(4000, 6000)])
     value = np.random.default_rng(0).normal(50, 1, len(seconds))

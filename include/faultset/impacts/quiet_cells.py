@@ -47,6 +47,8 @@ class QuietCells:
             max(least, self.grid.rows(seconds)) for least, seconds in zip(_LEAST_BESIDE, _BESIDE_S, strict=True)
         )
         self.usual_onset = self.grid.rows(ONSET_S) + 1
+        self._order = 20 if self.grid.step_us <= 2 * SECOND else 8  # of the autoregression that makes noise white
+        self._ahead = max(self._order, self.beside[-1])  # cells before a quiet place that tell in its number
         self._parameters = parameters
         ends = np.maximum(windows.end + windows.end_slack, back_us)
         self.lengths, self.loud = self._fitting(windows.start, ends)
@@ -74,10 +76,15 @@ class QuietCells:
         return np.asarray(np.cumsum(change[:-1]) > 0)
 
     def _independent(self, loud: Flags, lengths: tuple[int, ...]) -> float:
-        """Return how many moves of the longest length would fit into quiet time beside each other."""
-        whole = self.grid.rows(ONSET_S) + lengths[-1] + 2 * self.grid.rows(_BESIDE_S[-1])
+        """Return how many moves of the longest length would fit into quiet time beside each other.
+
+        Stretches too short to be asked about count for nothing, however many they are.
+        """
+        whole = self.grid.rows(ONSET_S) + lengths[-1] + 2 * self.beside[-1]
         edges = np.flatnonzero(np.diff(np.concatenate(([True], loud, [True])).astype(np.int8)))
-        return float(np.sum(np.maximum(edges[1::2] - edges[::2], 0) // whole))
+        stretches = edges[1::2] - edges[::2]
+        with_places = stretches > self._ahead + self.usual_onset + lengths[-1] + self.beside[-1]
+        return float(np.sum(stretches[with_places] // whole))
 
     @cached_property
     def independent(self) -> float:
@@ -87,7 +94,7 @@ class QuietCells:
     def places(self, onset: int) -> Rows:
         """Return cells from which on a move could begin within ``onset`` cells and end in quiet time, evenly chosen."""
         if onset not in self._places:
-            self._places[onset] = self._quiet_cells(max(MARGIN // 2, self.beside[-1]), onset)
+            self._places[onset] = self._quiet_cells(self._ahead, onset)
         return self._places[onset]
 
     def _quiet_cells(self, before: int, onset: int) -> Rows:
@@ -110,8 +117,7 @@ class QuietCells:
     @cached_property
     def whitener(self) -> Whitener:
         """What makes the noise of the quiet cells white."""
-        order = 20 if self.grid.step_us <= 2 * SECOND else 8
-        return Whitener.of(self.grid.value, ~self.loud, order)
+        return Whitener.of(self.grid.value, ~self.loud, self._order)
 
     @cached_property
     def white_scale(self) -> Floats:
