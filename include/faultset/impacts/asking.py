@@ -117,7 +117,7 @@ class Asked:
     def _planted(self, onset: int, course: Callable[[int, np.random.Generator], Floats]) -> Planted:
         """Return moves for some of the quiet places, each of the course that it is given."""
         places = self._planted_places(onset)
-        reach = onset + self.cells.lengths[-1] + self.cells.beside[-1]
+        reach = self.cells.reach(onset)
         cells = places[:, None] + np.arange(-min(MARGIN, int(places.min(initial=MARGIN))), reach)
         random = np.random.default_rng(self._parameters.seed)
         courses = np.array([course(onset, random) for _ in places]).reshape(len(places), onset + self.cells.lengths[-1])

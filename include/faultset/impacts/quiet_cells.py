@@ -83,7 +83,7 @@ class QuietCells:
         whole = self.grid.rows(ONSET_S) + lengths[-1] + 2 * self.beside[-1]
         edges = np.flatnonzero(np.diff(np.concatenate(([True], loud, [True])).astype(np.int8)))
         stretches = edges[1::2] - edges[::2]
-        with_places = stretches > self._ahead + self.usual_onset + lengths[-1] + self.beside[-1]
+        with_places = stretches > self._ahead + self._behind(self.usual_onset, lengths)
         return float(np.sum(stretches[with_places] // whole))
 
     @cached_property
@@ -94,11 +94,18 @@ class QuietCells:
     def places(self, onset: int) -> Rows:
         """Return cells from which on a move could begin within ``onset`` cells and end in quiet time, evenly chosen."""
         if onset not in self._places:
-            self._places[onset] = self._quiet_cells(self._ahead, onset)
+            self._places[onset] = self._quiet_cells(onset)
         return self._places[onset]
 
-    def _quiet_cells(self, before: int, onset: int) -> Rows:
-        after = onset + self.lengths[-1] + self.beside[-1]
+    def reach(self, onset: int) -> int:
+        """Return over how many cells from a place on a move tells that begins within ``onset`` cells."""
+        return self._behind(onset, self.lengths)
+
+    def _behind(self, onset: int, lengths: tuple[int, ...]) -> int:
+        return onset + lengths[-1] + self.beside[-1]
+
+    def _quiet_cells(self, onset: int) -> Rows:
+        before, after = self._ahead, self.reach(onset)
         count = len(self.grid.value)
         cells = np.arange(before, count - after)
         loud = np.concatenate(([0], np.cumsum(self.loud)))

@@ -78,7 +78,7 @@ class Scan:
     def _clusters(self) -> list[Rows]:
         """Return the windows in groups whose moves may touch."""
         order = np.argsort(self.windows.start, kind="stable")
-        reach = (self.cells.lengths[-1] + self.cells.beside[-1] + self.cells.usual_onset) * self.grid.step_us
+        reach = self.cells.reach(self.cells.usual_onset) * self.grid.step_us
         cuts = np.flatnonzero(np.diff(self.windows.start[order]) > reach) + 1
         return [members for members in np.split(order, cuts) if len(members)]
 
