@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from faultset.impacts.detect import Detection, detect
 from faultset.impacts.windows import SECOND, Series
@@ -122,9 +123,33 @@ def test_where_nothing_moves_small_p_values_are_no_more_frequent_than_chance(eve
         p_values += [one.p_value for one in here.tested if one.p_value is not None]
         impacts += len(here.impacts)
     assert len(p_values) == 200
+    assert_chance(p_values)
+    assert impacts <= 4
+
+
+@pytest.mark.parametrize("every_s", [5, 10])
+def test_quiet_time_before_and_after_a_pause_is_not_one_stretch(every_s: int) -> None:
+    random, p_values, impacts = np.random.default_rng(every_s), [], 0
+    for _ in range(20):
+        pieces, starts, begin = [], [], 0.0
+        for _ in range(12):
+            starts.append(begin + random.uniform(200, 300))
+            end = starts[-1] + 20 + random.uniform(200, 300)
+            pieces.append(np.arange(begin, end, every_s))
+            begin = end + random.uniform(900, 2400)
+        seconds = np.concatenate(pieces)
+        noise = lfilter([1], [1, -0.6], random.normal(0, 1, len(seconds)))
+        here = found(seconds, noise, [(start, start + 20) for start in starts])
+        p_values += [one.p_value for one in here.tested if one.p_value is not None]
+        impacts += len(here.impacts)
+    assert len(p_values) == 240
+    assert_chance(p_values)
+    assert impacts <= 6
+
+
+def assert_chance(p_values: Sequence[float]) -> None:
     assert np.mean(np.array(p_values) < 0.05) <= 0.1
     assert np.mean(np.array(p_values) < 0.01) <= 0.03
-    assert impacts <= 4
 
 
 def test_without_rows_there_is_no_test() -> None:

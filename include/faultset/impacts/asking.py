@@ -156,9 +156,9 @@ class Asked:
         own = self.quiet_numbers(onset, self.way) if self.cells.is_measured else np.empty(0)
         if not len(own):
             return None
-        known = self.cells.independent
+        known = self.cells.independent(onset)
         helpers = self._helpers(onset) if known < ENOUGH_INDEPENDENT else ()
-        if known + sum(peer.cells.independent for peer in helpers) < _LEAST_INDEPENDENT:
+        if known + sum(peer.cells.independent(onset) for peer in helpers) < _LEAST_INDEPENDENT:
             return None
         others = [np.empty(0), *(peer.quiet_numbers(onset, self.way) for peer in helpers)]
         restless = [np.empty(0), *(peer.restless[peer.cells.places(onset)] for peer in helpers)]

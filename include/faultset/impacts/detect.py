@@ -256,7 +256,7 @@ def _clearer(told: Told | None, scanned: Scanned, place: int, scan: Scan, parame
 
 
 def _scan_share(scan: Scan, place: int) -> float:
-    is_clear = scan.cells.independent >= _KNOWS_ENOUGH and not scan.is_entangled(place)
+    is_clear = scan.independent_beside(place) >= _KNOWS_ENOUGH and not scan.is_entangled(place)
     share = SCAN_SHARE if is_clear else SCAN_SHARE / 2
     return share if scan.windows.hit[place] else share * _ELSEWHERE
 

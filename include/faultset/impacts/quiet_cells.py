@@ -53,18 +53,21 @@ class QuietCells:
         ends = np.maximum(windows.end + windows.end_slack, back_us)
         self.lengths, self.loud = self._fitting(windows.start, ends)
         self._places: dict[int, Rows] = {}
+        self._known: dict[int, float] = {}
 
     def _fitting(self, starts: Microseconds, ends: Microseconds) -> tuple[tuple[int, ...], Flags]:
         """Return the lengths that are looked for, in cells, and which cells are loud: as long as leave quiet places."""
         chosen: tuple[tuple[int, ...], Flags] = ((), np.ones(len(self.grid.value), dtype=bool))
+        most_independent = -1.0
         for most in (122, 68, 36, 20):
             lengths = _lengths(self.grid, most)
             for share in (1.0, 0.3):
                 loud = self._loud(starts, ends, share * self._parameters.guard_s, ONSET_S + share * most)
-                if self._independent(loud, lengths) >= ENOUGH_INDEPENDENT / 2:
+                independent = self._independent(loud, lengths, self.usual_onset)
+                if independent >= ENOUGH_INDEPENDENT / 2:
                     return lengths, loud
-                if not chosen[0] or self._independent(loud, lengths) > self._independent(chosen[1], chosen[0]):
-                    chosen = lengths, loud
+                if independent > most_independent:
+                    chosen, most_independent = (lengths, loud), independent
         return chosen
 
     def _loud(self, starts: Microseconds, ends: Microseconds, guard_s: float, follow_s: float) -> Flags:
@@ -75,21 +78,24 @@ class QuietCells:
         np.add.at(change, np.searchsorted(self.grid.cell_us, until), -1)
         return np.asarray(np.cumsum(change[:-1]) > 0)
 
-    def _independent(self, loud: Flags, lengths: tuple[int, ...]) -> float:
-        """Return how many moves of the longest length would fit into quiet time beside each other.
+    def _independent(self, loud: Flags, lengths: tuple[int, ...], onset: int) -> float:
+        """Return how many moves of any onset and the longest length would fit into quiet time beside each other.
 
-        Stretches too short to be asked about count for nothing, however many they are.
+        Stretches too short to be asked about count for nothing, however many they are; a long gap ends a stretch.
         """
-        whole = self.grid.rows(ONSET_S) + lengths[-1] + 2 * self.beside[-1]
-        edges = np.flatnonzero(np.diff(np.concatenate(([True], loud, [True])).astype(np.int8)))
-        stretches = edges[1::2] - edges[::2]
-        with_places = stretches > self._ahead + self._behind(self.usual_onset, lengths)
-        return float(np.sum(stretches[with_places] // whole))
+        gap = np.diff(self.grid.cell_us) != self.grid.step_us
+        begins = ~loud & np.concatenate(([True], loud[:-1] | gap))
+        ends = ~loud & np.concatenate((loud[1:] | gap, [True]))
+        stretches = np.flatnonzero(ends) - np.flatnonzero(begins) + 1
+        behind = self._behind(onset, lengths)
+        with_places = stretches > self._ahead + behind
+        return float(np.sum(stretches[with_places] // (behind + self.beside[-1] - 1)))
 
-    @cached_property
-    def independent(self) -> float:
-        """How many independent quiet places the series has."""
-        return self._independent(self.loud, self.lengths)
+    def independent(self, onset: int) -> float:
+        """Return how many independent quiet places the series has for moves that begin within ``onset`` cells."""
+        if onset not in self._known:
+            self._known[onset] = self._independent(self.loud, self.lengths, onset)
+        return self._known[onset]
 
     def places(self, onset: int) -> Rows:
         """Return cells from which on a move could begin within ``onset`` cells and end in quiet time, evenly chosen."""

@@ -49,6 +49,10 @@ class Scan:
         """Return the robust standard deviation before a window."""
         return float(self.cells.scale[self.grid.cell(self.windows.start[[window]])[0]])
 
+    def independent_beside(self, window: int) -> float:
+        """Return how many independent quiet places there are to compare a window with."""
+        return self.cells.independent(self._onset_cells(window))
+
     def is_entangled(self, window: int) -> bool:
         """Whether an edge of another window lies where the effect of this one may begin or end."""
         windows, near = self.windows, round(ONSET_S * SECOND)
