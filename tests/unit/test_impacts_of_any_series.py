@@ -147,6 +147,85 @@ def test_quiet_time_before_and_after_a_pause_is_not_one_stretch(every_s: int) ->
     assert impacts <= 6
 
 
+def test_after_a_pause_a_move_is_measured_in_what_is_usual() -> None:
+    random = np.random.default_rng(0)
+    starts = np.arange(12) * 900.0 + 1000
+    seconds = np.arange(0, starts[-1] + 900, 15)
+    after_pause = [(seconds < start - 1500) | (seconds > start - 120) for start in starts[3::4]]
+    noise = lfilter([0.6], [1, -0.8], random.normal(0, 1, len(seconds)))
+    there = np.logical_and.reduce(after_pause)
+    here = found(seconds[there], noise[there], [(start, start + 20) for start in starts])
+    assert sum(one.score is not None for one in here.tested) >= 8
+    assert all(one.score < 5 for one in here.tested if one.score is not None)
+
+
+@pytest.mark.parametrize("every_s", [5, 15])
+@pytest.mark.parametrize("autoregression", [0.0, 0.8])
+def test_soon_after_a_pause_nothing_is_found_where_nothing_moved(every_s: int, autoregression: float) -> None:
+    random, impacts = np.random.default_rng(every_s), 0
+    for _ in range(10):
+        starts = np.cumsum(random.uniform(600, 900, 12)) + np.repeat([0, 1800, 3600, 5400], 3)
+        seconds = np.arange(0, starts[-1] + 900, every_s)
+        begins = [start - random.uniform(55, 90) for start in starts[3::3]]
+        there = np.logical_and.reduce([(seconds < begin - 1800) | (seconds > begin) for begin in begins])
+        noise = lfilter([1], [1, -autoregression], random.normal(0, 1, len(seconds)))
+        moved = times(found(seconds[there], noise[there], [(start, start + 20) for start in starts]))
+        impacts += len(moved.keys() & {"i03", "i06", "i09"})
+    assert impacts <= 1
+
+
+def test_commands_that_leave_few_rows_between_them_are_measured_in_what_is_usual() -> None:
+    starts = np.arange(30) * 160.0 + 600
+    seconds = np.arange(0, starts[-1] + 900, 5)
+    value = np.random.default_rng(0).normal(0, 1, len(seconds))
+    here = found(seconds, value, [(start, start + 60) for start in starts])
+    assert max(one.score for one in here.tested if one.score is not None) < 4
+    assert not here.impacts
+
+
+def test_where_a_pause_hides_what_comes_after_a_command_no_size_of_what_could_hide_is_told() -> None:
+    starts = np.arange(14) * 900.0 + 1000
+    seconds = np.arange(0, starts[-1] + 900, 10)
+    seconds = seconds[(seconds < starts[5] + 100) | (seconds > starts[5] + 800)]
+    value = np.random.default_rng(0).normal(0, 1, len(seconds))
+    tested = found(seconds, value, [(start, start + 20) for start in starts]).tested
+    assert tested[5].p_value is not None
+    assert [one.detectable_sd is None for one in tested] == [number == 5 for number in range(14)]
+
+
+@pytest.mark.parametrize("every_s", [5, 10])
+def test_rows_far_apart_show_a_move_of_25_s_once_more_or_once_less_and_what_could_hide_is_as_large(
+    every_s: int,
+) -> None:
+    random, planted, seen = np.random.default_rng(every_s), 0, 0
+    starts = np.arange(16) * 700.0 + 1000
+    seconds = np.arange(0, starts[-1] + 900, every_s)
+    windows = [(start, start + 20) for start in starts]
+    for _ in range(12):
+        noise = random.normal(0, 1, len(seconds))
+        untouched = found(seconds, noise, windows)
+        moved = noise.copy()
+        wanted = {}
+        for number in range(int(random.integers(4)), 16, 4):
+            one = untouched.tested[number]
+            assert one.detectable_sd is not None
+            begin = starts[number] + random.uniform(0, 20)
+            unit = np.std(noise[(seconds >= starts[number] - 400) & (seconds < starts[number])])
+            moved[(seconds >= begin) & (seconds < begin + 25)] += one.detectable_sd * unit
+            wanted[one.injection_id] = begin
+        planted += len(wanted)
+        seen += len(wanted.keys() & times(found(seconds, moved, windows)).keys())
+    assert seen / planted >= 0.8
+
+
+def test_where_a_row_comes_every_15_s_some_moves_of_25_s_are_seen_once_and_no_size_is_told() -> None:
+    starts = np.arange(16) * 900.0 + 1000
+    seconds = np.arange(0, starts[-1] + 900, 15)
+    value = np.random.default_rng(0).normal(0, 1, len(seconds))
+    tested = found(seconds, value, [(start, start + 20) for start in starts]).tested
+    assert [one.detectable_sd for one in tested] == [None] * 16
+
+
 def assert_chance(p_values: Sequence[float]) -> None:
     assert np.mean(np.array(p_values) < 0.05) <= 0.1
     assert np.mean(np.array(p_values) < 0.01) <= 0.03

@@ -6,7 +6,7 @@ plants say how large a move has to be. Where that time is short, series of the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Literal, get_args
@@ -18,9 +18,13 @@ from faultset.impacts.plants import NO_P, Planted, Smallest, held, mixed
 from faultset.impacts.quiet_cells import ENOUGH_INDEPENDENT, MARGIN, QuietCells
 from faultset.impacts.rarity import Quiet, alike
 from faultset.impacts.shapes import Moves, Values, filtered, pulses
-from faultset.impacts.windows import Floats, Parameters, Rows
+from faultset.impacts.windows import SECOND, Floats, Parameters, Rows
 
 _LEAST_INDEPENDENT = 10
+_TAIL_IS_KNOWN = (
+    20  # independent places from which on p values are as frequent as they say; of 12, 0.01 comes in 0.026 of cases
+)
+_MOST_STRANGE = 40_000  # quiet places of other nodes; more say nothing new, and of each node that asks they are held
 _PLANTS = 48
 _PLANTED_SD = 5.0
 _SIZES_SD = (1.0, 2.0, 3.0, 4.5, 6.0, 9.0, 14.0, 22.0)
@@ -111,8 +115,10 @@ class Asked:
         return Smallest(np.array(_SIZES_SD), -np.log(np.maximum(np.array(p_value), NO_P)))
 
     def _sought(self, onset: int, random: np.random.Generator) -> Floats:
-        """Return the course of a held move of 25 s."""
-        return held(self.cells.grid.rows(_SOUGHT_S), onset, onset + self.cells.lengths[-1], random)
+        """Return the course of a held move of 25 s: of rows far apart, it meets one more or one less."""
+        met, more = divmod(_SOUGHT_S * SECOND / self.cells.grid.step_us, 1)
+        length = int(met) + bool(more and random.random() < more)
+        return held(length, onset, onset + self.cells.lengths[-1], random)
 
     def _planted(self, onset: int, course: Callable[[int, np.random.Generator], Floats]) -> Planted:
         """Return moves for some of the quiet places, each of the course that it is given."""
@@ -158,12 +164,13 @@ class Asked:
             return None
         known = self.cells.independent(onset)
         helpers = self._helpers(onset) if known < ENOUGH_INDEPENDENT else ()
-        if known + sum(peer.cells.independent(onset) for peer in helpers) < _LEAST_INDEPENDENT:
+        together = known + sum(peer.cells.independent(onset) for peer in helpers)
+        if together < _LEAST_INDEPENDENT:
             return None
-        others = [np.empty(0), *(peer.quiet_numbers(onset, self.way) for peer in helpers)]
-        restless = [np.empty(0), *(peer.restless[peer.cells.places(onset)] for peer in helpers)]
-        self._strangely_restless[onset] = np.concatenate(restless)
-        return Quiet.of(own, np.concatenate(others), 1 - known / ENOUGH_INDEPENDENT)
+        others = _some([peer.quiet_numbers(onset, self.way) for peer in helpers])
+        self._strangely_restless[onset] = _some([peer.restless[peer.cells.places(onset)] for peer in helpers])
+        trust = min(1.0, together / _TAIL_IS_KNOWN) ** 0.5
+        return Quiet.of(own, others, 1 - known / ENOUGH_INDEPENDENT, trust)
 
     def _helpers(self, onset: int) -> list[Asked]:
         """Return the peers that know what is usual there."""
@@ -198,6 +205,12 @@ class Asked:
         first, last = np.maximum(before - width, 0), np.minimum(after + width, len(quiet))
         total = summed[before] - summed[first] + summed[last] - summed[after]
         return np.asarray(total / np.maximum(before - first + last - after, 1))
+
+
+def _some(of_helpers: Sequence[Floats]) -> Floats:
+    """Return what helpers say at their quiet places, evenly chosen where there are very many."""
+    every = np.concatenate([np.empty(0), *of_helpers])
+    return every[:: -(-len(every) // _MOST_STRANGE) or 1].copy()
 
 
 def _told(quiet: Floats, planted: Floats) -> float:

@@ -119,7 +119,7 @@ class Told:
         question: as in ``Tested``.
         extent: from when to when, where it perhaps moved.
         onset_s: as in ``Found``.
-        scan_share: of the risk of a false answer, what the scan has.
+        scan_share: of the risk of a false answer, what the scan has; 0 where it could not be asked.
     """
 
     p_value: float
@@ -130,7 +130,7 @@ class Told:
     question: Question
     extent: Extent | None = None
     onset_s: float | None = None
-    scan_share: float = SCAN_SHARE
+    scan_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,16 @@ class Judged:
 def judged_by_node(
     kpi: str, series: Mapping[tuple[str, str], Series], windows: Mapping[str, Windows], parameters: Parameters
 ) -> dict[str, Judged]:
-    """Return node, in order -> what the test says there of a KPI.
+    """Return node, in order -> what the test says there of a KPI."""
+    of_kpi = {node: series[node, kpi] for node in sorted(windows)}
+    judged, back = _by_edges_alone(of_kpi, windows, parameters)
+    return _scanned(judged, of_kpi, windows, parameters, back)
+
+
+def _by_edges_alone(
+    series: Mapping[str, Series], windows: Mapping[str, Windows], parameters: Parameters
+) -> tuple[dict[str, Judged], dict[str, Microseconds]]:
+    """Return node -> what the edges say, and when the series was back after each window.
 
     The time in which a KPI is away from its level is not quiet, however long after the window; but only a test tells
     that it is. So where what perhaps is a move outlasts the guard, all is tested again without that time.
@@ -168,8 +177,8 @@ def judged_by_node(
     quiet: dict[str, QuietSeries] = {}
     for _ in range(_MOST_ROUNDS):
         quiet = {
-            node: quiet.get(node) or QuietSeries(series[node, kpi], windows[node], parameters, back[node])
-            for node in sorted(windows)
+            node: quiet.get(node) or QuietSeries(one, windows[node], parameters, back[node])
+            for node, one in series.items()
         }
         judged = _by_edges(quiet, windows)
         later = {node: np.maximum(back[node], _late(judged[node], windows[node], parameters)) for node in judged}
@@ -177,7 +186,7 @@ def judged_by_node(
         if len(quiet) == len(later):
             break
         back = later
-    return _scanned(judged, {node: series[node, kpi] for node in windows}, windows, parameters, back)
+    return judged, back
 
 
 def _by_edges(quiet: Mapping[str, QuietSeries], windows: Mapping[str, Windows]) -> dict[str, Judged]:
@@ -185,7 +194,10 @@ def _by_edges(quiet: Mapping[str, QuietSeries], windows: Mapping[str, Windows]) 
     able = [one for one in quiet.values() if one.can_help]
     for one in quiet.values():
         one.help_from([peer for peer in able if peer is not one])
-    judged = {node: _judged(one, windows[node]) for node, one in quiet.items()}
+    judged = {}
+    for node, one in quiet.items():
+        judged[node] = _judged(one, windows[node])
+        one.forget_steps()
     for one in quiet.values():
         one.help_from(())  # they know each other, and would be held until a collection of such circles
     return judged
@@ -341,7 +353,7 @@ def _found(injection: InjectionRow, node: str, kpi: str, told: Told, smallest: S
         is_back=told.extent.is_back if told.extent else None,
         why_not=None,
     )
-    hidden = partial(smallest, share=told.scan_share) if smallest else None
+    hidden = partial(smallest, share=told.scan_share) if smallest and told.scan_share else None
     return Found(tested, told.extent, "up" if told.step > 0 else "down", smallest=hidden, onset_s=told.onset_s)
 
 

@@ -125,7 +125,7 @@ def _numbers(chain: list[_Steps], windows: Windows, middle: Floats) -> dict[Ques
     return {
         "edges": (np.where(any_shared, np.nan, edges), none),
         "step": (np.where(windows.start_shared, np.nan, step), none),
-        "level": (np.where(windows.start_shared, np.nan, level), seen),
+        "level": (np.where(windows.start_shared | windows.follows_acting, np.nan, level), seen),
         "end": (np.where(only_end & ~windows.yields, end, np.nan), none),
     }
 

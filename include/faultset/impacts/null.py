@@ -228,6 +228,10 @@ class QuietSeries:
         self.peers = tuple(peers)
         self._nulls = {}  # the former ones may have had a part in them
 
+    def forget_steps(self) -> None:
+        """Let go of the steps at quiet places, of which only what is usual is still asked, if anything."""
+        self._edges, self._bases, self.running = {}, {}, {}
+
     def with_values(self, value: Floats) -> QuietSeries:
         """Return this series with other values in its loud rows; what is usual stays as it was."""
         other = copy.copy(self)
@@ -253,16 +257,19 @@ class QuietSeries:
 
         Where the deviation is next to nothing (coarse values), a tenth of what is usual for the series stands in, or
         where it usually is nothing, what its rarer values tell. Rows that are far apart are taken from a longer time.
-        NaN where there are hardly any before.
+        Where there are hardly any rows before, the deviation is the usual one.
         """
         span = max(round(self.parameters.baseline_s * SECOND), 2 * _LEAST_BASELINE_ROWS * self.spacing)
         last = np.searchsorted(self._quiet_time, moments - self.resolution, side="right")
         first = np.searchsorted(self._quiet_time, moments - self.resolution - span)
         # Where windows or a gap took the time before, the quiet rows before those serve.
-        first = np.maximum(np.minimum(first, last - span // self.spacing // 4), 0)
+        rows = max(span // self.spacing // 4, _LEAST_BASELINE_ROWS)
+        first = np.maximum(np.minimum(first, last - rows), 0)
         deviation, middle = _spread(self._quiet_value, first, last)
         least = tenth_of_usual(deviation)
-        return np.fmax(deviation, self._coarse if np.isnan(least) else least), middle
+        if np.isnan(least):
+            return np.fmax(deviation, self._coarse), middle
+        return np.where(np.isnan(deviation), 10 * least, np.maximum(deviation, least)), middle
 
     def unit(self, moments: Microseconds, scale: Floats, count: int) -> Floats:
         """Return the unit that a step between medians of ``count`` rows is measured in at each moment.

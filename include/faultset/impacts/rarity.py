@@ -42,6 +42,8 @@ class Quiet:
         count: how many bins there are.
         strange_bins: of the numbers of other series, which stand for what the own ones are too few for.
         share: what these count for, 0 to 1.
+        trust: power that p values are raised to, below 1 where so few places are independent that the rarest numbers
+            are not among them.
     """
 
     bins: Rows
@@ -49,15 +51,16 @@ class Quiet:
     count: int
     strange_bins: Rows
     share: float
+    trust: float
 
     @classmethod
-    def of(cls, numbers: Floats, strangers: Floats = _NONE, share: float = 0.0) -> Quiet:
+    def of(cls, numbers: Floats, strangers: Floats = _NONE, share: float = 0.0, trust: float = 1.0) -> Quiet:
         """Place ``numbers``, each at least 0, and beside them those of ``strangers``, which count for ``share``."""
         logs = np.log(np.maximum(np.concatenate([numbers, strangers]), _LEAST))
         first = float(logs.min()) - 150 * _BIN
         bins = ((logs - first) / _BIN).astype(np.intp)
         own, other = np.split(bins, [len(numbers)])
-        return cls(own, first, int(bins.max()) + 300, other, share if len(strangers) else 0.0)
+        return cls(own, first, int(bins.max()) + 300, other, share if len(strangers) else 0.0, trust)
 
     def p_value(self, number: Floats, weight: Floats, strange_weight: Floats | None = None) -> Floats:
         """Return how probable numbers as rare as each of ``number`` are at quiet places, counted with their weights.
@@ -76,7 +79,7 @@ class Quiet:
         beyond = np.maximum(place - self.count + 1, 0) * _BIN
         here = density[np.clip(place, 0, self.count - 1)]
         p_value = rarer[np.maximum(np.searchsorted(above, here, side="right") - 1, 0)] * np.exp(-beyond / _WIDE)
-        return np.where(place <= median, 1.0, np.minimum(p_value, 1.0))
+        return np.where(place <= median, 1.0, np.minimum(p_value, 1.0) ** self.trust)
 
 
 def alike(far: Floats) -> Floats:

@@ -106,6 +106,8 @@ class Windows:
         start_shared, end_shared: whether another injection's edge is too near to be told apart.
         yields: whether it acts elsewhere, so that a move at a shared edge is not put down to it.
         hit: whether it is known to have acted here.
+        follows_acting: whether it acts elsewhere, and one that acts here may move the KPI soon after its start, or still:
+            what moves late is put down to that one.
         recent: whether another edge is so shortly before the start that the KPI may still be recovering.
         lasting: when the fault itself had ended for certain, microseconds; where that is not known, when its command
             had.
@@ -124,6 +126,7 @@ class Windows:
     end_shared: Flags
     yields: Flags
     hit: Flags
+    follows_acting: Flags
     recent: Flags
     lasting: Microseconds
     open_until: Microseconds
@@ -166,7 +169,9 @@ class Windows:
         edges, slack = np.concatenate([start, end]), np.concatenate([start_slack, end_slack])
         owner = np.tile(np.arange(count), 2)
         before, after = (np.full((2, count), _FAR, dtype=np.int64) for _ in range(2))
-        shared = np.zeros((2, count), dtype=bool)
+        shared, follows = np.zeros((2, count), dtype=bool), np.zeros(count, dtype=bool)
+        until = end + end_slack + round(parameters.guard_s * SECOND)
+        latest = start + start_slack + round(max(parameters.delays_s) * SECOND)
         for index in range(count):
             # What acts on this node elsewhere only does not get in the way of what acts here.
             others = (owner != index) & (here[owner] | ~here[index])
@@ -176,6 +181,7 @@ class Windows:
                 past = distance + slack[others]
                 before[which, index] = np.min(-past[distance <= -near], initial=_FAR)
                 after[which, index] = np.min(distance[distance >= near], initial=_FAR)
+            follows[index] = not here[index] and (here & (start <= latest[index]) & (until >= start[index])).any()
         return cls(
             start=start,
             end=end,
@@ -189,6 +195,7 @@ class Windows:
             end_shared=shared[1],
             yields=~here,
             hit=np.zeros(count, dtype=bool),
+            follows_acting=follows,
             recent=before[0] < round(parameters.baseline_s * SECOND),
             lasting=end + end_slack,
             open_until=end + end_slack,
