@@ -106,8 +106,8 @@ class Windows:
         start_shared, end_shared: whether another injection's edge is too near to be told apart.
         yields: whether it acts elsewhere, so that a move at a shared edge is not put down to it.
         hit: whether it is known to have acted here.
-        follows_acting: whether it acts elsewhere, and one that acts here may move the KPI soon after its start, or still:
-            what moves late is put down to that one.
+        follows_acting: whether it acts elsewhere, and one that acts here may move the KPI soon after its start or
+            still: what moves late is put down to that one.
         recent: whether another edge is so shortly before the start that the KPI may still be recovering.
         lasting: when the fault itself had ended for certain, microseconds; where that is not known, when its command
             had.
