@@ -21,9 +21,8 @@ from faultset.impacts.shapes import Moves, Values, filtered, pulses
 from faultset.impacts.windows import SECOND, Floats, Parameters, Rows
 
 _LEAST_INDEPENDENT = 10
-_TAIL_IS_KNOWN = (
-    20  # independent places from which on p values are as frequent as they say; of 12, 0.01 comes in 0.026 of cases
-)
+# Independent places from which on p values come as often as they say; of 12, 0.01 comes in 0.026 of cases.
+_TAIL_IS_KNOWN = 30
 _MOST_STRANGE = 40_000  # quiet places of other nodes; more say nothing new, and of each node that asks they are held
 _PLANTS = 48
 _PLANTED_SD = 5.0
@@ -169,7 +168,7 @@ class Asked:
             return None
         others = _some([peer.quiet_numbers(onset, self.way) for peer in helpers])
         self._strangely_restless[onset] = _some([peer.restless[peer.cells.places(onset)] for peer in helpers])
-        trust = min(1.0, together / _TAIL_IS_KNOWN) ** 0.5
+        trust = min(1.0, together / _TAIL_IS_KNOWN) ** (1 / 3)
         return Quiet.of(own, others, 1 - known / ENOUGH_INDEPENDENT, trust)
 
     def _helpers(self, onset: int) -> list[Asked]:
