@@ -175,12 +175,14 @@ def test_soon_after_a_pause_nothing_is_found_where_nothing_moved(every_s: int, a
 
 
 def test_commands_that_leave_few_rows_between_them_are_measured_in_what_is_usual() -> None:
-    starts = np.arange(30) * 160.0 + 600
+    starts = np.arange(30) * 170.0 + 600
     seconds = np.arange(0, starts[-1] + 900, 5)
     value = np.random.default_rng(0).normal(0, 1, len(seconds))
+    for start in starts[::5]:
+        value[(seconds >= start) & (seconds < start + 60)] += 5
     here = found(seconds, value, [(start, start + 60) for start in starts])
-    assert max(one.score for one in here.tested if one.score is not None) < 4
-    assert not here.impacts
+    assert set(times(here)) == {f"i{number:02}" for number in range(0, 30, 5)}
+    assert max(one.score for one in here.impacts if one.score is not None) < 10
 
 
 def test_where_a_pause_hides_what_comes_after_a_command_no_size_of_what_could_hide_is_told() -> None:
