@@ -43,10 +43,15 @@ def of_ascending(rows: Floats, share: float) -> Floats:
     return np.asarray(low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part))
 
 
-def tenth_of_usual(sizes: Floats) -> float:
-    """Return a tenth of the median of the sizes above 0, NaN where there is none."""
+def usual_size(sizes: Floats) -> float:
+    """Return the median of the sizes above 0, NaN where there is none."""
     known = sizes[sizes > 0]
-    return 0.1 * float(np.median(known)) if len(known) else float("nan")
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def tenth_of_usual(sizes: Floats) -> float:
+    """Return a tenth of the usual size, NaN where there is none."""
+    return 0.1 * usual_size(sizes)
 
 
 def is_mostly_one_value(quiet: Floats) -> bool:

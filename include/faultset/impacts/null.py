@@ -21,6 +21,7 @@ from faultset.impacts.medians import (
     of_ascending,
     scale_of_coarse,
     tenth_of_usual,
+    usual_size,
 )
 from faultset.impacts.windows import (
     SECOND,
@@ -266,10 +267,9 @@ class QuietSeries:
         rows = max(span // self.spacing // 4, _LEAST_BASELINE_ROWS)
         first = np.maximum(np.minimum(first, last - rows), 0)
         deviation, middle = _spread(self._quiet_value, first, last)
+        deviation = np.where(np.isnan(deviation), usual_size(deviation), deviation)
         least = tenth_of_usual(deviation)
-        if np.isnan(least):
-            return np.fmax(deviation, self._coarse), middle
-        return np.where(np.isnan(deviation), 10 * least, np.maximum(deviation, least)), middle
+        return np.fmax(deviation, self._coarse if np.isnan(least) else least), middle
 
     def unit(self, moments: Microseconds, scale: Floats, count: int) -> Floats:
         """Return the unit that a step between medians of ``count`` rows is measured in at each moment.

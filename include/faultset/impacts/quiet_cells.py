@@ -89,7 +89,8 @@ class QuietCells:
         stretches = np.flatnonzero(ends) - np.flatnonzero(begins) + 1
         behind = self._behind(onset, lengths)
         with_places = stretches > self._ahead + behind
-        return float(np.sum(stretches[with_places] // (behind + self.beside[-1] - 1)))
+        whole = behind + self.beside[-1] - 1  # cells of a move, of its onset and of the levels beside it
+        return float(np.sum(stretches[with_places] // whole))
 
     def independent(self, onset: int) -> float:
         """Return how many independent quiet places the series has for moves that begin within ``onset`` cells."""
